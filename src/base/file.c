@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file.c: bounded reads and all-or-nothing writes.
+ */
+#include "base/file.h"
+
+#include "base/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Temporary names of open outputs, so that an interrupted program leaves none behind. */
+#define OPEN_OUTPUTS_MAX 16
+static const char *volatile open_temporaries[OPEN_OUTPUTS_MAX];
+
+static void remember(const char *name)
+{
+    for (int i = 0; i < OPEN_OUTPUTS_MAX; i++) {
+        const char *expected = NULL;
+        if (__atomic_compare_exchange_n(&open_temporaries[i], &expected, name, 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+            return;
+        }
+    }
+}
+
+static void forget(const char *name)
+{
+    for (int i = 0; i < OPEN_OUTPUTS_MAX; i++) {
+        const char *expected = name;
+        if (__atomic_compare_exchange_n(&open_temporaries[i], &expected, NULL, 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+            return;
+        }
+    }
+}
+
+void mv_output_discard_all(void)
+{
+    for (int i = 0; i < OPEN_OUTPUTS_MAX; i++) {
+        const char *name = open_temporaries[i];
+        if (name != NULL) {
+            (void)unlink(name);
+        }
+    }
+}
+
+mv_status mv_file_read(mv_buffer *out, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool is_stdin = strcmp(path, "-") == 0;
+    FILE *in = is_stdin ? stdin : fopen(path, "rb");
+    uint8_t block[65536];
+    size_t got = 0;
+
+    if (in == NULL) {
+        const int why = errno;
+        return mv_fail(err, why == ENOENT ? MV_E_NOT_FOUND : MV_E_IO, "cannot read %s: %s", path,
+                       strerror(why));
+    }
+    while ((got = fread(block, 1, sizeof block, in)) > 0) {
+        st = mv_buffer_append(out, block, got);
+        if (st != MV_OK) {
+            (void)mv_fail(err, st, "cannot read %s: %s (%zu bytes)", path, mv_status_sentence(st),
+                          out->max);
+            goto done;
+        }
+    }
+    MV_REQUIRE(!ferror(in), err, MV_E_IO, "cannot read %s: %s", path, strerror(errno));
+done:
+    mv_wipe(block, sizeof block);
+    if (!is_stdin) {
+        (void)fclose(in);
+    }
+    return st;
+}
+
+mv_status mv_output_open(mv_output *out, const char *path, unsigned flags, mv_error *err)
+{
+    mv_status st = MV_OK;
+    int fd = -1;
+    size_t size = 0;
+
+    memset(out, 0, sizeof *out);
+    if (strcmp(path, "-") == 0) {
+        out->stream = stdout;
+        return MV_OK;
+    }
+    if (!(flags & MV_OUTPUT_FORCE) && access(path, F_OK) == 0) {
+        st = mv_fail(err, MV_E_EXISTS, "%s exists already", path);
+        mv_hint(err, "give another name, or --force to replace it");
+        return st;
+    }
+    out->path = strdup(path);
+    size = strlen(path) + sizeof ".XXXXXX.part";
+    out->temporary = malloc(size);
+    MV_REQUIRE(out->path != NULL && out->temporary != NULL, err, MV_E_MEMORY, "out of memory");
+    (void)snprintf(out->temporary, size, "%s.XXXXXX.part", path);
+    fd = mkstemps(out->temporary, 5);
+    if (fd < 0) {
+        free(out->temporary);
+        out->temporary = NULL;
+        st = mv_fail(err, MV_E_IO, "cannot write %s: %s", path, strerror(errno));
+        goto done;
+    }
+    remember(out->temporary);
+    if (!(flags & MV_OUTPUT_PRIVATE)) {
+        const mode_t mask = umask(0);
+        (void)umask(mask);
+        (void)fchmod(fd, 0666 & ~mask);
+    }
+    out->stream = fdopen(fd, "wb");
+    MV_REQUIRE(out->stream != NULL, err, MV_E_IO, "cannot write %s: %s", path, strerror(errno));
+    fd = -1;
+done:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (st != MV_OK) {
+        mv_output_abort(out);
+    }
+    return st;
+}
+
+mv_status mv_output_commit(mv_output *out, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *name = out->path == NULL ? "standard output" : out->path;
+
+    MV_REQUIRE(!ferror(out->stream) && fflush(out->stream) == 0, err, MV_E_IO,
+               "cannot write %s: %s", name, strerror(errno));
+    if (out->temporary != NULL) {
+        FILE *stream = out->stream;
+        MV_REQUIRE(fsync(fileno(stream)) == 0, err, MV_E_IO, "cannot write %s: %s", name,
+                   strerror(errno));
+        out->stream = NULL;
+        MV_REQUIRE(fclose(stream) == 0, err, MV_E_IO, "cannot write %s: %s", name, strerror(errno));
+        MV_REQUIRE(rename(out->temporary, out->path) == 0, err, MV_E_IO, "cannot write %s: %s",
+                   name, strerror(errno));
+        forget(out->temporary);
+        free(out->temporary);
+        out->temporary = NULL;
+    }
+    out->stream = NULL;
+done:
+    mv_output_abort(out);
+    return st;
+}
+
+void mv_output_abort(mv_output *out)
+{
+    if (out->stream != NULL && out->temporary != NULL) {
+        (void)fclose(out->stream);
+    }
+    out->stream = NULL;
+    if (out->temporary != NULL) {
+        (void)unlink(out->temporary);
+        forget(out->temporary);
+        free(out->temporary);
+        out->temporary = NULL;
+    }
+    free(out->path);
+    out->path = NULL;
+}
+
+mv_status mv_file_write(const char *path, const uint8_t *bytes, size_t len, unsigned flags,
+                        mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output out = {0};
+
+    MV_TRY(mv_output_open(&out, path, flags, err));
+    MV_REQUIRE(fwrite(bytes, 1, len, out.stream) == len, err, MV_E_IO, "cannot write %s: %s", path,
+               strerror(errno));
+    MV_TRY(mv_output_commit(&out, err));
+done:
+    mv_output_abort(&out);
+    return st;
+}
