@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * model_registry.h: the architectures this build knows, by name. One file per model defines one.
+ */
+#ifndef MV_CODEC_MODEL_REGISTRY_H
+#define MV_CODEC_MODEL_REGISTRY_H
+
+#include "nn/nn_graph.h"
+
+extern const mv_nn_graph mv_model_cnn;
+
+const mv_nn_graph *mv_model_graph(const char *name); /* NULL when there is none */
+const mv_nn_graph *mv_model_graph_at(size_t i);      /* NULL past the last */
+
+#endif
