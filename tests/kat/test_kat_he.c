@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_kat_he.c: known answers of the ring and of BFV; origins in tests/kat/README.md.
+ * argument: the folder of the vector files
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cpu.h"
+#include "he/he_bytes.h"
+#include "he/pack_coeff.h"
+#include "hedump.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *folder;
+
+typedef struct ring_block {
+    mv_ring ring;
+    uint64_t *memory;
+} ring_block;
+
+static uint64_t *aligned_words(size_t words)
+{
+    uint64_t *p = aligned_alloc(64, (words * 8 + 63) / 64 * 64);
+    assert_non_null(p);
+    return p;
+}
+
+static ring_block make_ring(uint32_t n, uint64_t q, uint32_t cpu)
+{
+    ring_block b = {.memory = aligned_words(mv_ring_words(n, 1))};
+    assert_int_equal(mv_ring_init(&b.ring, b.memory, n, &q, 1, cpu), MV_OK);
+    return b;
+}
+
+static uint64_t hash_words(const uint64_t *word, size_t count)
+{
+    uint64_t h = UINT64_C(1469598103934665603);
+    for (size_t i = 0; i < count; i++) {
+        h = (h ^ word[i]) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
+static const struct {
+    uint32_t n;
+    uint64_t q, psi, first[4], last, hash;
+} transforms[] = {
+    {1024,
+     67104769,
+     195478,
+     {61985852, 61233857, 34563246, 6610836},
+     28951551,
+     UINT64_C(0x786f46eb3098d0aa)},
+    {2048,
+     1125899906826241,
+     1080667890455,
+     {996864500573042, 927036562720823, 173675152120683, 1084405370027811},
+     259265109001397,
+     UINT64_C(0x68b7ca80e9ac8be3)},
+    {4096,
+     68719230977,
+     29008497,
+     {27358229392, 35714837251, 47961830433, 11073555944},
+     54501963045,
+     UINT64_C(0x3e2f1f2352b9e615)},
+    {8192,
+     562949952847873,
+     101562892757,
+     {234478693586716, 221316527214019, 542558143888573, 290163724287061},
+     136879346616175,
+     UINT64_C(0x19517b56778b9564)},
+    {16384,
+     1125899904679937,
+     184459094098,
+     {1029090815347761, 550701269026407, 421045608941621, 1054354844564498},
+     458613473133543,
+     UINT64_C(0xc762d16d9e04eed6)},
+};
+
+/* a[i] = i^2 + 3i + 1 mod q */
+static void check_transform(int which, uint32_t cpu)
+{
+    const uint32_t n = transforms[which].n;
+    const uint64_t q = transforms[which].q;
+    ring_block b = make_ring(n, q, cpu);
+    uint64_t *a = aligned_words(n);
+    for (uint64_t i = 0; i < n; i++) {
+        a[i] = (i * i + 3 * i + 1) % q;
+    }
+    const mv_poly_eval eval = mv_ring_forward(&b.ring, (mv_poly_coeff){a});
+    assert_true(b.ring.limb[0].psi == transforms[which].psi);
+    assert_memory_equal(a, transforms[which].first, sizeof transforms[which].first);
+    assert_true(a[n - 1] == transforms[which].last);
+    assert_true(hash_words(a, n) == transforms[which].hash);
+    (void)mv_ring_inverse(&b.ring, eval);
+    for (uint64_t i = 0; i < n; i++) {
+        assert_true(a[i] == (i * i + 3 * i + 1) % q);
+    }
+    free(a);
+    free(b.memory);
+}
+
+static void transforms_are_those_of_seal(void **state)
+{
+    (void)state;
+    for (int i = 0; i < (int)(sizeof transforms / sizeof transforms[0]); i++) {
+        check_transform(i, 0);
+        check_transform(i, mv_cpu_features());
+    }
+}
+
+/* Coefficients of c0 + c1 s modulo the one prime. */
+static void phase(uint64_t *out, const hedump *d)
+{
+    const uint64_t q = d->prime[0];
+    ring_block b = make_ring(d->n, q, mv_cpu_features());
+    uint64_t *s = aligned_words(d->n), *con = aligned_words(d->n);
+    for (uint32_t j = 0; j < d->n; j++) {
+        s[j] = mv_lift_ct(d->sk[j], q);
+    }
+    (void)mv_ring_forward(&b.ring, (mv_poly_coeff){s});
+    for (uint32_t j = 0; j < d->n; j++) {
+        con[j] = mv_ntt_con(s[j], &b.ring.limb[0]);
+    }
+    memcpy(out, d->poly[1][0], d->n * sizeof *out);
+    const mv_poly_eval c1 = mv_ring_forward(&b.ring, (mv_poly_coeff){out});
+    (void)mv_ring_mul_known(&b.ring, c1, (mv_poly_known){s, con});
+    for (uint32_t j = 0; j < d->n; j++) {
+        out[j] = mv_add_mod(out[j], d->poly[0][0][j], q);
+    }
+    free(s);
+    free(con);
+    free(b.memory);
+}
+
+/* Slot j of a plain polynomial modulo t: its value at zeta^(gen^j), zeta the smallest root. */
+static uint64_t slot(const uint64_t *m, uint32_t n, uint64_t t, uint32_t gen, uint32_t j)
+{
+    const mv_modulus mod = mv_modulus_make(t);
+    uint64_t exponent = 1, value = 0;
+    for (uint32_t i = 0; i < j; i++) {
+        exponent = exponent * gen % (2 * n);
+    }
+    ring_block b = make_ring(n, t, 0);
+    const uint64_t x = mv_pow_mod_vartime(b.ring.limb[0].psi, exponent, &mod);
+    for (uint32_t i = n; i > 0; i--) {
+        value = mv_add_mod(mv_mul_mod(value, x, &mod), m[i - 1], t);
+    }
+    free(b.memory);
+    return value;
+}
+
+static void check_ciphertext(const char *name)
+{
+    char path[1024];
+    hedump d;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(hedump_read(&d, path), 0);
+    assert_int_equal(d.limb_count, 1);
+    uint64_t *m = aligned_words(d.n);
+    phase(m, &d);
+    for (uint32_t j = 0; j < d.n; j++) { /* floor(t x / q + 1/2) mod t; t x < 2^50 * 2^17 */
+        const mv_u128 p = mv_u128_add(mv_mul_wide(m[j], d.t), (mv_u128){d.prime[0] / 2, 0});
+        uint64_t quotient = 0, rest = 0;
+        for (int bit = 127; bit >= 0; bit--) {
+            rest = rest << 1 | ((bit >= 64 ? p.hi >> (bit - 64) : p.lo >> bit) & 1);
+            quotient = quotient << 1 | (rest >= d.prime[0]);
+            rest -= rest >= d.prime[0] ? d.prime[0] : 0;
+        }
+        m[j] = quotient % d.t;
+    }
+    const int has_slots = d.t % (2 * d.n) == 1;
+    for (uint32_t j = 0; j < d.expect_count; j++) {
+        const uint64_t got = has_slots ? slot(m, d.n, d.t, d.gen, j) : m[j];
+        assert_true(got == d.expect[j]);
+    }
+    assert_int_equal(d.expect_count, 16);
+    free(m);
+    hedump_clear(&d);
+}
+
+static void a_ciphertext_of_degree_1024_decrypts(void **state)
+{
+    (void)state;
+    check_ciphertext("bfv_n1024_q26_sym.txt");
+}
+
+static void a_ciphertext_of_degree_2048_decrypts(void **state)
+{
+    (void)state;
+    check_ciphertext("bfv_n2048_q50_sym.txt");
+}
+
+/* The vectors printed in docs/formats/he.md, made by tools/reference/he.py --vectors. */
+
+static void numbered_bytes(uint8_t *out, size_t len, uint8_t first)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(first + i);
+    }
+}
+
+static mv_pack_seeds printed_seeds(void)
+{
+    mv_pack_seeds seeds;
+    numbered_bytes(seeds.mask, sizeof seeds.mask, 32);
+    numbered_bytes(seeds.error, sizeof seeds.error, 64);
+    return seeds;
+}
+
+static void streams_and_samples_are_the_printed_ones(void **state)
+{
+    static const uint64_t words[3] = {0x1d03b319275fa586, 0xee46e24e3b157ec7, 0xfc37b0e12df6c7df};
+    static const uint64_t first[3] = {1041345546265990, 811775580012231, 1038906115409887};
+    static const uint64_t other[3] = {1059268359439112, 340203090497667, 1071420279705487};
+    static const int8_t error[16] = {0, 1, 0, 1, 3, 3, -3, -2, 3, 5, 6, -2, -2, 2, 1, 0};
+    static const int8_t secret[16] = {-1, -1, -1, -1, 0, 0, 1, 0, -1, -1, -1, 0, 0, 0, 1, 0};
+    const mv_he_set *set = mv_he_set_find("pack4096");
+    const mv_pack_seeds seeds = printed_seeds();
+    uint8_t key[MV_COLLECTION_KEY_LEN];
+    mv_stream stream = {NULL};
+    uint64_t got[3];
+    int8_t e[16], s[4096];
+    (void)state;
+    assert_int_equal(mv_stream_init(&stream, seeds.mask), MV_OK);
+    assert_int_equal(mv_stream_seek(&stream, MV_STREAM_MASK, 0, 0), MV_OK);
+    assert_int_equal(mv_stream_words(&stream, got, 3), MV_OK);
+    assert_memory_equal(got, words, sizeof got);
+    assert_int_equal(mv_stream_seek(&stream, MV_STREAM_MASK, 0, 0), MV_OK);
+    assert_int_equal(mv_sample_uniform(got, 3, &set->mod[0], &stream), MV_OK);
+    assert_memory_equal(got, first, sizeof got);
+    assert_int_equal(mv_stream_seek(&stream, MV_STREAM_MASK, 2, 1), MV_OK);
+    assert_int_equal(mv_sample_uniform(got, 3, &set->mod[0], &stream), MV_OK);
+    assert_memory_equal(got, other, sizeof got);
+    mv_stream_clear(&stream);
+    assert_int_equal(mv_stream_init(&stream, seeds.error), MV_OK);
+    assert_int_equal(mv_stream_seek(&stream, MV_STREAM_ERROR, 0, 0), MV_OK);
+    assert_int_equal(mv_sample_binomial(e, 16, &stream), MV_OK);
+    assert_memory_equal(e, error, sizeof e);
+    mv_stream_clear(&stream);
+    numbered_bytes(key, sizeof key, 0);
+    assert_int_equal(mv_he_secret_coefficients(s, set, key), MV_OK);
+    assert_memory_equal(s, secret, sizeof secret);
+}
+
+static void roots_rows_and_codes_are_the_printed_ones(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t psi[2];
+    } sets[] = {{"pack4096", {46909545429, 0}},
+                {"add4096", {565543026, 275020035}},
+                {"pack2048", {1080667890455, 0}},
+                {"pack1024", {195478, 0}}};
+    static const uint8_t row[3] = {0x41, 0x0c, 0x0f};
+    const uint64_t value[4] = {1, 2, 3, 30};
+    const uint32_t field[5] = {1, 2, 3, 4, 255};
+    const mv_pack_shape shape = {8, 1, 5};
+    mv_pack_plan plan;
+    uint8_t bytes[3];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const mv_ring *ring = NULL;
+        assert_int_equal(mv_he_set_ring(&ring, mv_he_set_find(sets[i].name)), MV_OK);
+        for (uint32_t k = 0; k < ring->limb_count; k++) {
+            assert_true(ring->limb[k].psi == sets[i].psi[k]);
+        }
+    }
+    mv_row_write(bytes, value, 4, 5);
+    assert_memory_equal(bytes, row, sizeof row);
+    assert_int_equal(mv_pack_plan_make(&plan, mv_he_set_find("pack4096"), &shape), MV_OK);
+    assert_int_equal(plan.log_t, 44);
+    assert_int_equal(plan.per, 5);
+    const mv_u128 rest = mv_pack_rounding_rest(mv_pack_gather(field, 5, plan.width), &plan);
+    assert_true(mv_pack_hide(rest, 0, 0, &plan.limb[0], plan.set->mod[0].q) == 70098173852740);
+}
+
+static size_t printed_object(uint8_t *out, size_t cap, const char *name, const mv_pack_shape *shape,
+                             const uint32_t *feature)
+{
+    const mv_pack_seeds seeds = printed_seeds();
+    uint8_t collection_key[MV_COLLECTION_KEY_LEN];
+    mv_he_key *key = NULL;
+    size_t written = 0;
+    numbered_bytes(collection_key, sizeof collection_key, 0);
+    assert_int_equal(mv_he_key_new(&key, mv_he_set_find(name), collection_key), MV_OK);
+    assert_int_equal(mv_pack_encrypt_seeded(out, cap, &written, key, shape, feature, &seeds),
+                     MV_OK);
+    mv_he_key_free(&key);
+    return written;
+}
+
+static void objects_are_the_printed_ones(void **state)
+{
+    static const char want[] = "4d564845000101080101000006000000202122232425262728292a2b2c2d2e2f"
+                               "303132333435363738393a3b3c3d3e3f2e4a7807a874eed9ac34e64f07";
+    static const struct {
+        const char *name;
+        mv_pack_shape shape;
+        size_t len;
+        const char *hash;
+    } large[] = {{"pack4096",
+                  {8, 1, 37632},
+                  47092,
+                  "9ef232c12ff2b58d0a413844fe5c353b7669d3609cea061499efcd57428e07c9"},
+                 {"add4096",
+                  {8, 4, 37632},
+                  55824,
+                  "c6eaad0825774490a6ff6c5db5263e9745b48322b3c5633b19f329b5bd4f3c02"}};
+    static uint8_t out[60000];
+    static uint32_t feature[37632] = {1, 2, 3, 4, 255, 6};
+    const mv_pack_shape small = {8, 1, 6};
+    uint8_t hash[32];
+    char hex[200];
+    (void)state;
+    assert_int_equal(printed_object(out, sizeof out, "pack4096", &small, feature), 61);
+    assert_string_equal(sodium_bin2hex(hex, sizeof hex, out, 61), want);
+    for (uint32_t i = 0; i < 37632; i++) {
+        feature[i] = (i * i + 3 * i + 1) % 256;
+    }
+    for (int i = 0; i < 2; i++) {
+        const size_t len = printed_object(out, sizeof out, large[i].name, &large[i].shape, feature);
+        assert_int_equal(len, large[i].len);
+        assert_int_equal(crypto_generichash(hash, sizeof hash, out, len, NULL, 0), 0);
+        assert_string_equal(sodium_bin2hex(hex, sizeof hex, hash, sizeof hash), large[i].hash);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(transforms_are_those_of_seal),
+        cmocka_unit_test(a_ciphertext_of_degree_1024_decrypts),
+        cmocka_unit_test(a_ciphertext_of_degree_2048_decrypts),
+        cmocka_unit_test(streams_and_samples_are_the_printed_ones),
+        cmocka_unit_test(roots_rows_and_codes_are_the_printed_ones),
+        cmocka_unit_test(objects_are_the_printed_ones),
+    };
+    folder = argc > 1 ? argv[1] : ".";
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
