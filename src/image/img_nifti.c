@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * img_nifti.c: NIfTI-1 and NIfTI-2 single files (.nii, .nii.gz), both byte orders. Our own bounded
+ * reader, from memory: docs/decisions/0002-own-nifti-reader.md.
+ *
+ * Voxels keep the file's order: x fastest, then y, then z, so that row 0 of a slice is usually the
+ * patient's back. The volumes of a series over time follow each other in the stack: depth = z * t.
+ * Orientation, intent and extensions are not kept. Not read: complex, 64-bit and 128-bit voxels,
+ * more than four dimensions, pixels in a separate .img file.
+ */
+#include "base/platform.h"
+#include "image/image_format.h"
+#include "image/samples.h"
+
+#define ZLIB_CONST /* zlib does not write to its input */
+#include <math.h>
+#include <string.h>
+#include <zlib.h>
+
+#define HEADER1_LEN   348u
+#define HEADER2_LEN   540u
+#define OFFSET_MAX    (1 << 30) /* of the voxels in the file */
+#define TRAILING_MAX  (1 << 20) /* bytes after the voxels of a compressed file */
+#define DEFLATE_RATIO 1032u     /* deflate cannot do better */
+
+static const struct {
+    int code;
+    mv_sample_type type;
+    uint32_t channels;
+} nifti_types[] = {
+    {2, MV_SAMPLE_U8, 1},   {256, MV_SAMPLE_I8, 1},  {512, MV_SAMPLE_U16, 1},
+    {4, MV_SAMPLE_I16, 1},  {768, MV_SAMPLE_U32, 1}, {8, MV_SAMPLE_I32, 1},
+    {16, MV_SAMPLE_F32, 1}, {64, MV_SAMPLE_F64, 1},  {128, MV_SAMPLE_U8, 3},
+};
+
+enum { NIFTI_TYPES = sizeof nifti_types / sizeof nifti_types[0] };
+
+/* Codes that we refuse, by name. */
+static const struct {
+    int code;
+    const char *name;
+} foreign_types[] = {
+    {1, "1-bit"},      {32, "complex"},   {1024, "64-bit integer"}, {1280, "64-bit integer"},
+    {1536, "128-bit"}, {1792, "complex"}, {2048, "complex"},        {2304, "RGBA"},
+};
+
+/* ---- a run of bytes, plain or gzip, read forward only ---- */
+
+typedef struct nifti_stream {
+    mv_reader in; /* plain: what is left */
+    bool is_gzip;
+    bool member_ended; /* the last gzip member so far is complete */
+    z_stream z;
+} nifti_stream;
+
+static bool is_gzip(const mv_image_source *source)
+{
+    return source->len >= 2 && source->bytes[0] == 0x1f && source->bytes[1] == 0x8b;
+}
+
+static mv_status stream_open(nifti_stream *s, const mv_image_source *source)
+{
+    enum { GZIP_ONLY = 16 + MAX_WBITS };
+    memset(s, 0, sizeof *s);
+    s->in = mv_reader_make(source->bytes, source->len);
+    s->is_gzip = is_gzip(source);
+    return s->is_gzip && inflateInit2(&s->z, GZIP_ONLY) != Z_OK ? MV_E_MEMORY : MV_OK;
+}
+
+static void stream_close(nifti_stream *s)
+{
+    if (s->is_gzip) {
+        (void)inflateEnd(&s->z);
+    }
+}
+
+/* Give zlib the next piece of the input: its counts are unsigned int, ours size_t. */
+static void stream_feed(nifti_stream *s)
+{
+    const size_t left = mv_reader_left(&s->in);
+    const uInt piece = left > (1u << 30) ? 1u << 30 : (uInt)left;
+    if (s->z.avail_in == 0) {
+        s->z.next_in = s->in.next;
+        s->z.avail_in = piece;
+        s->in.next += piece;
+    }
+}
+
+/* stream_some: up to len bytes, at least one unless the end is reached (then *got is 0). Damaged
+ * deflate data, also a wrong checksum at the end, is MV_E_FORMAT. */
+static mv_status stream_some(nifti_stream *s, uint8_t *out, size_t len, size_t *got)
+{
+    const uInt want = len > (1u << 30) ? 1u << 30 : (uInt)len;
+    s->z.next_out = out;
+    s->z.avail_out = want;
+    while (s->z.avail_out == want) {
+        stream_feed(s);
+        if (s->z.avail_in == 0) {
+            break;
+        }
+        const int rc = inflate(&s->z, Z_NO_FLUSH);
+        s->member_ended = rc == Z_STREAM_END;
+        if (s->member_ended) {
+            (void)inflateReset(&s->z); /* another gzip member may follow */
+        } else if (rc != Z_OK) {
+            return rc == Z_MEM_ERROR ? MV_E_MEMORY : MV_E_FORMAT;
+        }
+    }
+    *got = want - s->z.avail_out;
+    return MV_OK;
+}
+
+/* stream_read: exactly len bytes. */
+static mv_status stream_read(nifti_stream *s, uint8_t *out, size_t len)
+{
+    if (!s->is_gzip) {
+        return mv_read_copy(&s->in, out, len);
+    }
+    while (len > 0) {
+        size_t got = 0;
+        const mv_status st = stream_some(s, out, len, &got);
+        if (st != MV_OK) {
+            return st;
+        }
+        if (got == 0) {
+            return MV_E_TRUNCATED;
+        }
+        out += got;
+        len -= got;
+    }
+    return MV_OK;
+}
+
+static mv_status stream_skip(nifti_stream *s, size_t len)
+{
+    uint8_t scratch[4096];
+    mv_status st = MV_OK;
+    while (len > 0 && st == MV_OK) {
+        const size_t piece = len < sizeof scratch ? len : sizeof scratch;
+        st = stream_read(s, scratch, piece);
+        len -= piece;
+    }
+    return st;
+}
+
+/* stream_finish: read a compressed file to its end, where its checksum is compared. */
+static mv_status stream_finish(nifti_stream *s)
+{
+    uint8_t scratch[4096];
+    mv_status st = MV_OK;
+    size_t got = s->is_gzip ? 1 : 0, total = 0;
+    while (got > 0) {
+        MV_TRY(stream_some(s, scratch, sizeof scratch, &got));
+        total += got;
+        MV_ENSURE(total <= TRAILING_MAX, MV_E_LIMIT);
+    }
+    MV_ENSURE(!s->is_gzip || s->member_ended, MV_E_TRUNCATED);
+done:
+    return st;
+}
+
+/* ---- the header ---- */
+
+typedef struct nifti_header {
+    uint8_t bytes[HEADER2_LEN]; /* NIfTI-1: the first HEADER1_LEN */
+    bool is_big, is_v2;
+} nifti_header;
+
+static uint64_t field_uint(const nifti_header *h, size_t at, size_t size)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < size; i++) {
+        v = v << 8 | h->bytes[at + (h->is_big ? i : size - 1 - i)];
+    }
+    return v;
+}
+
+static int field_i16(const nifti_header *h, size_t at)
+{
+    return (int16_t)field_uint(h, at, 2);
+}
+
+static double field_f32(const nifti_header *h, size_t at)
+{
+    const uint32_t bits = (uint32_t)field_uint(h, at, 4);
+    float v = 0;
+    memcpy(&v, &bits, sizeof v);
+    return (double)v;
+}
+
+static double field_f64(const nifti_header *h, size_t at)
+{
+    const uint64_t bits = field_uint(h, at, 8);
+    double v = 0;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static int64_t header_dim(const nifti_header *h, size_t i)
+{
+    return h->is_v2 ? (int64_t)field_uint(h, 16 + 8 * i, 8) : field_i16(h, 40 + 2 * i);
+}
+
+static int header_datatype(const nifti_header *h)
+{
+    return field_i16(h, h->is_v2 ? 12 : 70);
+}
+
+static double header_pixdim(const nifti_header *h, size_t i)
+{
+    return h->is_v2 ? field_f64(h, 104 + 8 * i) : field_f32(h, 76 + 4 * i);
+}
+
+/* Where the voxels start; -1 when the field makes no sense. 0 means right after the header. */
+static int64_t header_offset(const nifti_header *h)
+{
+    const int64_t least = h->is_v2 ? HEADER2_LEN + 4 : HEADER1_LEN + 4;
+    const double stated = h->is_v2 ? (double)(int64_t)field_uint(h, 168, 8) : field_f32(h, 108);
+    if (stated == 0) {
+        return least;
+    }
+    return stated >= (double)(least - 4) && stated <= OFFSET_MAX ? (int64_t)stated : -1;
+}
+
+static void header_scaling(const nifti_header *h, mv_image *out)
+{
+    const double slope = h->is_v2 ? field_f64(h, 176) : field_f32(h, 112);
+    const double intercept = h->is_v2 ? field_f64(h, 184) : field_f32(h, 116);
+    const bool given = isfinite(slope) && slope != 0 && isfinite(intercept) && out->channels == 1;
+    out->slope = given ? slope : 1;
+    out->intercept = given ? intercept : 0;
+}
+
+static void header_spacing(const nifti_header *h, mv_image *out)
+{
+    const uint64_t units = (h->is_v2 ? field_uint(h, 500, 4) : h->bytes[123]) & 7;
+    const double mm = units == 1 ? 1000 : units == 3 ? 0.001 : 1; /* metre, micron, mm or unknown */
+    for (size_t i = 0; i < 3; i++) {
+        const double spacing = fabs(header_pixdim(h, i + 1)) * mm;
+        out->spacing_mm[i] = isfinite(spacing) ? spacing : 0;
+    }
+}
+
+static mv_status damaged(mv_status st, const mv_image_source *source, mv_error *err)
+{
+    switch (st) {
+    case MV_E_TRUNCATED:
+        return mv_fail(err, st, "%s is a NIfTI file that ends too early", source->name);
+    case MV_E_FORMAT:
+        return mv_fail(err, st, "%s is a damaged gzip file", source->name);
+    default:
+        return mv_fail(err, st, "%s cannot be read: %s", source->name, mv_status_sentence(st));
+    }
+}
+
+/* Version and byte order from the first number, which is the header's own length. */
+static bool header_kind(nifti_header *h)
+{
+    for (int big = 0; big < 2; big++) {
+        h->is_big = big != 0;
+        h->is_v2 = field_uint(h, 0, 4) == HEADER2_LEN;
+        if (h->is_v2 || field_uint(h, 0, 4) == HEADER1_LEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static mv_status check_magic(const nifti_header *h, const mv_image_source *source, mv_error *err)
+{
+    const uint8_t *magic = h->bytes + (h->is_v2 ? 4 : 344);
+    if (memcmp(magic, h->is_v2 ? "n+2" : "n+1", 4) == 0) {
+        return MV_OK;
+    }
+    if (memcmp(magic, h->is_v2 ? "ni2" : "ni1", 4) == 0) {
+        const mv_status st =
+            mv_fail(err, MV_E_UNSUPPORTED, "%s is a NIfTI header; its pixels are in an .img file",
+                    source->name);
+        mv_hint(err, "convert the pair to a single .nii file");
+        return st;
+    }
+    return mv_fail(err, MV_E_FORMAT, "%s looks like NIfTI but lacks its mark (is it ANALYZE?)",
+                   source->name);
+}
+
+static mv_status read_header(nifti_header *h, nifti_stream *s, const mv_image_source *source,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    memset(h, 0, sizeof *h);
+    st = stream_read(s, h->bytes, 4);
+    if (st != MV_OK) {
+        return damaged(st, source, err);
+    }
+    if (!header_kind(h)) {
+        return mv_fail(err, MV_E_FORMAT, "%s is a gzip file that holds no NIfTI image",
+                       source->name);
+    }
+    st = stream_read(s, h->bytes + 4, (h->is_v2 ? HEADER2_LEN : HEADER1_LEN) - 4);
+    return st == MV_OK ? check_magic(h, source, err) : damaged(st, source, err);
+}
+
+static mv_status read_type(mv_image *out, const nifti_header *h, const mv_image_source *source,
+                           mv_error *err)
+{
+    const int code = header_datatype(h);
+    const char *name = NULL;
+    for (size_t i = 0; i < NIFTI_TYPES; i++) {
+        if (nifti_types[i].code == code) {
+            out->type = nifti_types[i].type;
+            out->channels = nifti_types[i].channels;
+            return MV_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof foreign_types / sizeof foreign_types[0]; i++) {
+        name = foreign_types[i].code == code ? foreign_types[i].name : name;
+    }
+    if (name == NULL) {
+        return mv_fail(err, MV_E_FORMAT, "%s is a damaged NIfTI file: unknown voxel type %d",
+                       source->name, code);
+    }
+    const mv_status st = mv_fail(err, MV_E_UNSUPPORTED, "%s has %s voxels", source->name, name);
+    mv_hint(err, "convert it to 8- to 32-bit integers, floats or RGB");
+    return st;
+}
+
+static mv_status read_shape(mv_image *out, const nifti_header *h, const mv_image_source *source,
+                            mv_error *err)
+{
+    const int64_t axes = header_dim(h, 0);
+    uint64_t samples = out->channels;
+    int64_t n[4] = {1, 1, 1, 1};
+
+    if (axes < 1 || axes > 7) {
+        return mv_fail(err, MV_E_FORMAT, "%s is a damaged NIfTI file: it states %lld dimensions",
+                       source->name, (long long)axes);
+    }
+    for (int64_t i = 0; i < axes; i++) {
+        const int64_t dim = header_dim(h, (size_t)i + 1);
+        if (dim < 1) {
+            return mv_fail(err, MV_E_RANGE, "%s has no voxels: dimension %lld is %lld",
+                           source->name, (long long)i + 1, (long long)dim);
+        }
+        if ((uint64_t)dim > MV_IMAGE_SAMPLES_MAX / samples) {
+            return mv_fail(err, MV_E_LIMIT, "%s has more than %llu voxels", source->name,
+                           (unsigned long long)MV_IMAGE_SAMPLES_MAX);
+        }
+        if (i >= 4 && dim != 1) {
+            return mv_fail(err, MV_E_UNSUPPORTED, "%s has more than four dimensions", source->name);
+        }
+        samples *= (uint64_t)dim;
+        n[i < 4 ? i : 3] *= dim;
+    }
+    out->width = (uint32_t)n[0];
+    out->height = (uint32_t)n[1];
+    out->depth = (uint32_t)(n[2] * n[3]);
+    return MV_OK;
+}
+
+static mv_status nifti_header_step(mv_image *out, const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    nifti_header h;
+    nifti_stream s;
+    uint64_t need = 0, have = 0;
+
+    st = stream_open(&s, source);
+    if (st != MV_OK) {
+        return damaged(st, source, err);
+    }
+    MV_TRY(read_header(&h, &s, source, err));
+    MV_TRY(read_type(out, &h, source, err));
+    MV_TRY(read_shape(out, &h, source, err));
+    MV_REQUIRE(header_offset(&h) >= 0, err, MV_E_FORMAT,
+               "%s is a damaged NIfTI file: its voxels start nowhere", source->name);
+    need = (uint64_t)header_offset(&h) +
+           (uint64_t)mv_image_sample_count(out) * mv_sample_size(out->type);
+    have = (uint64_t)source->len * (s.is_gzip ? DEFLATE_RATIO : 1);
+    MV_REQUIRE(need <= have, err, MV_E_TRUNCATED, "%s is a NIfTI file that ends too early",
+               source->name);
+    out->bits = out->type == MV_SAMPLE_F32 || out->type == MV_SAMPLE_F64
+                    ? 0
+                    : 8 * (uint32_t)mv_sample_size(out->type);
+    header_scaling(&h, out);
+    header_spacing(&h, out);
+done:
+    stream_close(&s);
+    return st;
+}
+
+static mv_status nifti_pixels(mv_image *image, const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t count = mv_image_sample_count(image), size = mv_sample_size(image->type);
+    nifti_header h;
+    nifti_stream s;
+
+    st = stream_open(&s, source);
+    if (st != MV_OK) {
+        return damaged(st, source, err);
+    }
+    MV_TRY(read_header(&h, &s, source, err));
+    st = stream_skip(&s, (size_t)header_offset(&h) - (h.is_v2 ? HEADER2_LEN : HEADER1_LEN));
+    if (st == MV_OK) {
+        st = stream_read(&s, image->sample, count * size);
+    }
+    if (st == MV_OK) {
+        st = stream_finish(&s);
+    }
+    if (st != MV_OK) {
+        (void)damaged(st, source, err);
+        goto done;
+    }
+    if (h.is_big != (MV_BIG_ENDIAN != 0)) {
+        mv_samples_swap_bytes(image->sample, count, size);
+    }
+done:
+    stream_close(&s);
+    return st;
+}
+
+static bool nifti_recognises(const mv_image_source *source)
+{
+    nifti_header h = {0};
+    if (source->len < 4) {
+        return false;
+    }
+    memcpy(h.bytes, source->bytes, 4);
+    return header_kind(&h);
+}
+
+/* ---- writing: little-endian NIfTI-1, or NIfTI-2 where NIfTI-1 cannot hold the numbers ---- */
+
+static void put_f32(uint8_t *at, double value)
+{
+    const float v = (float)value;
+    uint32_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    mv_store_u32le(at, bits);
+}
+
+static void put_f64(uint8_t *at, double value)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    mv_store_u64le(at, bits);
+}
+
+static int code_of(const mv_image *image)
+{
+    size_t i = 0;
+    while (i + 1 < NIFTI_TYPES &&
+           (nifti_types[i].type != image->type || nifti_types[i].channels != image->channels)) {
+        i++;
+    }
+    return nifti_types[i].code;
+}
+
+static bool fits_v1(const mv_image *image)
+{
+    return image->width <= INT16_MAX && image->height <= INT16_MAX && image->depth <= INT16_MAX &&
+           (double)(float)image->slope == image->slope &&
+           (double)(float)image->intercept == image->intercept;
+}
+
+enum { UNITS_MM = 2 };
+
+/* Spacing for the header: 1 where unknown, because other programs stumble over 0. */
+static double spacing_or_1(const mv_image *image, size_t i)
+{
+    return image->spacing_mm[i] > 0 ? image->spacing_mm[i] : 1;
+}
+
+static void fill_v1(uint8_t *h, const mv_image *image, const uint64_t dim[4])
+{
+    mv_store_u32le(h, HEADER1_LEN);
+    for (size_t i = 0; i < 8; i++) {
+        mv_store_u16le(h + 40 + 2 * i, i < 4 ? (uint16_t)dim[i] : 1);
+        put_f32(h + 76 + 4 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
+    }
+    mv_store_u16le(h + 70, (uint16_t)code_of(image));
+    mv_store_u16le(h + 72, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
+    put_f32(h + 108, HEADER1_LEN + 4);
+    put_f32(h + 112, image->slope);
+    put_f32(h + 116, image->intercept);
+    h[123] = image->spacing_mm[0] > 0 ? UNITS_MM : 0;
+    memcpy(h + 344, "n+1", 4);
+}
+
+static void fill_v2(uint8_t *h, const mv_image *image, const uint64_t dim[4])
+{
+    mv_store_u32le(h, HEADER2_LEN);
+    memcpy(h + 4, "n+2\0\r\n\032\n", 8);
+    mv_store_u16le(h + 12, (uint16_t)code_of(image));
+    mv_store_u16le(h + 14, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
+    for (size_t i = 0; i < 8; i++) {
+        mv_store_u64le(h + 16 + 8 * i, i < 4 ? dim[i] : 1);
+        put_f64(h + 104 + 8 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
+    }
+    mv_store_u64le(h + 168, HEADER2_LEN + 4);
+    put_f64(h + 176, image->slope);
+    put_f64(h + 184, image->intercept);
+    mv_store_u32le(h + 500, image->spacing_mm[0] > 0 ? UNITS_MM : 0);
+}
+
+static mv_status nifti_encode(mv_buffer *out, const mv_image *image, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool v1 = fits_v1(image);
+    const uint64_t dim[4] = {image->depth == 1 ? 2 : 3, image->width, image->height, image->depth};
+    uint8_t header[HEADER2_LEN + 4] = {0}; /* the last four: no extensions */
+
+    if (image->channels != 1 && image->type != MV_SAMPLE_U8) {
+        st = mv_fail(err, MV_E_UNSUPPORTED, "NIfTI cannot hold RGB of %s samples",
+                     mv_sample_name(image->type));
+        mv_hint(err, "write .npy instead");
+        return st;
+    }
+    if (v1) {
+        fill_v1(header, image, dim);
+    } else {
+        fill_v2(header, image, dim);
+    }
+    MV_TRY(mv_buffer_append(out, header, v1 ? HEADER1_LEN + 4 : HEADER2_LEN + 4));
+    MV_TRY(mv_samples_append_le(out, image));
+done:
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "cannot make a NIfTI file: %s", mv_status_sentence(st));
+    }
+    return st;
+}
+
+/* Append the gzip form of in, without name or time: the same image gives the same bytes. */
+static mv_status gzip_append(mv_buffer *out, const mv_buffer *in)
+{
+    enum { GZIP = 16 + MAX_WBITS, MEM_LEVEL = 8 };
+    z_stream z = {0};
+    uint8_t block[16384];
+    mv_reader left = mv_reader_make(in->bytes, in->len);
+    mv_status st = MV_OK;
+    int rc = Z_OK;
+
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP, MEM_LEVEL, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
+        return MV_E_MEMORY;
+    }
+    while (rc != Z_STREAM_END) {
+        if (z.avail_in == 0) {
+            const size_t more = mv_reader_left(&left);
+            z.next_in = left.next;
+            z.avail_in = more > (1u << 30) ? 1u << 30 : (uInt)more;
+            left.next += z.avail_in;
+        }
+        z.next_out = block;
+        z.avail_out = sizeof block;
+        rc = deflate(&z, mv_reader_left(&left) == 0 ? Z_FINISH : Z_NO_FLUSH);
+        MV_TRY(mv_buffer_append(out, block, sizeof block - z.avail_out));
+    }
+done:
+    (void)deflateEnd(&z);
+    return st;
+}
+
+static mv_status nifti_gz_encode(mv_buffer *out, const mv_image *image, mv_error *err)
+{
+    mv_buffer plain = mv_buffer_make(out->max);
+    mv_status st = MV_OK;
+
+    MV_TRY(nifti_encode(&plain, image, err));
+    MV_TRY(gzip_append(out, &plain));
+done:
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "cannot make a NIfTI file: %s", mv_status_sentence(st));
+    }
+    mv_buffer_clear(&plain);
+    return st;
+}
+
+#define NIFTI_TRUST "our own bounded reader, zlib with bounded output; fuzz_image_nifti"
+
+static const char *const nifti_extensions[] = {".nii", NULL};
+
+const mv_image_format mv_image_nifti = {
+    .name = "NIfTI",
+    .extensions = nifti_extensions,
+    .may_see_hostile_bytes = true,
+    .trust_reason = NIFTI_TRUST,
+    .recognises = nifti_recognises,
+    .header = nifti_header_step,
+    .pixels = nifti_pixels,
+    .encode = nifti_encode,
+};
+
+static const char *const nifti_gz_extensions[] = {".nii.gz", NULL};
+
+const mv_image_format mv_image_nifti_gz = {
+    .name = "NIfTI, compressed",
+    .extensions = nifti_gz_extensions,
+    .may_see_hostile_bytes = true,
+    .trust_reason = NIFTI_TRUST,
+    .recognises = is_gzip,
+    .header = nifti_header_step,
+    .pixels = nifti_pixels,
+    .encode = nifti_gz_encode,
+};
