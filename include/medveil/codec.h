@@ -4,11 +4,12 @@
  *
  * Encoding: normalise to [0,1] by the image's own minimum and maximum (paper, equation 1; the range
  * is kept), optionally resize (equation 2), run the encoder on frames of three channels, quantise
- * each feature to bits. A gray picture is replicated to three channels, RGB fills them, and three
- * neighbouring slices of a gray stack ride in one frame. A constant image is 0 everywhere.
- * Images larger than one tile are cut into tiles that overlap by the network's reach, so the result
- * is that of one pass over the whole image. Features are frame-major: feature[((f*fh + y)*fw + x)*3
- * + c].
+ * each feature to feature_bits. Each gray slice is a frame of its own, replicated to the three
+ * channels; RGB fills them; or three neighbouring slices of a gray stack ride in one frame
+ * (frame_slices 3: a third of the features, lower quality). A constant image is 0 everywhere.
+ * Images larger than one tile are cut into windows that overlap by the network's reach, so the
+ * result is that of one pass over the whole image.
+ * Features are frame-major: feature[((f * fh + y) * fw + x) * fc + c].
  */
 #ifndef MEDVEIL_CODEC_H
 #define MEDVEIL_CODEC_H
@@ -29,6 +30,7 @@ typedef struct mv_code_meta {
     double range_lo, range_hi; /* stored values that map to 0 and 1 */
     uint8_t model_hash[MV_MODEL_HASH_LEN];
     char model_name[MV_MODEL_NAME_MAX];
+    uint32_t frame_slices; /* gray slices riding in one frame: 1 or 3 */
     uint32_t feature_bits; /* 1..16 */
     uint32_t frames, feature_height, feature_width, feature_channels;
 } mv_code_meta;
@@ -41,6 +43,7 @@ typedef struct mv_code {
 
 typedef struct mv_codec_opts {
     uint32_t feature_bits;                /* default 8 */
+    uint32_t frame_slices;                /* 1 (default) or 3, see above */
     uint32_t resize_width, resize_height; /* 0: keep the image's own size */
     unsigned threads;                     /* 0: all processors */
     mv_progress progress;

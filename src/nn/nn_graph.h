@@ -8,23 +8,8 @@
 #ifndef MV_NN_GRAPH_H
 #define MV_NN_GRAPH_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-typedef enum mv_nn_op {
-    MV_NN_CONV3,    /* 3x3, stride 1, zero padding 1, then the activation */
-    MV_NN_DENSE,    /* the same channels x channels matrix at every position (1x1 convolution) */
-    MV_NN_MAXPOOL2, /* 2x2, stride 2 */
-    MV_NN_UPSAMPLE2 /* nearest, factor 2 */
-} mv_nn_op;
-
-typedef enum mv_nn_act { MV_NN_LINEAR, MV_NN_RELU, MV_NN_SIGMOID } mv_nn_act;
-
-typedef struct mv_nn_layer {
-    mv_nn_op op;
-    mv_nn_act act;
-    uint32_t in_channels, out_channels; /* equal for pool and upsample */
-} mv_nn_layer;
+#include "base/status.h"
+#include "tensor/layer.h"
 
 #define MV_NN_LAYERS_MAX 16
 
@@ -41,18 +26,15 @@ typedef struct mv_nn_graph {
     uint32_t feature_channels;
 } mv_nn_graph;
 
-static inline uint32_t mv_nn_kernel_side(mv_nn_op op)
-{
-    return op == MV_NN_CONV3 ? 3 : op == MV_NN_DENSE ? 1 : 0;
-}
-
-/* Floats of a layer's kernel plus bias; 0 for pool and upsample. */
-size_t mv_nn_layer_weights(const mv_nn_layer *layer);
-
 /* Floats of the whole model, and where the weights of encoder layer i (or decoder layer i) start.
  */
 size_t mv_nn_graph_weights(const mv_nn_graph *graph);
 size_t mv_nn_encoder_offset(const mv_nn_graph *graph, size_t i);
 size_t mv_nn_decoder_offset(const mv_nn_graph *graph, size_t i);
+
+/* mv_nn_graph_check: that the layers form a chain this engine can run (known operations, channels
+ * 1..1024 that fit together, pooling undone by upsampling), and fill in scale, reaches and channel
+ * counts, which follow from the layers. errors: MV_E_RANGE */
+MV_MUST_CHECK mv_status mv_nn_graph_check(mv_nn_graph *graph);
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quantise.h: features in [0,1] to integers of a bit width, and back.
+ */
+#ifndef MV_CODEC_QUANTISE_H
+#define MV_CODEC_QUANTISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* level = round(feature * (2^bits - 1)), feature clamped to [0,1], NaN becomes 0.
+ * planar (channels, count) floats become interleaved (count, channels) levels, and back. */
+void mv_quantise(uint32_t *level, const float *feature, size_t count, uint32_t channels,
+                 uint32_t bits);
+void mv_dequantise(float *feature, const uint32_t *level, size_t count, uint32_t channels,
+                   uint32_t bits);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tensor_internal.h: what a kernel table implements. tensor.c has checked shapes and layers before
+ * create is called; load, forward and backward are called only as tensor.h allows.
+ */
+#ifndef MV_TENSOR_TENSOR_INTERNAL_H
+#define MV_TENSOR_TENSOR_INTERNAL_H
+
+#include "tensor/tensor.h"
+
+struct mv_tensor_kernels {
+    const char *name;
+    bool (*has_bf16)(void);
+    mv_status (*create)(mv_net *net, mv_error *err); /* fills net->own */
+    void (*destroy)(mv_net *net);                    /* also after a failed create */
+    mv_status (*load)(mv_net *net, const float *weights, mv_error *err);
+    mv_status (*forward)(mv_net *net, float *y, const float *x, mv_error *err);
+    mv_status (*backward)(mv_net *net, float *dx, float *dweights, const float *dy, mv_error *err);
+};
+
+struct mv_net {
+    const mv_tensor_kernels *table;
+    mv_nn_layer layer[MV_NET_LAYERS_MAX];
+    size_t count;
+    mv_net_shape shape;                       /* of x */
+    mv_net_shape at[MV_NET_LAYERS_MAX + 1];   /* of what enters layer i; at[count]: of y */
+    uint32_t channels[MV_NET_LAYERS_MAX + 1]; /* the same */
+    size_t weight_at[MV_NET_LAYERS_MAX];      /* where layer i's kernel starts */
+    mv_net_opts opts;
+    size_t in_count, out_count, weight_count;
+    void *own; /* the table's */
+};
+
+/* Floats of the tensor that enters layer i (i = count: of y). */
+size_t mv_net_count_at(const mv_net *net, size_t i);
+
+#endif

@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tensor_onednn.c: the kernel table on oneDNN; the only file that sees its header.
+ *
+ * A net is compiled once into three straight programs of primitives: load (weights into the
+ * kernels' layouts), forward and backward. oneDNN chooses the layout of every tensor (tag `any`);
+ * where two neighbours want different ones, a reorder stands between them. A tensor between two
+ * layers is an *edge*. Training keeps every forward edge and rotates gradients through three
+ * buffers (one gradient can be wanted in two layouts while the next is made); inference rotates
+ * its edges through two.
+ *
+ * bfloat16: 3x3 layers with many input channels run with bfloat16 inputs, weights and gradients
+ * and float32 accumulators; layers that see or make the image or the features stay float32.
+ */
+#include "base/cpu.h"
+#include "base/secret.h"
+#include "tensor/tensor_internal.h"
+
+#include <dnnl.h>
+#include <omp.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { ARGS_MAX = 6, STEPS_MAX = 6 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 16 * MV_NET_LAYERS_MAX };
+enum { BF16_CHANNELS_MIN = 16, ROTATION = 3, ALIGNMENT = 64 };
+
+typedef struct step {
+    dnnl_primitive_t primitive;
+    dnnl_exec_arg_t arg[ARGS_MAX];
+    int count;
+} step;
+
+typedef struct program {
+    step step[STEPS_MAX];
+    size_t count;
+} program;
+
+/* A tensor: its layout and the memory object that holds it. */
+typedef struct edge {
+    dnnl_memory_desc_t desc;
+    dnnl_memory_t memory;
+} edge;
+
+/* What backward needs of one layer. */
+typedef struct kept {
+    edge in, out;   /* as the layer's forward primitive saw them */
+    edge workspace; /* of max pooling: where each maximum was */
+    dnnl_primitive_desc_t forward;
+    edge weights, bias;                   /* plain views of own->weights */
+    edge gradient_weights, gradient_bias; /* plain views of own->gradients */
+} kept;
+
+typedef struct buffer {
+    void *bytes;
+    size_t len;
+} buffer;
+
+typedef struct own {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    program load, forward, backward;
+    kept layer[MV_NET_LAYERS_MAX];
+    edge x, y, dx, dy; /* the caller's tensors; their handles are set in each call */
+    float *weights, *gradients;
+    dnnl_memory_t memory[MEMORIES_MAX];
+    buffer owned[MEMORIES_MAX + ROTATION + 3]; /* tensors, slots and the plain weights */
+    size_t memory_count, owned_count;
+    /* Memories in rotation get their bytes when all sizes are known. */
+    dnnl_memory_t waiting[MEMORIES_MAX];
+    unsigned waiting_slot[MEMORIES_MAX];
+    size_t waiting_count;
+    size_t slot_len[ROTATION + 1]; /* the last is the scratchpad shared by all primitives */
+    unsigned next_slot, rotation;
+} own;
+
+enum { SLOT_SCRATCHPAD = ROTATION };
+
+static mv_status from_dnnl(dnnl_status_t got, const char *what, mv_error *err)
+{
+    if (got == dnnl_success) {
+        return MV_OK;
+    }
+    return mv_fail(err, got == dnnl_out_of_memory ? MV_E_MEMORY : MV_E_INTERNAL,
+                   "oneDNN could not %s (code %d)", what, (int)got);
+}
+
+#define DNN_TRY(call, what) MV_TRY(from_dnnl((call), (what), err))
+
+/* MV_CPU_MASK holds for oneDNN too; this works only before its first primitive is made. */
+static void narrow_isa(void)
+{
+    const uint32_t cpu = mv_cpu_features();
+    const dnnl_cpu_isa_t isa = cpu & MV_CPU_IFMA     ? dnnl_cpu_isa_all
+                               : cpu & MV_CPU_AVX512 ? dnnl_cpu_isa_avx512_core
+                               : cpu & MV_CPU_AVX2   ? dnnl_cpu_isa_avx2
+                                                     : dnnl_cpu_isa_sse41;
+    (void)dnnl_set_max_cpu_isa(isa);
+}
+
+static pthread_once_t isa_once = PTHREAD_ONCE_INIT;
+
+static bool has_bf16(void)
+{
+    return (mv_cpu_features() & MV_CPU_BF16) != 0;
+}
+
+static void *take(own *o, size_t len)
+{
+    const size_t padded = (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *bytes = padded == 0 ? NULL : aligned_alloc(ALIGNMENT, padded);
+    if (bytes != NULL) {
+        memset(bytes, 0, padded);
+        o->owned[o->owned_count].bytes = bytes;
+        o->owned[o->owned_count++].len = padded;
+    }
+    return bytes;
+}
+
+/* Where the bytes of a new memory come from. */
+typedef enum place { PLACE_CALLER, PLACE_KEPT, PLACE_ROTATING } place;
+
+/* e->memory for e->desc. */
+static mv_status new_memory(own *o, edge *e, place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *bytes = NULL;
+    const size_t len = dnnl_memory_desc_get_size(&e->desc);
+
+    MV_REQUIRE(o->memory_count < MEMORIES_MAX && o->owned_count < MEMORIES_MAX, err, MV_E_INTERNAL,
+               "a network has more tensors than expected");
+    if (where == PLACE_KEPT) {
+        bytes = take(o, len);
+        MV_REQUIRE(bytes != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
+    }
+    DNN_TRY(dnnl_memory_create(&e->memory, &e->desc, o->engine, bytes), "make a tensor");
+    o->memory[o->memory_count++] = e->memory;
+    if (where == PLACE_ROTATING) {
+        const unsigned slot = o->next_slot++ % o->rotation;
+        o->waiting[o->waiting_count] = e->memory;
+        o->waiting_slot[o->waiting_count++] = slot;
+        o->slot_len[slot] = len > o->slot_len[slot] ? len : o->slot_len[slot];
+    }
+done:
+    return st;
+}
+
+static mv_status new_edge(own *o, edge *e, const dnnl_memory_desc_t *desc, place where,
+                          mv_error *err)
+{
+    e->desc = *desc;
+    return new_memory(o, e, where, err);
+}
+
+static void add_arg(step *s, int kind, const edge *e)
+{
+    s->arg[s->count].arg = kind;
+    s->arg[s->count++].memory = e->memory;
+}
+
+/* Append primitive pd to p; its arguments but the scratchpad are added by the caller. */
+static mv_status add_step(own *o, program *p, const_dnnl_primitive_desc_t pd, step **out,
+                          mv_error *err)
+{
+    mv_status st = MV_OK;
+    const dnnl_memory_desc_t *scratch =
+        dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    const size_t len = scratch == NULL ? 0 : dnnl_memory_desc_get_size(scratch);
+    step *s = &p->step[p->count];
+
+    MV_REQUIRE(p->count < STEPS_MAX, err, MV_E_INTERNAL, "a network has more steps than expected");
+    DNN_TRY(dnnl_primitive_create(&s->primitive, pd), "make a kernel");
+    p->count++;
+    if (len != 0) {
+        edge e = {.desc = *scratch};
+        MV_TRY(new_memory(o, &e, PLACE_CALLER, err));
+        o->waiting[o->waiting_count] = e.memory;
+        o->waiting_slot[o->waiting_count++] = SLOT_SCRATCHPAD;
+        o->slot_len[SLOT_SCRATCHPAD] =
+            len > o->slot_len[SLOT_SCRATCHPAD] ? len : o->slot_len[SLOT_SCRATCHPAD];
+        add_arg(s, DNNL_ARG_SCRATCHPAD, &e);
+    }
+    *out = s;
+done:
+    return st;
+}
+
+/* Every primitive uses our scratchpad; a forward layer also its activation. */
+static mv_status new_attr(dnnl_primitive_attr_t *attr, mv_nn_act act, mv_error *err)
+{
+    mv_status st = MV_OK;
+    dnnl_post_ops_t ops = NULL;
+    const dnnl_alg_kind_t kind = act == MV_NN_RELU ? dnnl_eltwise_relu : dnnl_eltwise_logistic;
+
+    DNN_TRY(dnnl_primitive_attr_create(attr), "set an option");
+    DNN_TRY(dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user),
+            "set an option");
+    if (act != MV_NN_LINEAR) {
+        DNN_TRY(dnnl_post_ops_create(&ops), "set an option");
+        DNN_TRY(dnnl_post_ops_append_eltwise(ops, 1.0F, kind, 0.0F, 0.0F), "set an option");
+        DNN_TRY(dnnl_primitive_attr_set_post_ops(*attr, ops), "set an option");
+    }
+done:
+    if (ops != NULL) {
+        (void)dnnl_post_ops_destroy(ops);
+    }
+    return st;
+}
+
+/* The primitive descriptor of op_desc; hint is the forward one for a backward primitive. */
+static mv_status new_pd(own *o, dnnl_primitive_desc_t *pd, const_dnnl_op_desc_t op_desc,
+                        mv_nn_act act, const_dnnl_primitive_desc_t hint, mv_error *err)
+{
+    mv_status st = MV_OK;
+    dnnl_primitive_attr_t attr = NULL;
+    MV_TRY(new_attr(&attr, act, err));
+    DNN_TRY(dnnl_primitive_desc_create(pd, op_desc, attr, o->engine, hint), "choose a kernel");
+done:
+    if (attr != NULL) {
+        (void)dnnl_primitive_attr_destroy(attr);
+    }
+    return st;
+}
+
+static void drop_pd(dnnl_primitive_desc_t *pd)
+{
+    if (*pd != NULL) {
+        (void)dnnl_primitive_desc_destroy(*pd);
+        *pd = NULL;
+    }
+}
+
+/* Copy from into to, changing layout and type. */
+static mv_status add_reorder(own *o, program *p, const edge *to, const edge *from, mv_error *err)
+{
+    mv_status st = MV_OK;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_primitive_attr_t attr = NULL;
+    step *s = NULL;
+
+    MV_TRY(new_attr(&attr, MV_NN_LINEAR, err));
+    DNN_TRY(
+        dnnl_reorder_primitive_desc_create(&pd, &from->desc, o->engine, &to->desc, o->engine, attr),
+        "choose a reorder");
+    MV_TRY(add_step(o, p, pd, &s, err));
+    add_arg(s, DNNL_ARG_FROM, from);
+    add_arg(s, DNNL_ARG_TO, to);
+done:
+    drop_pd(&pd);
+    if (attr != NULL) {
+        (void)dnnl_primitive_attr_destroy(attr);
+    }
+    return st;
+}
+
+/* Make e lie as wanted says: nothing to do, or a reorder into a new edge. */
+static mv_status convert(own *o, program *p, edge *e, const dnnl_memory_desc_t *wanted, place where,
+                         mv_error *err)
+{
+    mv_status st = MV_OK;
+    edge to = {.memory = NULL};
+    if (dnnl_memory_desc_equal(&e->desc, wanted)) {
+        return MV_OK;
+    }
+    MV_TRY(new_edge(o, &to, wanted, where, err));
+    MV_TRY(add_reorder(o, p, &to, e, err));
+    *e = to;
+done:
+    return st;
+}
+
+/* ---- descriptors ---- */
+
+static dnnl_memory_desc_t tensor_desc(const mv_net *net, size_t i, dnnl_data_type_t type,
+                                      dnnl_format_tag_t tag)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {net->at[i].batch, net->channels[i], net->at[i].height,
+                              net->at[i].width};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, type, tag);
+    return desc;
+}
+
+static dnnl_memory_desc_t kernel_desc(const mv_nn_layer *layer, dnnl_data_type_t type,
+                                      dnnl_format_tag_t tag)
+{
+    dnnl_memory_desc_t desc;
+    const uint32_t side = mv_nn_kernel_side(layer->op);
+    const dnnl_dims_t dims = {layer->out_channels, layer->in_channels, side, side};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, type, tag);
+    return desc;
+}
+
+static dnnl_memory_desc_t bias_desc(const mv_nn_layer *layer)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {layer->out_channels};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 1, dims, dnnl_f32, dnnl_x);
+    return desc;
+}
+
+static const dnnl_memory_desc_t *query(const_dnnl_primitive_desc_t pd, dnnl_query_t what)
+{
+    return dnnl_primitive_desc_query_md(pd, what, 0);
+}
+
+/* Type of a layer's input, kernel and incoming gradient. */
+static dnnl_data_type_t input_type(const mv_net *net, size_t i)
+{
+    const mv_nn_layer *layer = &net->layer[i];
+    const bool wide = layer->op == MV_NN_CONV3 && layer->in_channels >= BF16_CHANNELS_MIN;
+    return net->opts.bf16 && wide ? dnnl_bf16 : dnnl_f32;
+}
+
+/* Type of a layer's output: bfloat16 between wide layers, float32 where numbers matter most. */
+static dnnl_data_type_t output_type(const mv_net *net, size_t i)
+{
+    return net->layer[i].act == MV_NN_RELU ? input_type(net, i) : dnnl_f32;
+}
+
+/* ---- convolution: 3x3 and 1x1 ---- */
+
+typedef struct conv_shape {
+    dnnl_memory_desc_t x, w, b, y;
+    dnnl_dims_t stride, pad;
+} conv_shape;
+
+static conv_shape conv_of(const mv_net *net, size_t i, dnnl_data_type_t x_type,
+                          dnnl_data_type_t w_type, dnnl_data_type_t y_type)
+{
+    const mv_nn_layer *layer = &net->layer[i];
+    const int pad = layer->op == MV_NN_CONV3 ? 1 : 0;
+    const conv_shape c = {
+        .x = tensor_desc(net, i, x_type, dnnl_format_tag_any),
+        .w = kernel_desc(layer, w_type, dnnl_format_tag_any),
+        .b = bias_desc(layer),
+        .y = tensor_desc(net, i + 1, y_type, dnnl_format_tag_any),
+        .stride = {1, 1},
+        .pad = {pad, pad},
+    };
+    return c;
+}
+
+/* Bring the plain weights into the layout wanted, as part of loading. */
+static mv_status add_weights(own *o, edge *out, const edge *plain, const dnnl_memory_desc_t *wanted,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(new_edge(o, out, wanted, PLACE_KEPT, err));
+    MV_TRY(add_reorder(o, &o->load, out, plain, err));
+done:
+    return st;
+}
+
+static mv_status conv_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_data_type_t type = input_type(net, i);
+    const conv_shape c = conv_of(net, i, type, type, output_type(net, i));
+    dnnl_convolution_desc_t op;
+    edge w = {.memory = NULL};
+    step *s = NULL;
+
+    DNN_TRY(dnnl_convolution_forward_desc_init(
+                &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
+                dnnl_convolution_direct, &c.x, &c.w, &c.b, &c.y, c.stride, c.pad, c.pad),
+            "describe a convolution");
+    MV_TRY(new_pd(o, &k->forward, &op, net->layer[i].act, NULL, err));
+    MV_TRY(convert(o, &o->forward, e, query(k->forward, dnnl_query_src_md), where, err));
+    MV_TRY(add_weights(o, &w, &k->weights, query(k->forward, dnnl_query_weights_md), err));
+    k->in = *e;
+    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
+    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
+    add_arg(s, DNNL_ARG_SRC, &k->in);
+    add_arg(s, DNNL_ARG_WEIGHTS, &w);
+    add_arg(s, DNNL_ARG_BIAS, &k->bias);
+    add_arg(s, DNNL_ARG_DST, &k->out);
+    *e = k->out;
+done:
+    return st;
+}
+
+/* g: gradient behind the activation -> before it, in place. */
+static mv_status act_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const kept *k = &o->layer[i];
+    const mv_nn_act act = net->layer[i].act;
+    dnnl_eltwise_desc_t op;
+    dnnl_primitive_desc_t forward = NULL, pd = NULL;
+    step *s = NULL;
+    const dnnl_alg_kind_t kind = act == MV_NN_RELU ? dnnl_eltwise_relu_use_dst_for_bwd
+                                                   : dnnl_eltwise_logistic_use_dst_for_bwd;
+    if (act == MV_NN_LINEAR) {
+        return MV_OK;
+    }
+    MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
+    DNN_TRY(
+        dnnl_eltwise_forward_desc_init(&op, dnnl_forward_training, kind, &k->out.desc, 0.0F, 0.0F),
+        "describe an activation");
+    MV_TRY(new_pd(o, &forward, &op, MV_NN_LINEAR, NULL, err));
+    DNN_TRY(dnnl_eltwise_backward_desc_init(&op, kind, &k->out.desc, &k->out.desc, 0.0F, 0.0F),
+            "describe an activation");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, forward, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_arg(s, DNNL_ARG_DST, &k->out);
+    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    add_arg(s, DNNL_ARG_DIFF_SRC, g);
+done:
+    drop_pd(&forward);
+    drop_pd(&pd);
+    return st;
+}
+
+static mv_status conv_backward_weights(mv_net *net, size_t i, edge g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_data_type_t type = input_type(net, i);
+    conv_shape c = conv_of(net, i, type, dnnl_f32, type);
+    dnnl_convolution_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    edge x = k->in, dw = {.memory = NULL};
+    step *s = NULL;
+
+    DNN_TRY(dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &c.x, &c.w,
+                                                        &c.b, &c.y, c.stride, c.pad, c.pad),
+            "describe a convolution's weight gradient");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
+    MV_TRY(convert(o, &o->backward, &x, query(pd, dnnl_query_src_md), PLACE_KEPT, err));
+    MV_TRY(convert(o, &o->backward, &g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
+    MV_TRY(new_edge(o, &dw, query(pd, dnnl_query_diff_weights_md), PLACE_KEPT, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_arg(s, DNNL_ARG_SRC, &x);
+    add_arg(s, DNNL_ARG_DIFF_DST, &g);
+    add_arg(s, DNNL_ARG_DIFF_WEIGHTS, &dw);
+    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradient_bias);
+    MV_TRY(add_reorder(o, &o->backward, &k->gradient_weights, &dw, err));
+done:
+    drop_pd(&pd);
+    return st;
+}
+
+static mv_status conv_backward_data(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_data_type_t type = input_type(net, i);
+    const conv_shape c = conv_of(net, i, type, type, type);
+    dnnl_convolution_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    edge w = {.memory = NULL}, dx = {.memory = NULL};
+    step *s = NULL;
+
+    DNN_TRY(dnnl_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &c.x, &c.w, &c.y,
+                                                     c.stride, c.pad, c.pad),
+            "describe a convolution's input gradient");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
+    MV_TRY(convert(o, &o->backward, g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
+    MV_TRY(add_weights(o, &w, &k->weights, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(new_edge(o, &dx, query(pd, dnnl_query_diff_src_md), PLACE_ROTATING, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    add_arg(s, DNNL_ARG_WEIGHTS, &w);
+    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
+    *g = dx;
+done:
+    drop_pd(&pd);
+    return st;
+}
+
+/* ---- pool and upsample ---- */
+
+static const dnnl_dims_t two = {2, 2}, none = {0, 0};
+
+static mv_status pool_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_memory_desc_t y = tensor_desc(net, i + 1, e->desc.data_type, dnnl_format_tag_any);
+    dnnl_pooling_desc_t op;
+    step *s = NULL;
+
+    k->in = *e;
+    DNN_TRY(dnnl_pooling_forward_desc_init(
+                &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
+                dnnl_pooling_max, &e->desc, &y, two, two, none, none),
+            "describe a pool");
+    MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
+    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
+    if (net->opts.training) {
+        MV_TRY(new_edge(o, &k->workspace, query(k->forward, dnnl_query_workspace_md), PLACE_KEPT,
+                        err));
+    }
+    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
+    add_arg(s, DNNL_ARG_SRC, e);
+    add_arg(s, DNNL_ARG_DST, &k->out);
+    if (net->opts.training) {
+        add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
+    }
+    *e = k->out;
+done:
+    return st;
+}
+
+static mv_status pool_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    dnnl_pooling_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    edge dx = {.memory = NULL};
+    step *s = NULL;
+
+    MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
+    DNN_TRY(dnnl_pooling_backward_desc_init(&op, dnnl_pooling_max, &k->in.desc, &k->out.desc, two,
+                                            two, none, none),
+            "describe a pool's gradient");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
+    MV_TRY(new_edge(o, &dx, &k->in.desc, PLACE_ROTATING, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
+    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
+    *g = dx;
+done:
+    drop_pd(&pd);
+    return st;
+}
+
+static mv_status upsample_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_memory_desc_t y = tensor_desc(net, i + 1, e->desc.data_type, dnnl_format_tag_any);
+    const float factor[2] = {2.0F, 2.0F};
+    dnnl_resampling_desc_t op;
+    step *s = NULL;
+
+    k->in = *e;
+    DNN_TRY(dnnl_resampling_forward_desc_init(
+                &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
+                dnnl_resampling_nearest, factor, &e->desc, &y),
+            "describe an upsampling");
+    MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
+    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
+    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
+    add_arg(s, DNNL_ARG_SRC, e);
+    add_arg(s, DNNL_ARG_DST, &k->out);
+    *e = k->out;
+done:
+    return st;
+}
+
+static mv_status upsample_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const float factor[2] = {2.0F, 2.0F};
+    dnnl_resampling_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    edge dx = {.memory = NULL};
+    step *s = NULL;
+
+    MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
+    DNN_TRY(dnnl_resampling_backward_desc_init(&op, dnnl_resampling_nearest, factor, &k->in.desc,
+                                               &k->out.desc),
+            "describe an upsampling's gradient");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
+    MV_TRY(new_edge(o, &dx, &k->in.desc, PLACE_ROTATING, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
+    *g = dx;
+done:
+    drop_pd(&pd);
+    return st;
+}
+
+/* ---- compiling a net ---- */
+
+/* Views of layer i's kernel and bias inside one of the plain arrays. */
+static mv_status plain_views(mv_net *net, size_t i, edge *kernel, edge *bias, float *array,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const mv_nn_layer *layer = &net->layer[i];
+    const dnnl_memory_desc_t w = kernel_desc(layer, dnnl_f32, dnnl_abcd), b = bias_desc(layer);
+    float *at = array + net->weight_at[i];
+
+    MV_TRY(new_edge(o, kernel, &w, PLACE_CALLER, err));
+    MV_TRY(new_edge(o, bias, &b, PLACE_CALLER, err));
+    DNN_TRY(dnnl_memory_set_data_handle(kernel->memory, at), "place weights");
+    DNN_TRY(dnnl_memory_set_data_handle(bias->memory,
+                                        at + mv_nn_layer_weights(layer) - layer->out_channels),
+            "place a bias");
+done:
+    return st;
+}
+
+static mv_status compile_forward(mv_net *net, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const place where = net->opts.training ? PLACE_KEPT : PLACE_ROTATING;
+    const dnnl_memory_desc_t x = tensor_desc(net, 0, dnnl_f32, dnnl_nchw);
+    const dnnl_memory_desc_t y = tensor_desc(net, net->count, dnnl_f32, dnnl_nchw);
+    edge e = {.memory = NULL};
+
+    MV_TRY(new_edge(o, &o->x, &x, PLACE_CALLER, err));
+    MV_TRY(new_edge(o, &o->y, &y, PLACE_CALLER, err));
+    MV_TRY(new_edge(o, &e, &x, where, err)); /* backward reads it when the caller's x is gone */
+    MV_TRY(add_reorder(o, &o->forward, &e, &o->x, err));
+    for (size_t i = 0; i < net->count; i++) {
+        kept *k = &o->layer[i];
+        if (mv_nn_kernel_side(net->layer[i].op) != 0) {
+            MV_TRY(plain_views(net, i, &k->weights, &k->bias, o->weights, err));
+            MV_TRY(conv_forward(net, i, &e, where, err));
+        } else if (net->layer[i].op == MV_NN_MAXPOOL2) {
+            MV_TRY(pool_forward(net, i, &e, where, err));
+        } else {
+            MV_TRY(upsample_forward(net, i, &e, where, err));
+        }
+    }
+    MV_TRY(add_reorder(o, &o->forward, &o->y, &e, err));
+done:
+    return st;
+}
+
+static mv_status compile_backward(mv_net *net, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    edge g = {.memory = NULL};
+
+    MV_TRY(new_edge(o, &o->dy, &o->y.desc, PLACE_CALLER, err));
+    MV_TRY(new_edge(o, &g, &o->layer[net->count - 1].out.desc, PLACE_ROTATING, err));
+    MV_TRY(add_reorder(o, &o->backward, &g, &o->dy, err));
+    for (size_t i = net->count; i-- > 0;) {
+        kept *k = &o->layer[i];
+        if (mv_nn_kernel_side(net->layer[i].op) != 0) {
+            MV_TRY(plain_views(net, i, &k->gradient_weights, &k->gradient_bias, o->gradients, err));
+            MV_TRY(act_backward(net, i, &g, err));
+            MV_TRY(conv_backward_weights(net, i, g, err));
+            if (i > 0 || net->opts.input_gradient) {
+                MV_TRY(conv_backward_data(net, i, &g, err));
+            }
+        } else if (net->layer[i].op == MV_NN_MAXPOOL2) {
+            MV_TRY(pool_backward(net, i, &g, err));
+        } else {
+            MV_TRY(upsample_backward(net, i, &g, err));
+        }
+    }
+    if (net->opts.input_gradient) {
+        MV_TRY(new_edge(o, &o->dx, &o->x.desc, PLACE_CALLER, err));
+        MV_TRY(add_reorder(o, &o->backward, &o->dx, &g, err));
+    }
+done:
+    return st;
+}
+
+/* Give the rotating memories and the scratchpads their bytes. */
+static mv_status place_waiting(own *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *slot[ROTATION + 1] = {NULL};
+    for (size_t k = 0; k < ROTATION + 1; k++) {
+        slot[k] = take(o, o->slot_len[k]);
+        MV_REQUIRE(slot[k] != NULL || o->slot_len[k] == 0, err, MV_E_MEMORY,
+                   "out of memory for a network's tensors");
+    }
+    for (size_t k = 0; k < o->waiting_count; k++) {
+        DNN_TRY(dnnl_memory_set_data_handle(o->waiting[k], slot[o->waiting_slot[k]]),
+                "place a tensor");
+    }
+done:
+    return st;
+}
+
+static mv_status create(mv_net *net, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const int threads_before = omp_get_max_threads();
+    own *o = calloc(1, sizeof *o);
+
+    MV_REQUIRE(o != NULL, err, MV_E_MEMORY, "out of memory for a network");
+    net->own = o;
+    o->rotation = net->opts.training ? ROTATION : 2;
+    (void)pthread_once(&isa_once, narrow_isa);
+    omp_set_num_threads((int)net->opts.threads);
+    o->weights = take(o, (net->weight_count + 1) * sizeof *o->weights);
+    o->gradients = take(o, (net->opts.training ? net->weight_count + 1 : 1) * sizeof *o->gradients);
+    MV_REQUIRE(o->weights != NULL && o->gradients != NULL, err, MV_E_MEMORY,
+               "out of memory for a network's weights");
+    DNN_TRY(dnnl_engine_create(&o->engine, dnnl_cpu, 0), "start");
+    DNN_TRY(dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags), "start");
+    MV_TRY(compile_forward(net, err));
+    if (net->opts.training) {
+        MV_TRY(compile_backward(net, err));
+    }
+    MV_TRY(place_waiting(o, err));
+done:
+    omp_set_num_threads(threads_before);
+    return st;
+}
+
+static void drop_program(program *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        (void)dnnl_primitive_destroy(p->step[i].primitive);
+    }
+}
+
+static void destroy(mv_net *net)
+{
+    own *o = net->own;
+    if (o == NULL) {
+        return;
+    }
+    drop_program(&o->load);
+    drop_program(&o->forward);
+    drop_program(&o->backward);
+    for (size_t i = 0; i < MV_NET_LAYERS_MAX; i++) {
+        drop_pd(&o->layer[i].forward);
+    }
+    for (size_t i = 0; i < o->memory_count; i++) {
+        (void)dnnl_memory_destroy(o->memory[i]);
+    }
+    if (o->stream != NULL) {
+        (void)dnnl_stream_destroy(o->stream);
+    }
+    if (o->engine != NULL) {
+        (void)dnnl_engine_destroy(o->engine);
+    }
+    for (size_t i = 0; i < o->owned_count; i++) {
+        mv_wipe(o->owned[i].bytes, o->owned[i].len);
+        free(o->owned[i].bytes);
+    }
+    free(o);
+    net->own = NULL;
+}
+
+static mv_status run(const mv_net *net, const program *p, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const own *o = net->own;
+    const int threads_before = omp_get_max_threads();
+
+    omp_set_num_threads((int)net->opts.threads);
+    for (size_t i = 0; i < p->count; i++) {
+        const step *s = &p->step[i];
+        DNN_TRY(dnnl_primitive_execute(s->primitive, o->stream, s->count, s->arg), "run a kernel");
+    }
+    DNN_TRY(dnnl_stream_wait(o->stream), "run a network");
+done:
+    omp_set_num_threads(threads_before);
+    return st;
+}
+
+static mv_status load(mv_net *net, const float *weights, mv_error *err)
+{
+    own *o = net->own;
+    memcpy(o->weights, weights, net->weight_count * sizeof *weights);
+    return run(net, &o->load, err);
+}
+
+static mv_status forward(mv_net *net, float *y, const float *x, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    /* oneDNN's handle is not const; the program only reads it */
+    DNN_TRY(dnnl_memory_set_data_handle(o->x.memory, (void *)(uintptr_t)x), "read the input");
+    DNN_TRY(dnnl_memory_set_data_handle(o->y.memory, y), "write the output");
+    MV_TRY(run(net, &o->forward, err));
+done:
+    return st;
+}
+
+static mv_status backward(mv_net *net, float *dx, float *dweights, const float *dy, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    DNN_TRY(dnnl_memory_set_data_handle(o->dy.memory, (void *)(uintptr_t)dy), "read a gradient");
+    if (net->opts.input_gradient) {
+        DNN_TRY(dnnl_memory_set_data_handle(o->dx.memory, dx), "write a gradient");
+    }
+    MV_TRY(run(net, &o->backward, err));
+    memcpy(dweights, o->gradients, net->weight_count * sizeof *dweights);
+done:
+    return st;
+}
+
+const mv_tensor_kernels mv_tensor_onednn = {
+    .name = "onednn",
+    .has_bf16 = has_bf16,
+    .create = create,
+    .destroy = destroy,
+    .load = load,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_tensor.c: every kernel table against the plain definition in double precision, forward, and
+ * against its central differences, backward.
+ */
+#include "base/rng.h"
+#include "tensor/tensor.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- the definition, independent of the code under test ---- */
+
+typedef struct tensor {
+    size_t b, c, h, w;
+    double *v;
+} tensor;
+
+static tensor tensor_new(size_t b, size_t c, size_t h, size_t w)
+{
+    tensor t = {b, c, h, w, calloc(b * c * h * w, sizeof(double))};
+    assert_non_null(t.v);
+    return t;
+}
+
+static double *at(const tensor *t, size_t b, size_t c, size_t y, size_t x)
+{
+    return &t->v[((b * t->c + c) * t->h + y) * t->w + x];
+}
+
+static double activate(double v, mv_nn_act act)
+{
+    return act == MV_NN_RELU ? (v > 0 ? v : 0) : act == MV_NN_SIGMOID ? 1 / (1 + exp(-v)) : v;
+}
+
+static double conv_at(const tensor *x, const double *w, const mv_nn_layer *l, size_t b, size_t o,
+                      size_t r, size_t s)
+{
+    const int side = (int)mv_nn_kernel_side(l->op), pad = side / 2;
+    double sum = w[l->out_channels * l->in_channels * (size_t)(side * side) + o];
+    for (size_t c = 0; c < l->in_channels; c++) {
+        for (int u = 0; u < side; u++) {
+            for (int v = 0; v < side; v++) {
+                const long y = (long)r + u - pad, z = (long)s + v - pad;
+                if (y >= 0 && z >= 0 && y < (long)x->h && z < (long)x->w) {
+                    const size_t k = (o * l->in_channels + c) * (size_t)(side * side);
+                    sum += w[k + (size_t)(u * side + v)] * *at(x, b, c, (size_t)y, (size_t)z);
+                }
+            }
+        }
+    }
+    return activate(sum, l->act);
+}
+
+static double layer_at(const tensor *x, const double *w, const mv_nn_layer *l, size_t b, size_t c,
+                       size_t r, size_t s)
+{
+    if (mv_nn_kernel_side(l->op) != 0) {
+        return conv_at(x, w, l, b, c, r, s);
+    }
+    if (l->op == MV_NN_UPSAMPLE2) {
+        return *at(x, b, c, r / 2, s / 2);
+    }
+    return fmax(fmax(*at(x, b, c, 2 * r, 2 * s), *at(x, b, c, 2 * r, 2 * s + 1)),
+                fmax(*at(x, b, c, 2 * r + 1, 2 * s), *at(x, b, c, 2 * r + 1, 2 * s + 1)));
+}
+
+static tensor define_layer(const tensor *x, const double *w, const mv_nn_layer *l)
+{
+    tensor y = tensor_new(x->b, l->out_channels, mv_nn_side_after(l->op, (uint32_t)x->h),
+                          mv_nn_side_after(l->op, (uint32_t)x->w));
+    for (size_t k = 0; k < y.b * y.c * y.h * y.w; k++) {
+        const size_t s = k % y.w, r = k / y.w % y.h, c = k / (y.w * y.h) % y.c;
+        y.v[k] = layer_at(x, w, l, k / (y.w * y.h * y.c), c, r, s);
+    }
+    return y;
+}
+
+/* ---- one network with random numbers ---- */
+
+typedef struct rig {
+    const mv_nn_layer *layer;
+    size_t count;
+    mv_net_shape shape;
+    size_t in, out, weights;
+    double *x, *w, *dy; /* dy: L = sum of dy * y */
+    float *fx, *fw, *fdy, *y, *dx, *dw;
+} rig;
+
+static double *random_doubles(size_t count, mv_rand *rand, double scale)
+{
+    double *v = calloc(count + 1, sizeof *v);
+    assert_non_null(v);
+    for (size_t k = 0; k < count; k++) {
+        v[k] = (double)(float)(scale * mv_rand_normal(rand)); /* exact in both precisions */
+    }
+    return v;
+}
+
+static float *floats(const double *from, size_t count)
+{
+    float *v = calloc(count + 1, sizeof *v);
+    assert_non_null(v);
+    for (size_t k = 0; from != NULL && k < count; k++) {
+        v[k] = (float)from[k];
+    }
+    return v;
+}
+
+static rig rig_scaled(const mv_nn_layer *layer, size_t count, mv_net_shape shape, uint64_t seed,
+                      double weight_deviation)
+{
+    rig r = {.layer = layer, .count = count, .shape = shape};
+    mv_rand rand = mv_rand_make(seed);
+    size_t h = shape.height, w = shape.width;
+    for (size_t i = 0; i < count; i++) {
+        r.weights += mv_nn_layer_weights(&layer[i]);
+        h = mv_nn_side_after(layer[i].op, (uint32_t)h);
+        w = mv_nn_side_after(layer[i].op, (uint32_t)w);
+    }
+    r.in = (size_t)shape.batch * layer[0].in_channels * shape.height * shape.width;
+    r.out = shape.batch * layer[count - 1].out_channels * h * w;
+    r.x = random_doubles(r.in, &rand, 1);
+    r.w = random_doubles(r.weights, &rand, weight_deviation);
+    r.dy = random_doubles(r.out, &rand, 1);
+    r.fx = floats(r.x, r.in);
+    r.fw = floats(r.w, r.weights);
+    r.fdy = floats(r.dy, r.out);
+    r.y = floats(NULL, r.out);
+    r.dx = floats(NULL, r.in);
+    r.dw = floats(NULL, r.weights);
+    return r;
+}
+
+static rig rig_new(const mv_nn_layer *layer, size_t count, mv_net_shape shape, uint64_t seed)
+{
+    return rig_scaled(layer, count, shape, seed, 0.3);
+}
+
+static void rig_free(rig *r)
+{
+    double *d[] = {r->x, r->w, r->dy};
+    float *f[] = {r->fx, r->fw, r->fdy, r->y, r->dx, r->dw};
+    for (size_t k = 0; k < 3; k++) {
+        free(d[k]);
+    }
+    for (size_t k = 0; k < 6; k++) {
+        free(f[k]);
+    }
+}
+
+/* y of the definition, the caller frees y.v. */
+static tensor define(const rig *r)
+{
+    tensor x = tensor_new(r->shape.batch, r->layer[0].in_channels, r->shape.height, r->shape.width);
+    const double *w = r->w;
+    memcpy(x.v, r->x, r->in * sizeof *x.v);
+    for (size_t i = 0; i < r->count; i++) {
+        const tensor y = define_layer(&x, w, &r->layer[i]);
+        w += mv_nn_layer_weights(&r->layer[i]);
+        free(x.v);
+        x = y;
+    }
+    return x;
+}
+
+static double define_loss(const rig *r)
+{
+    const tensor y = define(r);
+    double sum = 0;
+    for (size_t k = 0; k < r->out; k++) {
+        sum += r->dy[k] * y.v[k];
+    }
+    free(y.v);
+    return sum;
+}
+
+/* Forward and, when training, backward of the table into r->y, r->dx, r->dw. */
+static void compute(rig *r, const mv_tensor_kernels *table, mv_net_opts opts)
+{
+    mv_error err = {0};
+    mv_net *net = NULL;
+    opts.input_gradient = opts.training;
+    const mv_status st = mv_net_new(&net, table, r->layer, r->count, &r->shape, &opts, &err);
+    if (st != MV_OK) {
+        fail_msg("%s: %s", mv_tensor_name(table), err.text);
+    }
+    assert_int_equal(mv_net_in_count(net), r->in);
+    assert_int_equal(mv_net_out_count(net), r->out);
+    assert_int_equal(mv_net_weight_count(net), r->weights);
+    for (int again = 0; again < 2; again++) { /* a second pass finds stale buffers */
+        memset(r->y, 0xff, r->out * sizeof *r->y);
+        memset(r->dw, 0xff, r->weights * sizeof *r->dw);
+        assert_int_equal(mv_net_load(net, r->fw, &err), MV_OK);
+        assert_int_equal(mv_net_forward(net, r->y, r->fx, &err), MV_OK);
+        if (opts.training) {
+            assert_int_equal(mv_net_backward(net, r->dx, r->dw, r->fdy, &err), MV_OK);
+        }
+    }
+    mv_net_free(&net);
+    assert_null(net);
+}
+
+static double largest(const float *v, size_t count)
+{
+    double m = 0;
+    for (size_t k = 0; k < count; k++) {
+        m = fmax(m, fabs((double)v[k]));
+    }
+    return m;
+}
+
+static void check_near(const char *what, const float *got, const float *want, size_t count,
+                       double tolerance)
+{
+    const double scale = largest(want, count);
+    for (size_t k = 0; k < count; k++) {
+        const double off = fabs((double)got[k] - (double)want[k]);
+        if (!(off <= tolerance * scale)) {
+            fail_msg("%s[%zu]: %g, should be %g within %g", what, k, (double)got[k],
+                     (double)want[k], tolerance * scale);
+        }
+    }
+}
+
+/* ---- networks to try ---- */
+
+static const mv_nn_layer one_conv3[] = {{MV_NN_CONV3, MV_NN_LINEAR, 3, 2}};
+static const mv_nn_layer one_relu[] = {{MV_NN_CONV3, MV_NN_RELU, 2, 5}};
+static const mv_nn_layer one_sigmoid[] = {{MV_NN_CONV3, MV_NN_SIGMOID, 1, 3}};
+static const mv_nn_layer one_dense[] = {{MV_NN_DENSE, MV_NN_SIGMOID, 4, 3}};
+static const mv_nn_layer one_pool[] = {{MV_NN_MAXPOOL2, MV_NN_LINEAR, 3, 3}};
+static const mv_nn_layer one_upsample[] = {{MV_NN_UPSAMPLE2, MV_NN_LINEAR, 3, 3}};
+static const mv_nn_layer all_kinds[] = {
+    {MV_NN_CONV3, MV_NN_RELU, 3, 6},    {MV_NN_MAXPOOL2, MV_NN_LINEAR, 6, 6},
+    {MV_NN_CONV3, MV_NN_RELU, 6, 4},    {MV_NN_DENSE, MV_NN_SIGMOID, 4, 3},
+    {MV_NN_CONV3, MV_NN_RELU, 3, 4},    {MV_NN_UPSAMPLE2, MV_NN_LINEAR, 4, 4},
+    {MV_NN_CONV3, MV_NN_SIGMOID, 4, 3},
+};
+static const mv_nn_layer wide[] = {
+    {MV_NN_CONV3, MV_NN_RELU, 3, 64},        {MV_NN_MAXPOOL2, MV_NN_LINEAR, 64, 64},
+    {MV_NN_CONV3, MV_NN_RELU, 64, 32},       {MV_NN_DENSE, MV_NN_SIGMOID, 32, 3},
+    {MV_NN_DENSE, MV_NN_SIGMOID, 3, 3},      {MV_NN_CONV3, MV_NN_RELU, 3, 32},
+    {MV_NN_UPSAMPLE2, MV_NN_LINEAR, 32, 32}, {MV_NN_CONV3, MV_NN_RELU, 32, 64},
+    {MV_NN_CONV3, MV_NN_SIGMOID, 64, 3},
+};
+static const mv_nn_layer odd_channels[] = {
+    {MV_NN_CONV3, MV_NN_RELU, 1, 17},
+    {MV_NN_CONV3, MV_NN_RELU, 17, 33},
+    {MV_NN_DENSE, MV_NN_LINEAR, 33, 5},
+};
+
+#define NETWORK(list) #list, list, sizeof list / sizeof list[0]
+
+static const struct {
+    const char *name;
+    const mv_nn_layer *layer;
+    size_t count;
+} networks[] = {
+    {NETWORK(one_conv3)}, {NETWORK(one_relu)}, {NETWORK(one_sigmoid)},
+    {NETWORK(one_dense)}, {NETWORK(one_pool)}, {NETWORK(one_upsample)},
+    {NETWORK(all_kinds)}, {NETWORK(wide)},     {NETWORK(odd_channels)},
+};
+
+enum { NETWORKS = sizeof networks / sizeof networks[0], WIDE = 7 };
+
+static const mv_net_shape shapes[] = {{1, 2, 2}, {2, 5, 7}, {3, 9, 4}, {1, 17, 19}, {2, 24, 16}};
+
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+/* ---- tests ---- */
+
+static void portable_forward_is_the_definition(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < NETWORKS; n++) {
+        for (size_t s = 0; s < SHAPES; s++) {
+            rig r = rig_new(networks[n].layer, networks[n].count, shapes[s], 10 * n + s);
+            const tensor want = define(&r);
+            float *fwant = floats(want.v, r.out);
+            compute(&r, &mv_tensor_portable, mv_net_defaults());
+            check_near(networks[n].name, r.y, fwant, r.out, MV_TENSOR_TOLERANCE);
+            free(fwant);
+            free(want.v);
+            rig_free(&r);
+        }
+    }
+}
+
+/* dL/dv for one number v of the rig, from the definition. */
+static double difference(const rig *r, double *v)
+{
+    const double h = 1e-5, keep = *v;
+    *v = keep + h;
+    const double above = define_loss(r);
+    *v = keep - h;
+    const double below = define_loss(r);
+    *v = keep;
+    return (above - below) / (2 * h);
+}
+
+static void check_differences(const char *name, rig *r)
+{
+    const double tolerance = 1e-4; /* of the largest gradient; float32 sums, h^2 error */
+    const double dx_scale = largest(r->dx, r->in), dw_scale = largest(r->dw, r->weights);
+    for (size_t k = 0; k < r->in; k++) {
+        const double want = difference(r, &r->x[k]);
+        if (!(fabs((double)r->dx[k] - want) <= tolerance * dx_scale)) {
+            fail_msg("%s: dL/dx[%zu] is %g, differences say %g", name, k, (double)r->dx[k], want);
+        }
+    }
+    for (size_t k = 0; k < r->weights; k++) {
+        const double want = difference(r, &r->w[k]);
+        if (!(fabs((double)r->dw[k] - want) <= tolerance * dw_scale)) {
+            fail_msg("%s: dL/dw[%zu] is %g, differences say %g", name, k, (double)r->dw[k], want);
+        }
+    }
+}
+
+static void every_backward_pass_agrees_with_central_differences(void **state)
+{
+    (void)state;
+    mv_net_opts opts = mv_net_defaults();
+    opts.training = true;
+    for (size_t n = 0; n < WIDE; n++) {
+        rig r = rig_new(networks[n].layer, networks[n].count, shapes[1], 100 + n);
+        compute(&r, &mv_tensor_portable, opts);
+        check_differences(networks[n].name, &r);
+        rig_free(&r);
+    }
+}
+
+/* Run one rig through both tables, with these options for oneDNN, and compare. */
+static void compare_tables(size_t n, size_t s, mv_net_opts opts)
+{
+    mv_net_opts plain = mv_net_defaults();
+    plain.training = opts.training;
+    rig want = rig_new(networks[n].layer, networks[n].count, shapes[s], 1000 + 10 * n + s);
+    rig got = rig_new(networks[n].layer, networks[n].count, shapes[s], 1000 + 10 * n + s);
+    compute(&want, &mv_tensor_portable, plain);
+    compute(&got, &mv_tensor_onednn, opts);
+    check_near(networks[n].name, got.y, want.y, got.out, MV_TENSOR_TOLERANCE);
+    if (opts.training) {
+        check_near(networks[n].name, got.dx, want.dx, got.in, MV_TENSOR_TOLERANCE);
+        check_near(networks[n].name, got.dw, want.dw, got.weights, MV_TENSOR_TOLERANCE);
+    }
+    rig_free(&want);
+    rig_free(&got);
+}
+
+static void onednn_agrees_with_portable_on_every_layer_and_odd_size(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < NETWORKS; n++) {
+        for (size_t s = 0; s < SHAPES; s++) {
+            mv_net_opts opts = mv_net_defaults();
+            compare_tables(n, s, opts);
+            opts.training = true;
+            compare_tables(n, s, opts);
+            opts.threads = 2;
+            compare_tables(n, s, opts);
+        }
+    }
+}
+
+/* Relative Euclidean distance. */
+static double apart(const float *a, const float *b, size_t count)
+{
+    double off = 0, all = 0;
+    for (size_t k = 0; k < count; k++) {
+        off += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
+        all += (double)b[k] * (double)b[k];
+    }
+    return sqrt(off / all);
+}
+
+static void bfloat16_training_stays_within_a_few_percent_of_float32(void **state)
+{
+    (void)state;
+    mv_net_opts opts = mv_net_defaults();
+    if (!mv_tensor_has_bf16(&mv_tensor_onednn)) {
+        print_message("no bfloat16 on this processor: not tested\n");
+        skip();
+    }
+    opts.training = true;
+    opts.bf16 = true;
+    for (size_t s = 0; s < SHAPES; s++) {
+        rig want = rig_scaled(wide, networks[WIDE].count, shapes[s], s, 0.08);
+        rig got = rig_scaled(wide, networks[WIDE].count, shapes[s], s, 0.08);
+        compute(&want, &mv_tensor_portable, (mv_net_opts){.threads = 1, .training = true});
+        compute(&got, &mv_tensor_onednn, opts);
+        assert_true(apart(got.y, want.y, got.out) < 0.02);
+        assert_true(apart(got.dx, want.dx, got.in) < 0.1);
+        assert_true(apart(got.dw, want.dw, got.weights) < 0.1);
+        assert_true(apart(got.y, want.y, got.out) > 0); /* it really ran in bfloat16 */
+        rig_free(&want);
+        rig_free(&got);
+    }
+}
+
+static void the_same_call_gives_the_same_floats(void **state)
+{
+    (void)state;
+    mv_net_opts opts = mv_net_defaults();
+    opts.training = true;
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        opts.threads = threads;
+        rig a = rig_new(wide, networks[WIDE].count, shapes[4], 5);
+        rig b = rig_new(wide, networks[WIDE].count, shapes[4], 5);
+        compute(&a, &mv_tensor_onednn, opts);
+        compute(&b, &mv_tensor_onednn, opts);
+        assert_memory_equal(a.y, b.y, a.out * sizeof *a.y);
+        assert_memory_equal(a.dw, b.dw, a.weights * sizeof *a.dw);
+        rig_free(&a);
+        rig_free(&b);
+    }
+}
+
+static void expect_refused(const mv_nn_layer *layer, size_t count, mv_net_shape shape,
+                           mv_status want)
+{
+    mv_net_opts opts = mv_net_defaults();
+    mv_net *net = NULL;
+    mv_error err = {0};
+    assert_int_equal(mv_net_new(&net, &mv_tensor_portable, layer, count, &shape, &opts, &err),
+                     want);
+    assert_null(net);
+    assert_true(err.text[0] != '\0');
+}
+
+static void lists_that_do_not_fit_are_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    const mv_nn_layer jump[] = {{MV_NN_CONV3, MV_NN_RELU, 3, 8}, {MV_NN_CONV3, MV_NN_RELU, 9, 3}};
+    const mv_nn_layer pool_act[] = {{MV_NN_MAXPOOL2, MV_NN_RELU, 3, 3}};
+    const mv_nn_layer no_channels[] = {{MV_NN_CONV3, MV_NN_RELU, 0, 3}};
+    const mv_nn_layer unknown[] = {{(mv_nn_op)9, MV_NN_LINEAR, 3, 3}};
+    const mv_net_shape fine = {1, 8, 8}, thin = {1, 8, 1}, empty = {0, 8, 8};
+    const mv_net_shape huge = {4, 60000, 60000};
+    expect_refused(jump, 2, fine, MV_E_ARGUMENT);
+    expect_refused(pool_act, 1, fine, MV_E_ARGUMENT);
+    expect_refused(no_channels, 1, fine, MV_E_ARGUMENT);
+    expect_refused(unknown, 1, fine, MV_E_ARGUMENT);
+    expect_refused(one_pool, 1, thin, MV_E_ARGUMENT);
+    expect_refused(one_conv3, 1, empty, MV_E_ARGUMENT);
+    expect_refused(one_conv3, 0, fine, MV_E_ARGUMENT);
+    expect_refused(one_conv3, 1, huge, MV_E_LIMIT);
+}
+
+static void an_inference_net_refuses_backward(void **state)
+{
+    (void)state;
+    const mv_tensor_kernels *tables[] = {&mv_tensor_portable, &mv_tensor_onednn};
+    for (size_t k = 0; k < 2; k++) {
+        mv_net_opts opts = mv_net_defaults();
+        mv_net *net = NULL;
+        mv_error err = {0};
+        float dw[100], dy[100] = {0};
+        const mv_net_shape shape = {1, 2, 2};
+        assert_int_equal(mv_net_new(&net, tables[k], one_conv3, 1, &shape, &opts, &err), MV_OK);
+        assert_int_equal(mv_net_backward(net, NULL, dw, dy, &err), MV_E_UNSUPPORTED);
+        mv_net_free(&net);
+    }
+}
+
+static void tables_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_ptr_equal(mv_tensor_by_name("portable"), &mv_tensor_portable);
+    assert_ptr_equal(mv_tensor_by_name("onednn"), &mv_tensor_onednn);
+    assert_null(mv_tensor_by_name("abacus"));
+    assert_false(mv_tensor_has_bf16(&mv_tensor_portable));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(portable_forward_is_the_definition),
+        cmocka_unit_test(every_backward_pass_agrees_with_central_differences),
+        cmocka_unit_test(onednn_agrees_with_portable_on_every_layer_and_odd_size),
+        cmocka_unit_test(bfloat16_training_stays_within_a_few_percent_of_float32),
+        cmocka_unit_test(the_same_call_gives_the_same_floats),
+        cmocka_unit_test(lists_that_do_not_fit_are_refused_with_a_sentence),
+        cmocka_unit_test(an_inference_net_refuses_backward),
+        cmocka_unit_test(tables_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
