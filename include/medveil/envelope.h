@@ -27,8 +27,8 @@ extern "C" {
 
 /* What goes in and what comes out. */
 typedef struct mv_content {
-    mv_code code;        /* features; code.feature_count 0: no features travel */
-    char file_name[256]; /* base name of the original, for restoring; travels encrypted */
+    mv_code code;        /* features; code.feature_count 0: none travel. meta.width 0: no image */
+    char file_name[256]; /* base name of the original in UTF-8, or ""; travels encrypted */
     uint8_t *exact;      /* original bytes; NULL: lossy */
     size_t exact_len;
 } mv_content;
@@ -51,11 +51,14 @@ typedef struct mv_envelope_stats {
     size_t bytes_features;   /* raw features at their bit width */
     size_t bytes_ciphertext; /* of the features */
     size_t bytes_exact;
-    size_t bytes_total; /* the .mv */
+    size_t bytes_total;   /* the .mv */
+    const mv_he_set *set; /* of the features; NULL: none are inside */
+    bool exact_kept;      /* the original bytes are inside */
 } mv_envelope_stats;
 
 /* mv_envelope_seal: the whole .mv into a fresh allocation (*out, freed with
- * mv_envelope_free_bytes). */
+ * mv_envelope_free_bytes). stats may be NULL.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_RANGE, MV_E_RANDOM, MV_E_MEMORY; *out is then NULL */
 MV_API MV_MUST_CHECK mv_status mv_envelope_seal(uint8_t **out, size_t *out_len,
                                                 mv_envelope_stats *stats, const mv_content *content,
                                                 const mv_seal_opts *opts, mv_error *err);
@@ -73,8 +76,12 @@ enum {
     MV_OPEN_ALL = 3
 };
 
-/* mv_envelope_open: errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_LIMIT (before any key is used),
- * MV_E_WRONG_KEY (no wrap opens with this identity), MV_E_AUTH. *out is zeroed on error. */
+/* mv_envelope_open: everything is authenticated whatever is asked for; what says which parts to
+ * give (0: meta, file name and sender only). stats may be NULL. The original bytes are checked
+ * against the hash that the sender took of them.
+ * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_LIMIT (before any key is used), MV_E_WRONG_KEY (no wrap
+ * opens with this identity), MV_E_AUTH; MV_E_FORMAT, MV_E_RANGE (an authentic envelope made
+ * wrongly); MV_E_MEMORY. All outputs are zero on error. */
 MV_API MV_MUST_CHECK mv_status mv_envelope_open(mv_content *out, mv_sender *sender,
                                                 mv_envelope_stats *stats, const uint8_t *bytes,
                                                 size_t len, const mv_identity *identity,

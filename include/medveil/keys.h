@@ -21,6 +21,7 @@ extern "C" {
 
 #define MV_CARD_ID_LEN       32
 #define MV_CARD_NAME_MAX     72 /* "mv1..." and the final zero */
+#define MV_CARD_BYTES_MAX    256
 #define MV_CARD_FILE_MAX     4096
 #define MV_IDENTITY_FILE_MAX 4096
 
@@ -32,6 +33,9 @@ typedef struct mv_card {
     uint8_t id[MV_CARD_ID_LEN]; /* BLAKE2b-256 of the card's bytes */
     uint8_t seal_public[32];    /* X25519 */
     uint8_t sign_public[32];    /* Ed25519 */
+    uint32_t created_day;       /* days since 1970-01-01 */
+    uint32_t bytes_len;
+    uint8_t bytes[MV_CARD_BYTES_MAX]; /* the signed card itself */
 } mv_card;
 
 MV_API MV_MUST_CHECK mv_status mv_identity_generate(mv_identity **out);
