@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * client.h: sealed files to and from a relay.
+ *
+ * A relay keeps mailboxes of sealed files that it cannot read. Its address, https://host:port#KEY,
+ * carries the hash of its public key; a client talks to the holder of that key and to nobody else
+ * (TLS 1.3). Anybody may put files into a mailbox unless the relay asks senders to sign; only the
+ * holder of the identity that the mailbox belongs to can list, fetch and remove them, by signing a
+ * nonce of the relay. Files are named by the BLAKE2b-256 of their bytes. A broken connection is
+ * tried again after growing pauses; a download goes on where it stopped. There is a limit on
+ * silence, none on the time of a whole transfer. docs/formats/wire.md is the protocol.
+ */
+#ifndef MEDVEIL_CLIENT_H
+#define MEDVEIL_CLIENT_H
+
+#include "medveil/keys.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MV_CLIENT_HASH_LEN  32
+#define MV_CLIENT_FILES_MAX 100000
+
+typedef struct mv_client mv_client; /* one connection to one relay; one thread at a time */
+
+typedef struct mv_client_opts {
+    const mv_identity *identity; /* borrowed for the client's life; NULL: may only send, unsigned */
+    unsigned tries;              /* of a request that meets a broken connection; default 3 */
+    unsigned connect_timeout_ms; /* default 10 s */
+    unsigned idle_timeout_ms;    /* without a byte in either direction; default 60 s */
+    mv_progress progress;        /* bytes of the file in hand */
+} mv_client_opts;
+
+MV_API mv_client_opts mv_client_defaults(void);
+
+/* mv_client_new: connects later, with the first request.
+ * errors: MV_E_ARGUMENT (not a relay's address), MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_client_new(mv_client **out, const char *address,
+                                             const mv_client_opts *opts, mv_error *err);
+MV_API void mv_client_free(mv_client **client);
+
+/* All calls below: MV_E_NOT_FOUND (nobody answers at the address), MV_E_AUTH (another key answers),
+ * MV_E_NETWORK (the connection broke and stayed broken), MV_E_POLICY (the relay refuses),
+ * MV_E_BUSY (the relay is overloaded), MV_E_INTERRUPTED, MV_E_MEMORY, each with a sentence. */
+
+typedef struct mv_client_file {
+    uint8_t hash[MV_CLIENT_HASH_LEN]; /* BLAKE2b-256 of the sealed bytes */
+    uint64_t len;
+} mv_client_file;
+
+/* mv_client_hash_file: name and length of a file on this machine. errors: MV_E_NOT_FOUND, MV_E_IO,
+ * MV_E_LIMIT (larger than a sealed file can be) */
+MV_API MV_MUST_CHECK mv_status mv_client_hash_file(mv_client_file *out, const char *path,
+                                                   mv_error *err);
+
+/* mv_client_send: the sealed file at path into the recipient's mailbox; *duplicate: it was there
+ * already. Safe to repeat. errors also: MV_E_IO (the file cannot be read), MV_E_LIMIT (too large)
+ */
+MV_API MV_MUST_CHECK mv_status mv_client_send(mv_client *client, mv_client_file *sent,
+                                              bool *duplicate, const char *path,
+                                              const mv_card *recipient, mv_error *err);
+
+/* mv_client_list: what waits for the client's identity, ascending by hash.
+ * owner: *files is the caller's, free with mv_client_list_free. */
+MV_API MV_MUST_CHECK mv_status mv_client_list(mv_client *client, mv_client_file **files,
+                                              size_t *count, mv_error *err);
+MV_API void mv_client_list_free(mv_client_file **files);
+
+/* mv_client_fetch: the file into part_path, from where a former fetch stopped. On MV_OK it is
+ * whole, has its hash and is flushed to disk; what is in it is still to be authenticated
+ * (mv_envelope_open). On an error part_path stays for the next fetch when it holds bytes that may
+ * be good, as after a broken connection or an interrupt; else it is removed. errors also: MV_E_BUSY
+ * (another process fetches into the same file), MV_E_IO, MV_E_LIMIT; MV_E_AUTH also when the bytes
+ * do not have the hash */
+MV_API MV_MUST_CHECK mv_status mv_client_fetch(mv_client *client, const mv_client_file *file,
+                                               const char *part_path, mv_error *err);
+
+/* mv_client_ack: tells the relay that the file has arrived; the relay removes it. */
+MV_API MV_MUST_CHECK mv_status mv_client_ack(mv_client *client, const mv_client_file *file,
+                                             mv_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
