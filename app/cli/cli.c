@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include "commands.h"
+#include "man.h"
 #include "ui.h"
 
 #include <errno.h>
@@ -13,12 +14,30 @@
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
+    &cmd_demo,
+    &cmd_keygen,
+    &cmd_card_show,
+    &cmd_card_add,
+    &cmd_card_list,
+    &cmd_encrypt,
+    &cmd_decrypt,
+    &cmd_verify,
+    &cmd_inspect,
+    &cmd_compare,
+    &cmd_relay,
+    &cmd_relay_check,
+    &cmd_send,
+    &cmd_receive,
+    &cmd_model_list,
+    &cmd_model_install,
+    &cmd_bench,
+    &cmd_train,
+    &cmd_phantom,
     &cmd_version,
     NULL,
 };
 
-/* Options of every command, after its own. */
-static const cli_option common_options[] = {
+const cli_option cli_common_options[] = {
     {"json", 0, NULL, "print results as JSON, one object per line"},
     {"help", 'h', NULL, "show this help"},
     {NULL, 0, NULL, NULL},
@@ -27,7 +46,7 @@ static const cli_option common_options[] = {
 static const cli_option *find_option(const cli_command *command, const char *name, size_t len,
                                      char letter)
 {
-    const cli_option *tables[2] = {command->options, common_options};
+    const cli_option *tables[2] = {command->options, cli_common_options};
     for (int t = 0; t < 2; t++) {
         for (const cli_option *o = tables[t]; o != NULL && o->name != NULL; o++) {
             if (letter != 0 ? o->letter == letter
@@ -121,7 +140,7 @@ static bool add_given(cli_args *args, const cli_option *option, const char *valu
 
 static bool bad_option(const cli_command *command, const char *text)
 {
-    const cli_option *tables[2] = {command->options, common_options};
+    const cli_option *tables[2] = {command->options, cli_common_options};
     const cli_option *near = NULL;
     size_t best = 3;
 
@@ -221,7 +240,7 @@ static void print_help(FILE *to, const cli_command *command)
     }
     fputs("\noptions:\n", to);
     print_options(to, command->options);
-    print_options(to, common_options);
+    print_options(to, cli_common_options);
     if (command->description != NULL) {
         fprintf(to, "\n%s", command->description);
     }
@@ -234,7 +253,7 @@ static void print_overview(FILE *to)
         "usage: medveil COMMAND [options] ...\n\ncommands:\n",
         to);
     for (size_t i = 0; cli_commands[i] != NULL; i++) {
-        fprintf(to, "  %-14s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        fprintf(to, "  %-19s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     }
     fputs("\nmedveil COMMAND --help tells more; start with medveil demo\n", to);
 }
@@ -309,6 +328,26 @@ static bool operands_fit(const cli_args *args)
     return false;
 }
 
+/* medveil help [COMMAND]; the build asks for help man and help completion */
+static int help(int argc, char **argv)
+{
+    int used = 0;
+    if (argc < 2) {
+        print_overview(stdout);
+    } else if (strcmp(argv[1], "man") == 0) {
+        cli_print_man(stdout);
+    } else if (strcmp(argv[1], "completion") == 0) {
+        cli_print_completion(stdout);
+    } else {
+        const cli_command *command = find_command(argc, argv, &used);
+        if (command == NULL) {
+            return unknown_command(argc, argv);
+        }
+        print_help(stdout, command);
+    }
+    return CLI_OK;
+}
+
 int cli_run(int argc, char **argv)
 {
     static cli_args args; /* large; one command per process */
@@ -318,10 +357,12 @@ int cli_run(int argc, char **argv)
         print_overview(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_overview(stdout);
         return CLI_OK;
+    }
+    if (strcmp(argv[1], "help") == 0) {
+        return help(argc - 1, argv + 1);
     }
     if (strcmp(argv[1], "--version") == 0) {
         return cmd_version.run(&args);

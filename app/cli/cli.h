@@ -57,6 +57,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command *const cli_commands[]; /* NULL-terminated, in the order of help */
+extern const cli_option cli_common_options[];   /* of every command, after its own */
 
 const char *cli_value(const cli_args *args, const char *option); /* last given, or NULL */
 const char *cli_value_at(const cli_args *args, const char *option, size_t i); /* i-th, or NULL */

@@ -7,6 +7,25 @@
 
 #include "cli.h"
 
+extern const cli_command cmd_demo;
+extern const cli_command cmd_encrypt;
+extern const cli_command cmd_decrypt;
+extern const cli_command cmd_model_list;
+extern const cli_command cmd_model_install;
+extern const cli_command cmd_bench;
+extern const cli_command cmd_compare;
+extern const cli_command cmd_phantom;
+extern const cli_command cmd_keygen;
+extern const cli_command cmd_card_show;
+extern const cli_command cmd_card_add;
+extern const cli_command cmd_card_list;
+extern const cli_command cmd_inspect;
+extern const cli_command cmd_verify;
+extern const cli_command cmd_relay;
+extern const cli_command cmd_relay_check;
+extern const cli_command cmd_send;
+extern const cli_command cmd_receive;
+extern const cli_command cmd_train;
 extern const cli_command cmd_version;
 
 #endif

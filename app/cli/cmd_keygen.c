@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_keygen.c: a new identity: the secret file, the card beside it, the mv1... line on stdout.
+ */
+#include "base/status.h"
+#include "commands.h"
+#include "medveil/keys.h"
+#include "paths.h"
+#include "ui.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const cli_option options[] = {
+    {"output", 'o', "FILE", "identity file to write; the card goes to FILE.card"},
+    {"force", 'f', NULL, "replace an existing identity: what was sealed for it stays closed"},
+    {NULL, 0, NULL, NULL},
+};
+
+/* Without --force nothing is replaced, and nothing is left behind when one of the two fails. */
+static mv_status write_both(const mv_identity *identity, const mv_card *card, const char *file,
+                            const char *card_file, bool force, mv_error *err)
+{
+    mv_status st = mv_identity_save(identity, file, force, err);
+    if (st != MV_OK) {
+        return st;
+    }
+    st = mv_card_save(card, card_file, force, err);
+    if (st != MV_OK && !force) {
+        (void)unlink(file);
+    }
+    return st;
+}
+
+static int run(const cli_args *args)
+{
+    mv_status st = MV_OK;
+    mv_error err = {0};
+    mv_identity *identity = NULL;
+    mv_card card;
+    char name[MV_CARD_NAME_MAX], card_file[PATH_SIZE];
+    const char *file = cli_value(args, "output");
+
+    if (file == NULL || file[0] == '\0' || strcmp(file, "-") == 0) {
+        ui_say("keygen needs a file to write: -o FILE");
+        return CLI_USAGE;
+    }
+    MV_REQUIRE(snprintf(card_file, sizeof card_file, "%s.card", file) < (int)sizeof card_file, &err,
+               MV_E_LIMIT, "the output name is too long");
+    MV_TRY(mv_identity_generate(&identity));
+    mv_identity_card(&card, identity);
+    MV_TRY(write_both(identity, &card, file, card_file, cli_flag(args, "force"), &err));
+    mv_card_name(name, card.id);
+    if (cli_flag(args, "json")) {
+        ui_json(json_pack("{s:s, s:s, s:s}", "name", name, "identity", file, "card", card_file));
+    } else {
+        puts(name);
+        ui_say("wrote %s (secret) and %s (to hand around)", file, card_file);
+    }
+done:
+    mv_identity_free(&identity);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+const cli_command cmd_keygen = {
+    .name = "keygen",
+    .summary = "make an identity and its card",
+    .options = options,
+    .run = run,
+    .examples = "  medveil keygen -o me.id\n",
+    .description =
+        "The identity opens what others seal for you and signs what you seal. It is written so\n"
+        "that only you can read it; keep a copy in a safe place: without it, sealed images stay\n"
+        "closed. The card is public: give FILE.card to those who send to you, and compare the\n"
+        "printed mv1... line with them over another way.\n",
+};

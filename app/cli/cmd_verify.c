@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_verify.c: whether sealed files are authentic and hold the very bytes that were sent.
+ */
+#include "base/file.h"
+#include "commands.h"
+#include "medveil/envelope.h"
+#include "show.h"
+#include "ui.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
+    {"from", 0, "CARD", "accept only files sealed by this card: file, mv1... line or alias"},
+    {NULL, 0, NULL, NULL},
+};
+
+typedef struct job {
+    const cli_args *args;
+    mv_identity *identity;
+    mv_card from;
+    bool has_from;
+    size_t identical, lossy, failed, not_authentic;
+    int last_code; /* of a failed one */
+} job;
+
+/* What one file turned out to be. */
+typedef struct finding {
+    mv_sender sender;
+    mv_envelope_stats stats;
+} finding;
+
+/* Everything is opened, features included; mv_envelope_open compares the original bytes with the
+ * hash that the sender took. */
+static mv_status examine(finding *f, const job *j, const char *file, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
+    mv_content content = {0};
+
+    MV_TRY(mv_file_read(&bytes, file, err));
+    MV_TRY(mv_envelope_open(&content, &f->sender, &f->stats, bytes.bytes, bytes.len, j->identity,
+                            MV_OPEN_ALL, err));
+    MV_REQUIRE(!j->has_from || (!f->sender.anonymous &&
+                                memcmp(f->sender.card.id, j->from.id, sizeof j->from.id) == 0),
+               err, MV_E_AUTH, "it is not sealed by the card given with --from");
+done:
+    mv_content_clear(&content);
+    mv_buffer_clear(&bytes);
+    return st;
+}
+
+static void report(const job *j, const char *file, const finding *f)
+{
+    char sender[SHOW_SENDER_SIZE];
+
+    if (cli_flag(j->args, "json")) {
+        ui_json(json_pack("{s:s, s:b, s:b, s:o, s:b, s:I}", "file", file, "authentic", 1,
+                          "identical", f->stats.exact_kept, "sender", show_sender_json(&f->sender),
+                          "anonymous", f->sender.anonymous, "bytes_exact",
+                          (json_int_t)f->stats.bytes_exact));
+        return;
+    }
+    show_sender(sender, &f->sender);
+    printf("%s: %s, from %s\n", file,
+           f->stats.exact_kept ? "bit-identical" : "authentic, but lossy", sender);
+}
+
+static void report_failure(job *j, const char *file, mv_status st, const mv_error *err)
+{
+    mv_error named = {0};
+
+    if (cli_flag(j->args, "json")) {
+        ui_json(json_pack("{s:s, s:b, s:b, s:s}", "file", file, "authentic", 0, "identical", 0,
+                          "error", mv_status_name(st)));
+    }
+    (void)mv_fail(&named, st, "%.200s: %.300s", file,
+                  err->text[0] != '\0' ? err->text : mv_status_sentence(st));
+    mv_hint(&named, "%s", err->hint);
+    j->last_code = ui_fail(st, &named);
+    j->failed++;
+    j->not_authentic += st == MV_E_AUTH;
+}
+
+static void verify_one(job *j, const char *file)
+{
+    mv_error err = {0};
+    finding f = {0};
+    const mv_status st = examine(&f, j, file, &err);
+
+    if (st != MV_OK) {
+        report_failure(j, file, st, &err);
+        return;
+    }
+    report(j, file, &f);
+    if (f.stats.exact_kept) {
+        j->identical++;
+    } else {
+        j->lossy++;
+        ui_say("%s is lossy: the original is not inside", file);
+    }
+}
+
+static int exit_code(const job *j)
+{
+    if (j->not_authentic != 0) {
+        return CLI_INTEGRITY;
+    }
+    if (j->failed == j->args->operand_count) {
+        return j->last_code;
+    }
+    return j->failed + j->lossy != 0 ? CLI_PARTIAL : CLI_OK;
+}
+
+static int verify_all(job *j)
+{
+    const size_t count = j->args->operand_count;
+    for (size_t i = 0; i < count; i++) {
+        if (ui_interrupted()) {
+            return ui_fail(MV_E_INTERRUPTED, NULL);
+        }
+        verify_one(j, j->args->operand[i]);
+    }
+    if (!cli_flag(j->args, "json")) {
+        printf("bit-identical: %zu/%zu\n", j->identical, count);
+    }
+    return exit_code(j);
+}
+
+static int run(const cli_args *args)
+{
+    mv_status st = MV_OK;
+    mv_error err = {0};
+    job j = {.args = args};
+    int code = CLI_OK;
+
+    if (cli_value(args, "identity") == NULL) {
+        ui_say("verify needs an identity: -i IDENTITY");
+        return CLI_USAGE;
+    }
+    MV_TRY(mv_identity_load(&j.identity, cli_value(args, "identity"), &err));
+    if (cli_value(args, "from") != NULL) {
+        MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
+        j.has_from = true;
+    }
+    code = verify_all(&j);
+done:
+    mv_identity_free(&j.identity);
+    return st == MV_OK ? code : ui_fail(st, &err);
+}
+
+const cli_command cmd_verify = {
+    .name = "verify",
+    .operands = "IN...",
+    .summary = "check that sealed files are authentic and bit-identical",
+    .options = options,
+    .run = run,
+    .operands_min = 1,
+    .operands_max = CLI_VALUES_MAX,
+    .examples = "  medveil verify -i me.id --from clinic *.mv\n",
+    .description =
+        "Every byte is authenticated, the sender's signature is checked, the original bytes are\n"
+        "compared with the hash the sender took of them, the features are decrypted. Nothing is\n"
+        "written. A lossy file is authentic but not bit-identical. Exit code 0: all identical; "
+        "13:\n"
+        "one is not authentic; 15: some are lossy or could not be opened.\n",
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show.h: how cards, senders and hashes are put into words and JSON.
+ */
+#ifndef MV_CLI_SHOW_H
+#define MV_CLI_SHOW_H
+
+#include "medveil/envelope.h"
+
+#include <jansson.h>
+
+enum { SHOW_DATE_SIZE = 16, SHOW_SENDER_SIZE = 192, SHOW_HEX_SIZE = 65 };
+
+void show_date(char out[SHOW_DATE_SIZE], uint32_t day);     /* "2026-11-22" */
+void show_hex(char *out, const uint8_t *bytes, size_t len); /* 2 len + 1 characters */
+
+/* "mv1... (alias)", or "anonymous: nobody vouches for it" */
+void show_sender(char out[SHOW_SENDER_SIZE], const mv_sender *sender);
+
+/* {"name", "alias", "created", "seal_public", "sign_public"}; alias null when there is none */
+json_t *show_card_json(const mv_card *card, const char *alias);
+json_t *show_sender_json(const mv_sender *sender); /* name and alias, or null when anonymous */
+
+#endif

@@ -1,0 +1,309 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""he.py: BFV coefficient packing in plain Python, written from docs/formats/he.md alone.
+
+    unpack_features(collection_key, ciphertext) -> list of the summed features
+
+Slow and clear: big integers, one polynomial product by a textbook transform. Standard library only.
+As a program: he.py COLLECTION_KEY_HEX FILE prints set, shape and features;
+he.py --vectors prints the test vectors of docs/formats/he.md.
+"""
+
+import hashlib
+import struct
+import sys
+
+# id: name, N, primes
+SETS = {1: ("pack4096", 4096, [1125899906826241]),
+        2: ("add4096", 4096, [4398046486529, 2199023190017]),
+        3: ("pack2048", 2048, [1125899906826241]),
+        4: ("pack1024", 1024, [67104769])}
+FRESH, SUM = 1, 2
+MASK, ERROR, SECRET = 1, 2, 3
+
+
+class FormatError(ValueError):
+    """The bytes are not a ciphertext of this format."""
+
+
+# The stream -----------------------------------------------------------------------------------
+
+def _quarter(x, a, b, c, d):
+    for left, right, turn, by in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+        x[left] = (x[left] + x[right]) & 0xffffffff
+        v = x[turn] ^ x[left]
+        x[turn] = (v << by | v >> (32 - by)) & 0xffffffff
+
+
+def _chacha20_block(key, nonce, counter):
+    start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, *struct.unpack("<8I", key), counter,
+             *struct.unpack("<3I", nonce)]
+    x = list(start)
+    for _ in range(10):
+        for a, b, c, d in ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
+                           (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)):
+            _quarter(x, a, b, c, d)
+    return struct.pack("<16I", *((u + v) & 0xffffffff for u, v in zip(x, start)))
+
+
+def stream_words(seed, domain, poly, limb):
+    """The key stream of one nonce as an endless sequence of 64-bit words."""
+    nonce, counter = struct.pack("<3I", domain, poly, limb), 0
+    while True:
+        yield from struct.unpack("<8Q", _chacha20_block(seed, nonce, counter))
+        counter += 1
+
+
+def expand_uniform(seed, poly, limb, q, count):
+    """c1 of one limb: words cut to the length of q, those not below q left out."""
+    mask, out, words = (1 << q.bit_length()) - 1, [], stream_words(seed, MASK, poly, limb)
+    while len(out) < count:
+        value = next(words) & mask
+        if value < q:
+            out.append(value)
+    return out
+
+
+def expand_error(seed, poly, count):
+    """e: ones among bits 0..20 minus ones among bits 21..41."""
+    words = stream_words(seed, ERROR, poly, 0)
+    return [(w & 0x1fffff).bit_count() - (w >> 21 & 0x1fffff).bit_count()
+            for w, _ in zip(words, range(count))]
+
+
+def expand_secret(collection_key, name, n):
+    """s: a third each of -1, 0, 1."""
+    seed = hashlib.blake2b(b"medveil he secret v0 " + name.encode(), key=collection_key,
+                           digest_size=32).digest()
+    words = stream_words(seed, SECRET, 0, 0)
+    return [(3 * next(words) >> 64) - 1 for _ in range(n)]
+
+
+# The ring ---------------------------------------------------------------------------------------
+
+def _bit_reverse(k, bits):
+    return int(format(k, f"0{bits}b")[::-1], 2)
+
+
+def smallest_root(n, q):
+    """psi: the smallest number of order 2N modulo q."""
+    g = 2
+    while pow(g, (q - 1) // 2, q) != q - 1:
+        g += 1
+    root = pow(g, (q - 1) // (2 * n), q)
+    square, power, least = root * root % q, root, root
+    for _ in range(n - 1):
+        power = power * square % q
+        least = min(least, power)
+    return least
+
+
+class Ring:
+    """Polynomials modulo X^N + 1 and q, with the transform out[k] = a(psi^(2 bitrev(k) + 1))."""
+
+    def __init__(self, n, q):
+        self.n, self.q, self.bits = n, q, n.bit_length() - 1
+        psi = smallest_root(n, q)
+        power = [1]
+        for _ in range(2 * n - 1):
+            power.append(power[-1] * psi % q)
+        reverse = [_bit_reverse(k, self.bits) for k in range(n)]
+        self.root = [power[r] for r in reverse]
+        self.inverse_root = [power[-r % (2 * n)] for r in reverse]
+
+    def forward(self, a):
+        a, q, blocks, half = list(a), self.q, 1, self.n // 2
+        while half:
+            for i in range(blocks):
+                w = self.root[blocks + i]
+                for j in range(2 * half * i, 2 * half * i + half):
+                    u, v = a[j], a[j + half] * w % q
+                    a[j], a[j + half] = (u + v) % q, (u - v) % q
+            blocks, half = 2 * blocks, half // 2
+        return a
+
+    def inverse(self, a):
+        a, q, blocks, half = list(a), self.q, self.n // 2, 1
+        while blocks:
+            for i in range(blocks):
+                w = self.inverse_root[blocks + i]
+                for j in range(2 * half * i, 2 * half * i + half):
+                    u, v = a[j], a[j + half]
+                    a[j], a[j + half] = (u + v) % q, (u - v) * w % q
+            blocks, half = blocks // 2, 2 * half
+        scale = pow(self.n, -1, q)
+        return [x * scale % q for x in a]
+
+
+# The object -------------------------------------------------------------------------------------
+
+def _read_row(data, at, count, q):
+    """count residues of q.bit_length() bits each; (values, position behind the row)."""
+    bits = q.bit_length()
+    end = at + (count * bits + 7) // 8
+    number = int.from_bytes(data[at:end], "little")
+    values = []
+    for start in range(0, count * bits, 64 * bits):  # 64 values are a whole number of bytes
+        part = int.from_bytes(data[at + start // 8:min(end, at + start // 8 + 8 * bits)], "little")
+        for k in range(min(64, count - start // bits)):
+            values.append(part >> (k * bits) & ((1 << bits) - 1))
+    if end > len(data) or number >> (count * bits) or max(values) >= q:
+        raise FormatError("a residue is out of range")
+    return values, end
+
+
+def read_header(data):
+    """dict of set, shape and what follows from them."""
+    if len(data) < 16 or data[:5] != b"MVHE\0" or data[10:12] != b"\0\0":
+        raise FormatError("not a ciphertext of version 0")
+    kind, set_id, bits, sums, summed = data[5:10]
+    count = struct.unpack("<I", data[12:16])[0]
+    if set_id not in SETS or kind not in (FRESH, SUM):
+        raise FormatError("unknown set or kind")
+    if not (1 <= bits <= 16 and 1 <= sums <= 64 and count >= 1):
+        raise FormatError("the shape is out of range")
+    if not (summed == 1 if kind == FRESH else 2 <= summed <= sums):
+        raise FormatError("the number of summands is out of range")
+    name, n, primes = SETS[set_id]
+    modulus = 1
+    for q in primes:
+        modulus *= q
+    log_t = (modulus // (43 * sums + 1)).bit_length() - 1
+    width = bits + (sums - 1).bit_length()
+    per = log_t // width
+    if per < 1:
+        raise FormatError("the set cannot hold this shape")
+    return {"name": name, "n": n, "primes": primes, "modulus": modulus, "kind": kind, "bits": bits,
+            "sums": sums, "summed": summed, "count": count, "log_t": log_t, "width": width,
+            "per": per, "coeffs": -(-count // per)}
+
+
+def _compose(residues, primes, modulus):
+    """The number below the modulus with these residues."""
+    total = 0
+    for r, q in zip(residues, primes):
+        rest = modulus // q
+        total += r * pow(rest, -1, q) % q * rest
+    return total % modulus
+
+
+def _polynomial(h, secret, rings, c0, c1):
+    """Coefficients of c0 + c1 s modulo Q, as many as c0 has."""
+    columns = []
+    for i, ring in enumerate(rings):
+        product = ring.inverse([x * y % ring.q for x, y in zip(c1[i], secret[i])])
+        columns.append([(x + y) % ring.q for x, y in zip(c0[i], product)])
+    return [_compose(residues, h["primes"], h["modulus"]) for residues in zip(*columns)]
+
+
+def decrypt(secret_coefficients, data):
+    """(header, features) of a fresh ciphertext or a sum, with the secret polynomial given."""
+    h = read_header(data)
+    n, primes = h["n"], h["primes"]
+    rings = [Ring(n, q) for q in primes]
+    secret = [ring.forward([x % ring.q for x in secret_coefficients]) for ring in rings]
+    at, seed = 16, None
+    if h["kind"] == FRESH:
+        seed, at = data[16:48], 48
+    features = []
+    for poly, start in enumerate(range(0, h["coeffs"], n)):
+        used = min(n, h["coeffs"] - start)
+        c0, c1 = [], []
+        for q in primes:
+            row, at = _read_row(data, at, used, q)
+            c0.append(row)
+        for i, q in enumerate(primes):
+            if seed is not None:
+                c1.append(expand_uniform(seed, poly, i, q, n))
+            else:
+                row, at = _read_row(data, at, n, q)
+                c1.append(row)
+        for x in _polynomial(h, secret, rings, c0, c1):
+            m = ((x << h["log_t"] + 1) + h["modulus"]) // (2 * h["modulus"]) % (1 << h["log_t"])
+            for k in range(h["per"]):
+                features.append(m >> (k * h["width"]) & ((1 << h["width"]) - 1))
+    if at != len(data):
+        raise FormatError("the length is wrong")
+    return h, features[:h["count"]]
+
+
+def unpack_features(collection_key, ciphertext):
+    """The features, or their sums, of a ciphertext that has been authenticated."""
+    h = read_header(ciphertext)
+    return decrypt(expand_secret(collection_key, h["name"], h["n"]), ciphertext)[1]
+
+
+# Making objects, for test vectors only: a seed must never be used twice --------------------------
+
+def _write_row(values, q):
+    bits, number = q.bit_length(), 0
+    for k, v in enumerate(values):
+        number |= v << (k * bits)
+    return number.to_bytes((len(values) * bits + 7) // 8, "little")
+
+
+def header_bytes(name, kind, bits, sums, summed, count):
+    set_id = next(i for i, s in SETS.items() if s[0] == name)
+    return b"MVHE" + bytes([0, kind, set_id, bits, sums, summed, 0, 0]) + struct.pack("<I", count)
+
+
+def encode(h, fields):
+    """floor(Q m / t + 1/2) of the fields of one coefficient."""
+    m = sum(f << (k * h["width"]) for k, f in enumerate(fields))
+    return (h["modulus"] * m * 2 + (1 << h["log_t"])) >> (h["log_t"] + 1)
+
+
+def encrypt(collection_key, name, bits, sums, features, mask_seed, error_seed):
+    """A fresh ciphertext with given seeds."""
+    head = header_bytes(name, FRESH, bits, sums, 1, len(features))
+    h = read_header(head)
+    n, secret, out = h["n"], expand_secret(collection_key, name, h["n"]), head + mask_seed
+    encoded = [encode(h, features[at:at + h["per"]]) for at in range(0, len(features), h["per"])]
+    for poly, start in enumerate(range(0, len(encoded), n)):
+        part = encoded[start:start + n]
+        error = expand_error(error_seed, poly, len(part))
+        for i, q in enumerate(h["primes"]):
+            ring = Ring(n, q)
+            c1 = expand_uniform(mask_seed, poly, i, q, n)
+            s = ring.forward([x % q for x in secret])
+            product = ring.inverse([x * y % q for x, y in zip(c1, s)])
+            out += _write_row([(m + e - x) % q for m, e, x in zip(part, error, product)], q)
+    return out
+
+
+def print_vectors():
+    key, mask, error = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
+    q = SETS[1][2][0]
+    words = stream_words(mask, MASK, 0, 0)
+    print("stream       ", *(f"{next(words):016x}" for _ in range(3)))
+    print("uniform 0 0  ", *expand_uniform(mask, 0, 0, q, 3))
+    print("uniform 2 1  ", *expand_uniform(mask, 2, 1, q, 3))
+    print("binomial 0   ", *expand_error(error, 0, 16))
+    print("ternary      ", *expand_secret(key, "pack4096", 16))
+    for name, n, primes in SETS.values():
+        print("psi", name.ljust(9), *(smallest_root(n, q) for q in primes))
+    print("row          ", _write_row([1, 2, 3, 30], 31).hex())
+    h = read_header(header_bytes("pack4096", FRESH, 8, 1, 1, 5))
+    print("encode       ", h["log_t"], h["per"], encode(h, [1, 2, 3, 4, 255]))
+    print("small        ", encrypt(key, "pack4096", 8, 1, [1, 2, 3, 4, 255, 6], mask, error).hex())
+    features = [(i * i + 3 * i + 1) % 256 for i in range(37632)]
+    for name, sums in (("pack4096", 1), ("add4096", 4)):
+        whole = encrypt(key, name, 8, sums, features, mask, error)
+        print("large        ", name, len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
+
+
+def main():
+    if sys.argv[1:] == ["--vectors"]:
+        print_vectors()
+        return
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    with open(sys.argv[2], "rb") as f:
+        data = f.read()
+    h = read_header(data)
+    print(f"# {h['name']}: {h['count']} features of {h['bits']} bits, {h['summed']} summed")
+    print(*unpack_features(bytes.fromhex(sys.argv[1]), data), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
