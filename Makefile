@@ -30,8 +30,9 @@ build:
 
 demo:
 	@tools/install_packages build run
-	@$(MAKE) --no-print-directory build
-	$(BUILD)/medveil demo $(IMAGE)
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	ninja -C $(BUILD) medveil
+	$(BUILD)/medveil demo -o $(BUILD)/medveil-demo.png $(IMAGE)
 
 check:
 	@tools/install_packages build run check

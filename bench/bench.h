@@ -24,6 +24,7 @@ typedef struct bench_case {
 /* Lists end with a case whose name is NULL. */
 extern const bench_case bench_cases_he[];
 extern const bench_case bench_cases_codec[];
+extern const bench_case bench_cases_nn[];
 
 /* bench_run: every case whose "name size" contains filter (NULL: all); one row each on stdout, or
  * one JSON object per line. errors: the first case that failed */

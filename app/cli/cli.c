@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One row a line, in the order of help. */
+/* clang-format off */
 const cli_command *const cli_commands[] = {
     &cmd_demo,
     &cmd_keygen,
@@ -36,6 +38,7 @@ const cli_command *const cli_commands[] = {
     &cmd_version,
     NULL,
 };
+/* clang-format on */
 
 const cli_option cli_common_options[] = {
     {"json", 0, NULL, "print results as JSON, one object per line"},

@@ -7,6 +7,8 @@
 #include "commands.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "sealed.h"
+#include "show.h"
 #include "ui.h"
 
 #include <stdio.h>
@@ -41,40 +43,11 @@ typedef struct opened {
     bool exact; /* what was written is the original */
 } opened;
 
-static mv_status check_sender(const job *j, const mv_sender *sender, const char *in, mv_error *err)
-{
-    if (j->has_from &&
-        (sender->anonymous || memcmp(sender->card.id, j->from.id, sizeof j->from.id) != 0)) {
-        return mv_fail(err, MV_E_AUTH, "%s is not signed by the card given with --from", in);
-    }
-    return MV_OK;
-}
-
 static mv_status open_one(opened *o, const job *j, const char *in, mv_error *err)
 {
-    mv_status st = MV_OK;
-    mv_buffer file = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
-
-    MV_TRY(mv_file_read(&file, in, err));
-    st = mv_envelope_open(&o->content, &o->sender, &o->stats, file.bytes, file.len, j->identity,
-                          j->reconstruct ? MV_OPEN_ALL : MV_OPEN_EXACT, err);
-    if (st == MV_OK && o->content.exact == NULL && !j->reconstruct) { /* a lossy file */
-        mv_content_clear(&o->content);
-        st = mv_envelope_open(&o->content, &o->sender, &o->stats, file.bytes, file.len, j->identity,
-                              MV_OPEN_FEATURES, err);
-    }
-    if (st != MV_OK) {
-        char why[MV_ERROR_TEXT_MAX];
-        (void)snprintf(why, sizeof why, "%.400s",
-                       err->text[0] != '\0' ? err->text : mv_status_sentence(st));
-        err->status = MV_OK;
-        st = mv_fail(err, st, "cannot open %s: %.400s", in, why);
-        goto done;
-    }
-    MV_TRY(check_sender(j, &o->sender, in, err));
-done:
-    mv_buffer_clear(&file);
-    return st;
+    const unsigned what = j->reconstruct ? MV_OPEN_FEATURES : MV_OPEN_EXACT | MV_OPEN_IF_LOSSY;
+    return sealed_open(&o->content, &o->sender, &o->stats, in, j->identity,
+                       j->has_from ? &j->from : NULL, what, err);
 }
 
 static mv_status reconstruct(mv_image *out, const job *j, opened *o, mv_error *err)
@@ -105,10 +78,8 @@ static mv_status write_exact(const job *j, const mv_content *content, const char
 {
     mv_status st = MV_OK;
     mv_image image = {0};
-    const char *extension = path_extension(out);
 
-    if (strcmp(out, "-") == 0 || extension[0] == '\0' ||
-        path_same_extension(out, content->file_name)) {
+    if (strcmp(out, "-") == 0 || mv_image_can_copy(out, content->exact, content->exact_len)) {
         return mv_file_write(out, content->exact, content->exact_len, j->output_flags, err);
     }
     MV_TRY(mv_image_decode(&image, content->exact, content->exact_len, "the exact image", err));
@@ -136,25 +107,10 @@ done:
     return st;
 }
 
-static void sender_text(char *out, size_t cap, const mv_sender *sender)
-{
-    char name[MV_CARD_NAME_MAX], alias[128];
-    if (sender->anonymous) {
-        (void)snprintf(out, cap, "anonymous");
-        return;
-    }
-    mv_card_name(name, sender->card.id);
-    if (mv_card_alias(alias, sizeof alias, sender->card.id)) {
-        (void)snprintf(out, cap, "%s (%s)", name, alias);
-    } else {
-        (void)snprintf(out, cap, "%s", name);
-    }
-}
-
 static void report(const job *j, const opened *o, const char *in, const char *out)
 {
-    char sender[256];
-    sender_text(sender, sizeof sender, &o->sender);
+    char sender[SHOW_SENDER_SIZE];
+    show_sender(sender, &o->sender);
     if (cli_flag(j->args, "json") && strcmp(out, "-") != 0) {
         ui_json(json_pack("{s:s, s:s, s:s, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
                           "out", out, "sender", sender, "anonymous", o->sender.anonymous, "exact",
@@ -164,24 +120,10 @@ static void report(const job *j, const opened *o, const char *in, const char *ou
                           (json_int_t)o->stats.bytes_ciphertext, "bytes_total",
                           (json_int_t)o->stats.bytes_total));
     } else if (strcmp(out, "-") != 0) {
-        ui_say("opened %s from %s: %s", in, sender,
-               o->exact ? "the exact file" : "reconstructed by the network, not the exact image");
+        ui_say("wrote %s: %s; sender %s", out,
+               o->exact ? "the exact image" : "reconstructed by the network, not the exact image",
+               sender);
     }
-}
-
-/* A name from inside an envelope is used only when it cannot leave the folder. */
-static mv_status safe_name(const char **name, const char *inside, mv_error *err)
-{
-    for (const char *p = inside; *p != '\0'; p++) {
-        if (*p == '/' || (unsigned char)*p < 0x20) {
-            return mv_fail(err, MV_E_FORMAT, "the file name inside is not usable; give -o FILE");
-        }
-    }
-    if (inside[0] == '\0' || inside[0] == '.' || strcmp(inside, "-") == 0) {
-        return mv_fail(err, MV_E_FORMAT, "there is no usable file name inside; give -o FILE");
-    }
-    *name = inside;
-    return MV_OK;
 }
 
 static mv_status decrypt_one(const job *j, const char *in, bool folder, mv_error *err)
@@ -189,11 +131,12 @@ static mv_status decrypt_one(const job *j, const char *in, bool folder, mv_error
     mv_status st = MV_OK;
     opened o = {0};
     char out[PATH_SIZE];
-    const char *name = NULL;
+    const char *name = o.content.file_name; /* checked by the envelope: no folder in it */
 
     MV_TRY(open_one(&o, j, in, err));
     if (folder) {
-        MV_TRY(safe_name(&name, o.content.file_name, err));
+        MV_REQUIRE(name[0] != '\0' && name[0] != '.', err, MV_E_FORMAT,
+                   "%s names no file to write; give -o FILE", in);
         MV_TRY(path_make_folder(cli_value(j->args, "output"), err));
         MV_TRY(path_join(out, sizeof out, cli_value(j->args, "output"), name, "", err));
     } else {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "image/preprocess.h"
 #include "medveil/image.h"
 #include "paths.h"
 #include "picture.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +196,9 @@ static mv_status take_image(demo *d, mv_error *err)
     }
     MV_TRY(mv_image_load(&all, path, err));
     MV_TRY(mv_image_slice(&d->original, &all, all.depth / 2, 1));
+    if (strncasecmp(path_extension(path), ".nii", 4) == 0) {
+        mv_image_flip_rows(&d->original); /* NIfTI starts with the bottom row */
+    }
     if (d->original.type != MV_SAMPLE_U8 && d->original.type != MV_SAMPLE_U16) {
         MV_TRY(to_eight_bits(&d->original, err));
     }

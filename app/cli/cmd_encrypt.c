@@ -187,7 +187,8 @@ static mv_status encrypt_one(const job *j, const char *in, const char *out, mv_e
     MV_TRY(mv_codec_encode(&content.code, j->model, &image, &j->codec, err));
     encode_ms = mv_clock_ms() - start_ms;
 
-    (void)snprintf(content.file_name, sizeof content.file_name, "%s", path_base(in));
+    (void)snprintf(content.file_name, sizeof content.file_name, "%s",
+                   strcmp(in, "-") == 0 ? "" : path_base(in));
     if (!cli_flag(j->args, "lossy")) {
         content.exact = file.bytes;
         content.exact_len = file.len;

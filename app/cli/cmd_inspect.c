@@ -136,17 +136,22 @@ static void print_json(const char *file, const mv_envelope_outside *o, const ins
     ui_json(object);
 }
 
-static mv_status look_inside(inside *in, const mv_buffer *bytes, const char *identity_file,
-                             mv_error *err)
+/* in NULL: the outside only. */
+static mv_status look(mv_envelope_outside *outside, inside *in, const mv_buffer *bytes,
+                      const mv_identity *identity, const char *file, mv_error *err)
 {
-    mv_status st = MV_OK;
-    mv_identity *identity = NULL;
+    mv_error why = {0};
+    mv_status st = mv_envelope_inspect(outside, bytes->bytes, bytes->len, &why);
 
-    MV_TRY(mv_identity_load(&identity, identity_file, err));
-    MV_TRY(mv_envelope_open(&in->content, &in->sender, &in->stats, bytes->bytes, bytes->len,
-                            identity, 0, err));
-done:
-    mv_identity_free(&identity);
+    if (st == MV_OK && in != NULL) {
+        st = mv_envelope_open(&in->content, &in->sender, &in->stats, bytes->bytes, bytes->len,
+                              identity, 0, &why);
+    }
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "cannot inspect %.150s: %.300s", file,
+                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
+        mv_hint(err, "%s", why.hint);
+    }
     return st;
 }
 
@@ -156,24 +161,27 @@ static int run(const cli_args *args)
     mv_error err = {0};
     mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
     mv_envelope_outside outside;
-    inside in = {0};
-    const char *file = args->operand[0], *identity = cli_value(args, "identity");
+    mv_identity *identity = NULL;
+    inside opened = {0}, *in = NULL;
+    const char *file = args->operand[0];
 
-    MV_TRY(mv_file_read(&bytes, file, &err));
-    MV_TRY(mv_envelope_inspect(&outside, bytes.bytes, bytes.len, &err));
-    if (identity != NULL) {
-        MV_TRY(look_inside(&in, &bytes, identity, &err));
+    if (cli_flag(args, "identity")) {
+        MV_TRY(mv_identity_load(&identity, cli_value(args, "identity"), &err));
+        in = &opened;
     }
+    MV_TRY(mv_file_read(&bytes, file, &err));
+    MV_TRY(look(&outside, in, &bytes, identity, file, &err));
     if (cli_flag(args, "json")) {
-        print_json(file, &outside, identity != NULL ? &in : NULL);
+        print_json(file, &outside, in);
     } else {
         print_outside(file, &outside);
-        if (identity != NULL) {
-            print_inside(&in);
+        if (in != NULL) {
+            print_inside(in);
         }
     }
 done:
-    mv_content_clear(&in.content);
+    mv_content_clear(&opened.content);
+    mv_identity_free(&identity);
     mv_buffer_clear(&bytes);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }

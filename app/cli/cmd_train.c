@@ -110,7 +110,7 @@ static bool read_whole_numbers(const cli_args *args, mv_train_opts *o)
 
     if (!cli_number(args, "steps", 1, 100000000, 4000, &steps) ||
         !cli_number(args, "seed", 0, 1000000000, 1, &seed) ||
-        !cli_number(args, "batch", 1, 4096, 16, &batch) ||
+        !cli_number(args, "batch", 1, 256, 16, &batch) ||
         !cli_number(args, "patch", 4, SIDE, 48, &patch) ||
         !cli_number(args, "bits", 1, 16, 8, &bits) ||
         !cli_number(args, "patience", 0, 1000000, 0, &patience) ||
@@ -305,7 +305,7 @@ static mv_status train(const cli_args *args, mv_train_opts *o, const mv_nn_graph
     st = mv_train_run(trainer, checkpoint, ui_progress(), err);
     ui_progress_end();
     if (st == MV_E_INTERRUPTED) {
-        ui_hint("the run is saved; go on with --resume");
+        mv_hint(err, "the run is saved; go on with --resume");
     }
     MV_TRY(st);
     MV_TRY(write_model(path, args, &data, trainer, o, graph, err));
@@ -345,7 +345,9 @@ const cli_command cmd_train = {
     .description =
         "Patches are drawn from every --data folder with equal probability. Validation measures\n"
         "whole images at 224x224 with rounded features; the weights that did best there are kept.\n"
-        "The same data, options (with --steps), MV_CPU_MASK and threads give the same weights.\n"
+        "The same data, options (with --steps) and MV_CPU_MASK give the same weights, on any "
+        "number\n"
+        "of threads.\n"
         "An interrupted or killed run goes on from FILE.ckpt with --resume and the same options.\n"
         "Folders named test are never read beside a train folder.\n",
     .examples = "  medveil train --data images/chest -o chest.mvm\n"

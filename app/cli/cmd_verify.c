@@ -2,9 +2,10 @@
  *
  * cmd_verify.c: whether sealed files are authentic and hold the very bytes that were sent.
  */
-#include "base/file.h"
+#include "base/status.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "sealed.h"
 #include "show.h"
 #include "ui.h"
 
@@ -36,19 +37,10 @@ typedef struct finding {
  * hash that the sender took. */
 static mv_status examine(finding *f, const job *j, const char *file, mv_error *err)
 {
-    mv_status st = MV_OK;
-    mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
     mv_content content = {0};
-
-    MV_TRY(mv_file_read(&bytes, file, err));
-    MV_TRY(mv_envelope_open(&content, &f->sender, &f->stats, bytes.bytes, bytes.len, j->identity,
-                            MV_OPEN_ALL, err));
-    MV_REQUIRE(!j->has_from || (!f->sender.anonymous &&
-                                memcmp(f->sender.card.id, j->from.id, sizeof j->from.id) == 0),
-               err, MV_E_AUTH, "it is not sealed by the card given with --from");
-done:
+    const mv_status st = sealed_open(&content, &f->sender, &f->stats, file, j->identity,
+                                     j->has_from ? &j->from : NULL, MV_OPEN_ALL, err);
     mv_content_clear(&content);
-    mv_buffer_clear(&bytes);
     return st;
 }
 
@@ -70,16 +62,11 @@ static void report(const job *j, const char *file, const finding *f)
 
 static void report_failure(job *j, const char *file, mv_status st, const mv_error *err)
 {
-    mv_error named = {0};
-
     if (cli_flag(j->args, "json")) {
         ui_json(json_pack("{s:s, s:b, s:b, s:s}", "file", file, "authentic", 0, "identical", 0,
                           "error", mv_status_name(st)));
     }
-    (void)mv_fail(&named, st, "%.200s: %.300s", file,
-                  err->text[0] != '\0' ? err->text : mv_status_sentence(st));
-    mv_hint(&named, "%s", err->hint);
-    j->last_code = ui_fail(st, &named);
+    j->last_code = ui_fail(st, err);
     j->failed++;
     j->not_authentic += st == MV_E_AUTH;
 }

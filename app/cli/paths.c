@@ -33,14 +33,6 @@ const char *path_extension(const char *path)
     return dot;
 }
 
-bool path_same_extension(const char *a, const char *b)
-{
-    const char *x = path_extension(a), *y = path_extension(b);
-    x = strcasecmp(x, ".jpeg") == 0 ? ".jpg" : x;
-    y = strcasecmp(y, ".jpeg") == 0 ? ".jpg" : y;
-    return strcasecmp(x, y) == 0;
-}
-
 mv_status path_copy(char *out, size_t cap, const char *path, mv_error *err)
 {
     const int len = snprintf(out, cap, "%s", path);

@@ -11,9 +11,8 @@
 
 enum { PATH_SIZE = 4096 };
 
-const char *path_base(const char *path);                /* after the last '/'; borrows */
-const char *path_extension(const char *path);           /* ".png", ".nii.gz", or "" ; borrows */
-bool path_same_extension(const char *a, const char *b); /* ignoring case; .jpeg is .jpg */
+const char *path_base(const char *path);      /* after the last '/'; borrows */
+const char *path_extension(const char *path); /* ".png", ".nii.gz", or "" ; borrows */
 
 /* Results in out (cap bytes). errors: MV_E_LIMIT when it does not fit */
 MV_MUST_CHECK mv_status path_copy(char *out, size_t cap, const char *path, mv_error *err);

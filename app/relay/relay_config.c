@@ -27,7 +27,6 @@ relay_config relay_config_defaults(void)
 
 typedef struct reading {
     relay_config *config;
-    const char *path;
     mv_error first; /* what is wrong with the first bad line */
 } reading;
 
@@ -124,7 +123,7 @@ static int on_line(void *user, const char *section, const char *key, const char 
 mv_status relay_config_load(relay_config *out, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    reading r = {out, path, {MV_OK, "", ""}};
+    reading r = {out, {MV_OK, "", ""}};
 
     *out = relay_config_defaults();
     FILE *in = fopen(path, "r");

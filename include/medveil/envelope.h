@@ -22,6 +22,8 @@
 extern "C" {
 #endif
 
+#define MV_ENVELOPE_MAGIC          "medveil\x1a" /* what every .mv starts with */
+#define MV_ENVELOPE_MAGIC_LEN      8
 #define MV_ENVELOPE_LEN_MAX        ((uint64_t)1 << 30)
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
 

@@ -71,6 +71,10 @@ MV_API MV_MUST_CHECK mv_status mv_image_load(mv_image *out, const char *path, mv
 MV_API MV_MUST_CHECK mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len,
                                                const char *name, mv_error *err);
 
+/* mv_image_can_copy: whether a file at path may simply hold these bytes: its extension is that of
+ * their format, or names no image format at all. */
+MV_API bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len);
+
 /* mv_image_save: write by extension: .png .jpg .nii .nii.gz .npy; atomically.
  * A type the format cannot hold is MV_E_UNSUPPORTED with a hint naming formats that can.
  * overwrite false: MV_E_EXISTS when path exists. */

@@ -17,11 +17,11 @@ extern "C" {
 #endif
 
 typedef struct mv_comparison {
-    double psnr_db;       /* meaningless when identical */
-    double rmse;          /* 0..1 */
-    double ssim;          /* -1..1 */
-    double max_abs_error; /* in stored units */
-    double max;           /* 2^bits - 1; for floats the reference's range */
+    double psnr_db;            /* meaningless when identical */
+    double rmse;               /* 0..1 */
+    double ssim;               /* -1..1 */
+    double max_abs_error;      /* in stored units */
+    double max;                /* 2^bits - 1; for floats the reference's range */
     double histogram_distance; /* half the L1 distance of the two 256-bin histograms, 0..1 */
     bool identical;
 } mv_comparison;

@@ -78,27 +78,50 @@ done:
     return st;
 }
 
+/* Pipes and devices are written in place: they have no content to lose, and must not be replaced.
+ */
+static mv_status open_special(mv_output *out, const char *path, mv_error *err)
+{
+    out->path = strdup(path);
+    out->stream = out->path == NULL ? NULL : fopen(path, "wb");
+    if (out->stream == NULL) {
+        free(out->path);
+        out->path = NULL;
+        return mv_fail(err, MV_E_IO, "cannot write %s: %s", path, strerror(errno));
+    }
+    return MV_OK;
+}
+
 mv_status mv_output_open(mv_output *out, const char *path, unsigned flags, mv_error *err)
 {
     mv_status st = MV_OK;
     int fd = -1;
     size_t size = 0;
+    struct stat info;
+    bool exists = false;
 
     memset(out, 0, sizeof *out);
     if (strcmp(path, "-") == 0) {
         out->stream = stdout;
         return MV_OK;
     }
-    if (!(flags & MV_OUTPUT_FORCE) && access(path, F_OK) == 0) {
+    exists = stat(path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode)) {
+        return S_ISDIR(info.st_mode)
+                   ? mv_fail(err, MV_E_IO, "cannot write %s: it is a folder", path)
+                   : open_special(out, path, err);
+    }
+    if (exists && !(flags & MV_OUTPUT_FORCE)) {
         st = mv_fail(err, MV_E_EXISTS, "%s exists already", path);
         mv_hint(err, "give another name, or --force to replace it");
         return st;
     }
-    out->path = strdup(path);
-    size = strlen(path) + sizeof ".XXXXXX.part";
+    out->path = exists ? realpath(path, NULL) : strdup(path); /* a link stays a link */
+    MV_REQUIRE(out->path != NULL, err, MV_E_MEMORY, "out of memory");
+    size = strlen(out->path) + sizeof ".XXXXXX.part";
     out->temporary = malloc(size);
-    MV_REQUIRE(out->path != NULL && out->temporary != NULL, err, MV_E_MEMORY, "out of memory");
-    (void)snprintf(out->temporary, size, "%s.XXXXXX.part", path);
+    MV_REQUIRE(out->temporary != NULL, err, MV_E_MEMORY, "out of memory");
+    (void)snprintf(out->temporary, size, "%s.XXXXXX.part", out->path);
     fd = mkstemps(out->temporary, 5);
     if (fd < 0) {
         free(out->temporary);
@@ -132,12 +155,14 @@ mv_status mv_output_commit(mv_output *out, mv_error *err)
 
     MV_REQUIRE(!ferror(out->stream) && fflush(out->stream) == 0, err, MV_E_IO,
                "cannot write %s: %s", name, strerror(errno));
-    if (out->temporary != NULL) {
+    if (out->path != NULL) {
         FILE *stream = out->stream;
-        MV_REQUIRE(fsync(fileno(stream)) == 0, err, MV_E_IO, "cannot write %s: %s", name,
-                   strerror(errno));
+        MV_REQUIRE(out->temporary == NULL || fsync(fileno(stream)) == 0, err, MV_E_IO,
+                   "cannot write %s: %s", name, strerror(errno));
         out->stream = NULL;
         MV_REQUIRE(fclose(stream) == 0, err, MV_E_IO, "cannot write %s: %s", name, strerror(errno));
+    }
+    if (out->temporary != NULL) {
         MV_REQUIRE(rename(out->temporary, out->path) == 0, err, MV_E_IO, "cannot write %s: %s",
                    name, strerror(errno));
         forget(out->temporary);
@@ -152,7 +177,7 @@ done:
 
 void mv_output_abort(mv_output *out)
 {
-    if (out->stream != NULL && out->temporary != NULL) {
+    if (out->stream != NULL && out->path != NULL) {
         (void)fclose(out->stream);
     }
     out->stream = NULL;

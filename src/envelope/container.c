@@ -11,13 +11,13 @@
 #include <sodium.h>
 #include <string.h>
 
-static const uint8_t magic[8] = {'m', 'e', 'd', 'v', 'e', 'i', 'l', 0x1a};
+static const char magic[MV_ENVELOPE_MAGIC_LEN + 1] = MV_ENVELOPE_MAGIC;
 
 /* ---- head ---- */
 
 void mv_header_write(uint8_t out[MV_HEADER_LEN], uint32_t wrap_count, uint64_t body_len)
 {
-    memcpy(out, magic, sizeof magic);
+    memcpy(out, magic, MV_ENVELOPE_MAGIC_LEN);
     mv_store_u16le(out + 8, MV_FORMAT_VERSION);
     mv_store_u16le(out + 10, (uint16_t)wrap_count);
     mv_store_u64le(out + 12, body_len);
@@ -31,7 +31,7 @@ static mv_status truncated(mv_error *err)
 mv_status mv_header_read(mv_envelope_outside *out, const uint8_t *bytes, size_t len, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t start_len = len < sizeof magic ? len : sizeof magic;
+    const size_t start_len = len < MV_ENVELOPE_MAGIC_LEN ? len : MV_ENVELOPE_MAGIC_LEN;
     mv_envelope_outside o = {0};
 
     memset(out, 0, sizeof *out);

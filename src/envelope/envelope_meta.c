@@ -22,8 +22,9 @@ bool mv_file_name_valid(const char *name)
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        const unsigned char c = (unsigned char)name[i];
-        if (c < 0x20 || c == 0x7f || c == '/' || c == '\\') {
+        const unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
+        const bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f; /* U+0080 to U+009F */
+        if (c < 0x20 || c == 0x7f || c1 || c == '/' || c == '\\') {
             return false;
         }
     }

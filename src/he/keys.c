@@ -30,12 +30,12 @@ mv_status mv_he_secret_coefficients(int8_t *out, const mv_he_set *set,
                                     const uint8_t collection_key[MV_COLLECTION_KEY_LEN])
 {
     mv_status st = MV_OK;
-    mv_stream stream = {NULL};
+    mv_stream stream = {0};
     uint8_t seed[MV_SEED_LEN];
     MV_TRY(secret_seed(seed, set, collection_key));
-    MV_TRY(mv_stream_init(&stream, seed));
-    MV_TRY(mv_stream_seek(&stream, MV_STREAM_SECRET, 0, 0));
-    MV_TRY(mv_sample_ternary(out, set->literal.degree, &stream));
+    mv_stream_init(&stream, seed);
+    mv_stream_seek(&stream, MV_STREAM_SECRET, 0, 0);
+    mv_sample_ternary(out, set->literal.degree, &stream);
 done:
     mv_stream_clear(&stream);
     mv_wipe(seed, sizeof seed);

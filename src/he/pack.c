@@ -56,16 +56,13 @@ static void scratch_free(scratch *s)
 }
 
 /* c1 of polynomial p, all limbs, into row. */
-static mv_status expand_mask(uint64_t *row, const mv_pack_plan *plan, mv_stream *stream, uint64_t p)
+static void expand_mask(uint64_t *row, const mv_pack_plan *plan, mv_stream *stream, uint64_t p)
 {
-    mv_status st = MV_OK;
     const uint32_t n = plan->set->literal.degree;
     for (uint32_t i = 0; i < plan->set->literal.limb_count; i++) {
-        MV_TRY(mv_stream_seek(stream, MV_STREAM_MASK, (uint32_t)p, i));
-        MV_TRY(mv_sample_uniform(row + (size_t)i * n, n, &plan->set->mod[i], stream));
+        mv_stream_seek(stream, MV_STREAM_MASK, (uint32_t)p, i);
+        mv_sample_uniform(row + (size_t)i * n, n, &plan->set->mod[i], stream);
     }
-done:
-    return st;
 }
 
 /* count residues of every limb from the reader into row; limb i starts at row + i*N. */
@@ -96,20 +93,30 @@ static uint8_t *write_rows(uint8_t *out, const mv_pack_plan *plan, uint32_t coun
 
 /* c0 in place of the product c1 s: used coefficients, of which each holds per features and the last
  * one what is left of count. */
-static void hide_all(uint64_t *row, const mv_pack_plan *plan, const uint32_t *feature,
-                     uint64_t count, uint32_t used, const int8_t *error)
+static inline void hide_rows(uint64_t *row, const mv_pack_plan *plan, const uint32_t *feature,
+                             uint64_t count, uint32_t used, const int8_t *error, bool wide)
 {
     const uint32_t n = plan->set->literal.degree;
     for (uint32_t j = 0; j < used; j++) {
         const uint32_t fields = count < plan->per ? (uint32_t)count : plan->per;
-        const mv_u128 rest =
-            mv_pack_rounding_rest(mv_pack_gather(feature, fields, plan->width), plan);
+        const mv_u128 m = mv_pack_gather(feature, fields, plan->width, wide);
+        const mv_u128 rest = mv_pack_rounding_rest(m, plan, wide);
         for (uint32_t i = 0; i < plan->set->literal.limb_count; i++) {
             uint64_t *x = &row[(size_t)i * n + j];
-            *x = mv_pack_hide(rest, error[j], *x, &plan->limb[i], plan->set->mod[i].q);
+            *x = mv_pack_hide(rest, error[j], *x, &plan->limb[i], plan->set->mod[i].q, wide);
         }
         feature += fields;
         count -= fields;
+    }
+}
+
+static void hide_all(uint64_t *row, const mv_pack_plan *plan, const uint32_t *feature,
+                     uint64_t count, uint32_t used, const int8_t *error)
+{
+    if (mv_pack_is_wide(plan)) {
+        hide_rows(row, plan, feature, count, used, error, true);
+    } else {
+        hide_rows(row, plan, feature, count, used, error, false);
     }
 }
 
@@ -124,14 +131,24 @@ static void add_rows(uint64_t *row, const uint64_t *other, const mv_pack_plan *p
     }
 }
 
-static void decode_all(uint32_t *feature, uint64_t count, const mv_pack_plan *plan,
-                       const uint64_t *row, uint32_t used)
+static inline void decode_rows(uint32_t *feature, uint64_t count, const mv_pack_plan *plan,
+                               const uint64_t *row, uint32_t used, bool wide)
 {
     for (uint32_t j = 0; j < used; j++) {
         const uint32_t fields = count < plan->per ? (uint32_t)count : plan->per;
-        mv_pack_scatter(feature, fields, plan->width, mv_pack_decode(&row[j], plan));
+        mv_pack_scatter(feature, fields, plan->width, mv_pack_decode(&row[j], plan, wide), wide);
         feature += fields;
         count -= fields;
+    }
+}
+
+static void decode_all(uint32_t *feature, uint64_t count, const mv_pack_plan *plan,
+                       const uint64_t *row, uint32_t used)
+{
+    if (mv_pack_is_wide(plan)) {
+        decode_rows(feature, count, plan, row, used, true);
+    } else {
+        decode_rows(feature, count, plan, row, used, false);
     }
 }
 
@@ -148,24 +165,24 @@ mv_status mv_pack_encrypt_seeded(uint8_t *out, size_t cap, size_t *written, cons
     mv_status st = MV_OK;
     mv_pack_plan plan;
     scratch s = {0};
-    mv_stream mask = {NULL}, error = {NULL};
+    mv_stream mask = {0}, error = {0};
     size_t size = 0;
     MV_TRY(mv_pack_plan_make(&plan, key->set, shape));
     size = mv_pack_object_size(&plan, MV_PACK_FRESH);
     MV_ENSURE(size != 0 && size <= cap, MV_E_SPACE);
     MV_TRY(scratch_new(&s, &plan, key->set->literal.limb_count));
-    MV_TRY(mv_stream_init(&mask, seeds->mask));
-    MV_TRY(mv_stream_init(&error, seeds->error));
+    mv_stream_init(&mask, seeds->mask);
+    mv_stream_init(&error, seeds->error);
     mv_pack_header_write(out, &plan, &(mv_pack_header){MV_PACK_FRESH, 1});
     memcpy(out + MV_PACK_HEADER_LEN, seeds->mask, MV_SEED_LEN);
     uint8_t *next = out + MV_PACK_HEADER_LEN + MV_SEED_LEN;
     for (uint64_t p = 0; p < plan.polys; p++) {
         const uint32_t used = mv_pack_used(&plan, p);
         const uint64_t done_count = features_before(&plan, p);
-        MV_TRY(expand_mask(s.row, &plan, &mask, p));
+        expand_mask(s.row, &plan, &mask, p);
         (void)mv_ring_mul_known(key->ring, (mv_poly_eval){s.row}, key->secret);
-        MV_TRY(mv_stream_seek(&error, MV_STREAM_ERROR, (uint32_t)p, 0));
-        MV_TRY(mv_sample_binomial(s.error, used, &error));
+        mv_stream_seek(&error, MV_STREAM_ERROR, (uint32_t)p, 0);
+        mv_sample_binomial(s.error, used, &error);
         hide_all(s.row, &plan, feature + done_count, shape->count - done_count, used, s.error);
         next = write_rows(next, &plan, used, s.row);
     }
@@ -221,7 +238,7 @@ static mv_status mask_open(mask_source *source, const mv_pack_header *header, mv
     source->kind = header->kind;
     if (header->kind == MV_PACK_FRESH) {
         MV_TRY(mv_read_view(body, &seed, MV_SEED_LEN));
-        MV_TRY(mv_stream_init(&source->stream, seed));
+        mv_stream_init(&source->stream, seed);
     }
 done:
     return st;
@@ -231,8 +248,11 @@ done:
 static mv_status mask_next(uint64_t *row, mask_source *source, const mv_pack_plan *plan,
                            mv_reader *body, uint64_t p)
 {
-    return source->kind == MV_PACK_FRESH ? expand_mask(row, plan, &source->stream, p)
-                                         : read_rows(row, plan, plan->set->literal.degree, body);
+    if (source->kind == MV_PACK_SUM) {
+        return read_rows(row, plan, plan->set->literal.degree, body);
+    }
+    expand_mask(row, plan, &source->stream, p);
+    return MV_OK;
 }
 
 mv_status mv_pack_decrypt(uint32_t *feature, size_t cap, const mv_he_key *key, const uint8_t *bytes,

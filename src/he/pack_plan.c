@@ -21,10 +21,11 @@ static uint32_t ceil_log2(uint32_t n) /* n >= 1 */
     return bits;
 }
 
-/* The worst-case factor 43 n + 1 of docs/modules/he.md. */
+/* The worst-case factor 43 n + 1 of docs/modules/he.md: twice the largest error and one rounding.
+ */
 static uint64_t noise_factor(uint32_t sums)
 {
-    return (uint64_t)43 * sums + 1;
+    return (uint64_t)43 * sums + 1; /* check: 43 == 2 * (21 + 1/2) */
 }
 
 /* Largest T with 2^T (43 n + 1) <= Q, or 0. Q < 2^120, so nothing overflows. */

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-/* Each prime is the largest of its length that is 1 modulo 8192 (2048 for pack1024). */
+/* Each prime is the largest of its length that is 1 modulo 2N; pack2048's even modulo 8192.
+ * check: is_prime(1125899906826241) + is_prime(4398046486529) + is_prime(2199023190017) == 3
+ */
 static const mv_he_literal literals[] = {
     {"pack4096",
      "transport of features; 128 bits quantum and classical",

@@ -127,6 +127,13 @@ static const mv_image_format *format_for(const char *path)
     return NULL;
 }
 
+bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len)
+{
+    const mv_image_source source = {bytes, len, path};
+    const mv_image_format *wanted = format_for(path);
+    return wanted == NULL || wanted == format_of(&source);
+}
+
 mv_status mv_image_save(const mv_image *image, const char *path, bool overwrite, mv_error *err)
 {
     mv_buffer file = mv_buffer_make(SIZE_MAX / 2);

@@ -17,12 +17,11 @@ typedef struct mv_phantom_opts {
     uint64_t seed; /* varies anatomy and noise; the same seed gives the same image */
 } mv_phantom_opts;
 
-MV_API mv_phantom_opts mv_phantom_defaults(void);
+mv_phantom_opts mv_phantom_defaults(void);
 
 /* mv_phantom_make: owner: out is the caller's, clear with mv_image_clear.
  * errors: MV_E_UNSUPPORTED (another type, or slices of a radiograph), MV_E_RANGE, MV_E_LIMIT,
  * MV_E_MEMORY */
-MV_API MV_MUST_CHECK mv_status mv_phantom_make(mv_image *out, const mv_phantom_opts *opts,
-                                               mv_error *err);
+MV_MUST_CHECK mv_status mv_phantom_make(mv_image *out, const mv_phantom_opts *opts, mv_error *err);
 
 #endif

@@ -3,12 +3,14 @@
  * nn_train.c: the training step and the run around it.
  */
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/pool.h"
 #include "nn/nn_init.h"
 #include "nn/nn_train_internal.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { BATCH_MAX = 256, PART_PIXELS = 96 * 96 };
 
 mv_train_opts mv_train_defaults(void)
 {
@@ -59,7 +61,7 @@ static mv_status check(const mv_trainer *t, mv_error *err)
         MV_REQUIRE(data->set[i].train.count != 0, err, MV_E_ARGUMENT,
                    "data set %s has no training image", data->set[i].name);
     }
-    MV_REQUIRE(o->batch >= 1 && o->batch <= 4096 && o->patch >= 2 * t->graph->scale &&
+    MV_REQUIRE(o->batch >= 1 && o->batch <= BATCH_MAX && o->patch >= 2 * t->graph->scale &&
                    o->patch % t->graph->scale == 0 && o->patch <= data->width &&
                    o->patch <= data->height && o->patch <= 4096,
                err, MV_E_ARGUMENT,
@@ -75,36 +77,79 @@ done:
     return st;
 }
 
-/* All float arrays of the trainer out of one block. */
+/* Patches that are computed together: about PART_PIXELS, and a divisor of the batch. */
+static uint32_t part_of(const mv_train_opts *o)
+{
+    uint32_t part = PART_PIXELS / (o->patch * o->patch);
+    part = part < 1 ? 1 : part > o->batch ? o->batch : part;
+    while (o->batch % part != 0) {
+        part--;
+    }
+    return part;
+}
+
+typedef struct array {
+    float **at;
+    size_t count;
+} array;
+
+/* All of these out of one block. */
+static float *allocate_block(const array *part, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += part[i].count;
+    }
+    float *block = calloc(sum, sizeof *block);
+    float *next = block;
+    for (size_t i = 0; block != NULL && i < count; i++) {
+        *part[i].at = next;
+        next += part[i].count;
+    }
+    return block;
+}
+
+static size_t most_validation_images(const mv_train_data *data)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < data->set_count; i++) {
+        const size_t count = data->set[i].validation.count;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 static mv_status allocate(mv_trainer *t, mv_error *err)
 {
     const size_t n = t->weight_count, image = batch_image_count(t), f = batch_feature_count(t);
-    const size_t whole = (size_t)t->graph->image_channels * t->data->width * t->data->height;
-    const size_t whole_f = whole / t->graph->image_channels * t->graph->feature_channels /
-                           (t->graph->scale * t->graph->scale);
-    struct {
-        float **at;
-        size_t count;
-    } part[] = {
-        {&t->state.weights, n},       {&t->state.m, n},         {&t->state.v, n},
-        {&t->state.best, n},          {&t->gradient, n},        {&t->image, image},
-        {&t->output, image},          {&t->d_output, image},    {&t->feature, f},
-        {&t->d_feature, f},           {&t->whole_image, whole}, {&t->whole_output, whole},
-        {&t->whole_feature, whole_f},
+    const size_t pixels = (size_t)t->data->width * t->data->height;
+    const size_t cells = pixels / (t->graph->scale * t->graph->scale);
+    array part[10 + 3 * WORKERS_MAX] = {
+        {&t->state.weights, n},
+        {&t->state.m, n},
+        {&t->state.v, n},
+        {&t->state.best, n},
+        {&t->gradient, t->parts * n},
+        {&t->image, image},
+        {&t->output, image},
+        {&t->d_output, image},
+        {&t->feature, f},
+        {&t->d_feature, f},
     };
-    size_t sum = 0;
-    for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
-        sum += part[i].count;
+    size_t count = 10;
+    for (unsigned w = 0; w < t->opts.threads; w++) {
+        part[count++] = (array){&t->worker[w].image, pixels * t->graph->image_channels};
+        part[count++] = (array){&t->worker[w].output, pixels * t->graph->image_channels};
+        part[count++] = (array){&t->worker[w].feature, cells * t->graph->feature_channels};
     }
-    t->block = calloc(sum, sizeof *t->block);
+    t->block = allocate_block(part, count);
+    t->noise = calloc(f, sizeof *t->noise);
+    t->part_loss = calloc(t->parts, sizeof *t->part_loss);
+    t->measured = calloc(most_validation_images(t->data), sizeof *t->measured);
     t->state.curve = calloc(CURVE_MAX, sizeof *t->state.curve);
-    if (t->block == NULL || t->state.curve == NULL) {
+    if (t->block == NULL || t->noise == NULL || t->part_loss == NULL || t->measured == NULL ||
+        t->state.curve == NULL) {
         return mv_fail(err, MV_E_MEMORY, "out of memory for training");
-    }
-    float *next = t->block;
-    for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
-        *part[i].at = next;
-        next += part[i].count;
     }
     return MV_OK;
 }
@@ -121,6 +166,11 @@ mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_tr
     t->opts = *opts;
     t->weight_count = mv_nn_graph_weights(graph);
     MV_TRY(check(t, err));
+    t->opts.threads = opts->threads < 1             ? 1
+                      : opts->threads > WORKERS_MAX ? WORKERS_MAX
+                                                    : opts->threads;
+    t->part = part_of(opts);
+    t->parts = opts->batch / t->part;
     MV_TRY(allocate(t, err));
     t->state.best_db = -1;
     t->state.rand = mv_rand_make(opts->seed);
@@ -140,10 +190,15 @@ void mv_trainer_free(mv_trainer **trainer)
     if (t == NULL) {
         return;
     }
-    mv_net_free(&t->encoder);
-    mv_net_free(&t->decoder);
-    mv_net_free(&t->whole_encoder);
-    mv_net_free(&t->whole_decoder);
+    for (unsigned w = 0; w < WORKERS_MAX; w++) {
+        mv_net_free(&t->worker[w].encoder);
+        mv_net_free(&t->worker[w].decoder);
+        mv_net_free(&t->worker[w].whole_encoder);
+        mv_net_free(&t->worker[w].whole_decoder);
+    }
+    free(t->noise);
+    free(t->part_loss);
+    free(t->measured);
     free(t->state.curve);
     free(t->block);
     free(t);
@@ -158,30 +213,44 @@ static double fraction(const mv_trainer *t)
     return f < 1 ? f : 1;
 }
 
-/* Nets for one batch in the arithmetic of this part of the run. */
-static mv_status prepare_nets(mv_trainer *t, mv_error *err)
+/* One thread's nets for a part of a batch. */
+static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_nn_graph *g = t->graph;
-    const bool bf16 = fraction(t) < t->opts.bf16_until && mv_tensor_has_bf16(t->opts.table);
     const uint32_t side = t->opts.patch;
-    const mv_net_shape pixels = {t->opts.batch, side, side};
-    const mv_net_shape features = {t->opts.batch, side / g->scale, side / g->scale};
+    const mv_net_shape pixels = {t->part, side, side};
+    const mv_net_shape features = {t->part, side / g->scale, side / g->scale};
     mv_net_opts o = mv_net_defaults();
 
-    if (t->decoder != NULL && bf16 == t->bf16) {
-        return MV_OK;
-    }
-    mv_net_free(&t->encoder);
-    mv_net_free(&t->decoder);
-    t->bf16 = bf16;
-    o.threads = t->opts.threads;
+    mv_net_free(&w->encoder);
+    mv_net_free(&w->decoder);
+    w->loaded = 0;
     o.training = true;
-    o.bf16 = bf16;
-    MV_TRY(mv_net_new(&t->encoder, t->opts.table, g->encoder, g->encoder_count, &pixels, &o, err));
+    o.bf16 = t->bf16;
+    MV_TRY(mv_net_new(&w->encoder, t->opts.table, g->encoder, g->encoder_count, &pixels, &o, err));
     o.input_gradient = true;
     MV_TRY(
-        mv_net_new(&t->decoder, t->opts.table, g->decoder, g->decoder_count, &features, &o, err));
+        mv_net_new(&w->decoder, t->opts.table, g->decoder, g->decoder_count, &features, &o, err));
+done:
+    return st;
+}
+
+/* Nets in the arithmetic of this part of the run. */
+static mv_status prepare_nets(mv_trainer *t, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool bf16 = fraction(t) < t->opts.bf16_until && mv_tensor_has_bf16(t->opts.table);
+
+    if (t->nets_made && bf16 == t->bf16) {
+        return MV_OK;
+    }
+    t->nets_made = false;
+    t->bf16 = bf16;
+    for (unsigned w = 0; w < t->opts.threads; w++) {
+        MV_TRY(make_nets(t, &t->worker[w], err));
+    }
+    t->nets_made = true;
     if (t->opts.on_phase != NULL) {
         t->opts.on_phase(t->opts.user, bf16 ? "bf16" : "f32", t->state.step);
     }
@@ -210,33 +279,73 @@ static void draw_batch(mv_trainer *t)
 }
 
 /* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. */
-static void add_rounding_noise(mv_trainer *t)
+static void draw_rounding_noise(mv_trainer *t)
 {
     const double step = 1.0 / (double)((1u << t->opts.feature_bits) - 1);
     const size_t count = batch_feature_count(t);
     for (size_t k = 0; k < count; k++) {
-        t->feature[k] += (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
+        t->noise[k] = (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
     }
 }
 
-/* Forward, loss, backward: t->gradient of the whole model. */
-static mv_status compute_gradient(mv_trainer *t, double *loss, mv_error *err)
+mv_status mv_train_parallel(mv_trainer *t, size_t count,
+                            mv_status (*item)(void *t, unsigned worker, size_t i), mv_error *err)
+{
+    const mv_status st = mv_pool_run(t->opts.threads, count, item, t);
+    for (unsigned w = 0; w < t->opts.threads; w++) {
+        if (t->worker[w].err.text[0] != '\0') {
+            (void)mv_fail(err, st, "%s", t->worker[w].err.text);
+            t->worker[w].err = (mv_error){.text = ""};
+        }
+    }
+    return st;
+}
+
+/* Forward, loss, backward of part i of the batch. */
+static mv_status compute_part(void *user, unsigned worker, size_t i)
 {
     mv_status st = MV_OK;
+    mv_trainer *t = user;
+    mv_train_worker *w = &t->worker[worker];
     const size_t decoder_at = mv_nn_decoder_offset(t->graph, 0);
-    const size_t n = batch_image_count(t) / t->opts.batch;
+    const size_t n = batch_image_count(t) / t->parts, f = batch_feature_count(t) / t->parts;
+    float *feature = t->feature + i * f, *d_feature = t->d_feature + i * f;
+    float *output = t->output + i * n, *d_output = t->d_output + i * n;
+    float *gradient = t->gradient + i * t->weight_count;
 
-    MV_TRY(mv_net_load(t->encoder, t->state.weights, err));
-    MV_TRY(mv_net_load(t->decoder, t->state.weights + decoder_at, err));
-    MV_TRY(mv_net_forward(t->encoder, t->feature, t->image, err));
-    add_rounding_noise(t);
-    MV_TRY(mv_net_forward(t->decoder, t->output, t->feature, err));
-    *loss = mv_loss(t->d_output, t->output, t->image, t->opts.batch, n, t->opts.loss,
-                    t->opts.loss_constant);
-    MV_TRY(mv_net_backward(t->decoder, t->d_feature, t->gradient + decoder_at, t->d_output, err));
-    MV_TRY(mv_net_backward(t->encoder, NULL, t->gradient, t->d_feature, err));
+    if (w->loaded != t->state.step + 1) {
+        MV_TRY(mv_net_load(w->encoder, t->state.weights, &w->err));
+        MV_TRY(mv_net_load(w->decoder, t->state.weights + decoder_at, &w->err));
+        w->loaded = t->state.step + 1;
+    }
+    MV_TRY(mv_net_forward(w->encoder, feature, t->image + i * n, &w->err));
+    for (size_t k = 0; k < f; k++) {
+        feature[k] += t->noise[i * f + k];
+    }
+    MV_TRY(mv_net_forward(w->decoder, output, feature, &w->err));
+    t->part_loss[i] = mv_loss(d_output, output, t->image + i * n, t->part, n / t->part,
+                              t->opts.loss, t->opts.loss_constant);
+    MV_TRY(mv_net_backward(w->decoder, d_feature, gradient + decoder_at, d_output, &w->err));
+    MV_TRY(mv_net_backward(w->encoder, NULL, gradient, d_feature, &w->err));
 done:
     return st;
+}
+
+/* The batch's loss, and its gradient in the first part's place: the means over the parts. */
+static double add_parts(mv_trainer *t)
+{
+    const size_t n = t->weight_count;
+    double loss = t->part_loss[0];
+    for (size_t i = 1; i < t->parts; i++) {
+        loss += t->part_loss[i];
+        for (size_t k = 0; k < n; k++) {
+            t->gradient[k] += t->gradient[i * n + k];
+        }
+    }
+    for (size_t k = 0; k < n; k++) {
+        t->gradient[k] /= (float)t->parts;
+    }
+    return loss / t->parts;
 }
 
 double mv_trainer_rate(const mv_trainer *t)
@@ -252,7 +361,9 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
 
     MV_TRY(prepare_nets(t, err));
     draw_batch(t);
-    MV_TRY(compute_gradient(t, loss, err));
+    draw_rounding_noise(t);
+    MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
+    *loss = add_parts(t);
     const double length = mv_gradient_clip(t->gradient, t->weight_count, t->opts.clip);
     if (!isfinite(*loss) || !isfinite(length)) {
         mv_hint(err, "lower --rate, or start again from the last checkpoint");

@@ -9,12 +9,12 @@
  *
  *     mv_train_opts opts = mv_train_defaults();
  *     MV_TRY(mv_trainer_new(&t, graph, &data, &opts, err));
- *     MV_TRY(mv_train_run(t, "cnn.ckpt", progress, err));     goes on from cnn.ckpt with
- * opts.resume weights = mv_trainer_best(t);
+ *     MV_TRY(mv_train_run(t, "cnn.ckpt", progress, err));
+ *     weights = mv_trainer_best(t);
  *
  * Everything random comes from one seeded stream kept in the checkpoint: the same data, options
- * (with steps, not minutes), MV_CPU_MASK and threads give the same weights, also after kill -9 and
- * resume. A trainer belongs to one thread at a time.
+ * (with steps, not minutes) and MV_CPU_MASK give the same weights on any number of threads, also
+ * after kill -9 and resume. A trainer belongs to one thread at a time.
  */
 #ifndef MV_NN_TRAIN_H
 #define MV_NN_TRAIN_H
@@ -73,7 +73,7 @@ typedef struct mv_train_opts {
     size_t validate_images;  /* of each set, evenly spread; 0: all */
     uint64_t patience;       /* validations without gain before stopping early; 0: never */
     double checkpoint_s;     /* seconds between checkpoints, beside one after each validation */
-    bool resume;
+    bool resume;             /* mv_train_run goes on from its checkpoint */
     /* Called after each validation and once at the start of each arithmetic ("bf16", "f32"). */
     void (*on_point)(void *user, const mv_train_point *point);
     void (*on_phase)(void *user, const char *arithmetic, uint64_t step);

@@ -8,7 +8,7 @@
 
 #include "nn/nn_train.h"
 
-enum { CURVE_MAX = 4096 };
+enum { CURVE_MAX = 4096, WORKERS_MAX = 64 };
 
 /* The state that a checkpoint holds. */
 typedef struct mv_train_state {
@@ -22,6 +22,17 @@ typedef struct mv_train_state {
     size_t curve_count;
 } mv_train_state;
 
+/* What one thread needs; a net serves one thread at a time. */
+typedef struct mv_train_worker {
+    mv_net *encoder, *decoder;             /* training nets for one part of a batch */
+    mv_net *whole_encoder, *whole_decoder; /* inference nets for one whole image */
+    float *image, *feature, *output;       /* one whole image */
+    uint64_t loaded;                       /* 1 + step of the weights in the training nets */
+    mv_error err;
+} mv_train_worker;
+
+/* A batch is computed in equal parts, small enough for the cache, by whichever thread is free; the
+ * parts' gradients are added in order. So the threads do not change the result. */
 struct mv_trainer {
     const mv_nn_graph *graph;
     const mv_train_data *data;
@@ -29,17 +40,27 @@ struct mv_trainer {
     size_t weight_count;
     uint8_t fingerprint[32];
     mv_train_state state;
-    mv_net *encoder, *decoder;             /* training nets for one batch */
-    bool bf16;                             /* what they were made with */
-    mv_net *whole_encoder, *whole_decoder; /* inference nets for one whole image */
-    float *image, *feature, *output;       /* a batch: (B,3,P,P), (B,F,P/s,P/s), (B,3,P,P) */
-    float *d_feature, *d_output, *gradient;
-    float *whole_image, *whole_feature, *whole_output;
+    bool nets_made, bf16;               /* bf16: what the training nets were made with */
+    uint32_t part, parts;               /* patches in a part, parts in a batch */
+    float *image, *output, *d_output;   /* a batch: (B,3,P,P) */
+    float *feature, *d_feature, *noise; /* a batch: (B,F,P/s,P/s) */
+    float *gradient;                    /* (parts, weight_count); the sum ends in the first */
+    double *part_loss;                  /* (parts) */
+    double *measured;                   /* PSNR of each image of the set being validated */
+    const mv_train_images *measuring;   /* that set, of which measure_count images are measured */
+    size_t measure_count;
+    mv_train_worker worker[WORKERS_MAX];
     float *block; /* one allocation for all floats above */
 };
 
 /* mv_train_fingerprint: 32 bytes that change with anything that must be equal on resume. */
 void mv_train_fingerprint(uint8_t out[32], const mv_trainer *trainer);
+
+/* mv_train_parallel: item(t, worker, i) for 0 <= i < count on the trainer's threads; the failed
+ * worker's sentence goes to err. */
+MV_MUST_CHECK mv_status mv_train_parallel(mv_trainer *trainer, size_t count,
+                                          mv_status (*item)(void *t, unsigned worker, size_t i),
+                                          mv_error *err);
 
 double mv_trainer_rate(const mv_trainer *trainer); /* learning rate of the next step */
 

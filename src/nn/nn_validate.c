@@ -10,74 +10,80 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whole-image nets, made at the first validation and kept. */
-static mv_status prepare(mv_trainer *t, mv_error *err)
+/* One thread's whole-image nets, made at the first validation and kept. */
+static mv_status prepare(mv_trainer *t, mv_train_worker *w, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_nn_graph *g = t->graph;
     const mv_net_shape pixels = {1, t->data->height, t->data->width};
     const mv_net_shape features = {1, t->data->height / g->scale, t->data->width / g->scale};
-    mv_net_opts o = mv_net_defaults();
+    const mv_net_opts o = mv_net_defaults();
 
-    o.threads = t->opts.threads;
-    if (t->whole_decoder == NULL) {
-        MV_TRY(mv_net_new(&t->whole_encoder, t->opts.table, g->encoder, g->encoder_count, &pixels,
-                          &o, err));
-        MV_TRY(mv_net_new(&t->whole_decoder, t->opts.table, g->decoder, g->decoder_count, &features,
+    if (w->whole_encoder == NULL) {
+        MV_TRY(mv_net_new(&w->whole_encoder, t->opts.table, g->encoder, g->encoder_count, &pixels,
                           &o, err));
     }
-    MV_TRY(mv_net_load(t->whole_encoder, t->state.weights, err));
-    MV_TRY(mv_net_load(t->whole_decoder, t->state.weights + mv_nn_decoder_offset(g, 0), err));
+    if (w->whole_decoder == NULL) {
+        MV_TRY(mv_net_new(&w->whole_decoder, t->opts.table, g->decoder, g->decoder_count, &features,
+                          &o, err));
+    }
+    MV_TRY(mv_net_load(w->whole_encoder, t->state.weights, err));
+    MV_TRY(mv_net_load(w->whole_decoder, t->state.weights + mv_nn_decoder_offset(g, 0), err));
 done:
     return st;
 }
 
-/* PSNR in dB of one image: features rounded, the first output channel rounded to 8 bits. */
-static mv_status measure(mv_trainer *t, double *psnr_db, const uint8_t *image, mv_error *err)
+static double psnr_db(const float *output, const uint8_t *image, size_t count)
+{
+    double sum = 0;
+    for (size_t k = 0; k < count; k++) {
+        const double d = (double)rintf(output[k] * 255.0F) - image[k];
+        sum += d * d;
+    }
+    const double mse = sum / (double)count;
+    return 10 * log10(255.0 * 255.0 / (mse > 1e-3 ? mse : 1e-3)); /* 78 dB when equal */
+}
+
+/* Measured image i: features rounded, the first output channel rounded to 8 bits. */
+static mv_status measure(void *user, unsigned worker, size_t i)
 {
     mv_status st = MV_OK;
+    mv_trainer *t = user;
+    mv_train_worker *w = &t->worker[worker];
     const size_t plane = (size_t)t->data->width * t->data->height;
+    const size_t at = i * t->measuring->count / t->measure_count; /* evenly spread */
+    const uint8_t *image = t->measuring->pixel + at * plane;
     const float levels = (float)((1u << t->opts.feature_bits) - 1);
-    double sum = 0;
 
     for (size_t c = 0; c < t->graph->image_channels; c++) {
         for (size_t k = 0; k < plane; k++) {
-            t->whole_image[c * plane + k] = (float)image[k] / 255.0F;
+            w->image[c * plane + k] = (float)image[k] / 255.0F;
         }
     }
-    MV_TRY(mv_net_forward(t->whole_encoder, t->whole_feature, t->whole_image, err));
-    for (size_t k = 0; k < mv_net_out_count(t->whole_encoder); k++) {
-        t->whole_feature[k] = rintf(t->whole_feature[k] * levels) / levels;
+    MV_TRY(mv_net_forward(w->whole_encoder, w->feature, w->image, &w->err));
+    for (size_t k = 0; k < mv_net_out_count(w->whole_encoder); k++) {
+        w->feature[k] = rintf(w->feature[k] * levels) / levels;
     }
-    MV_TRY(mv_net_forward(t->whole_decoder, t->whole_output, t->whole_feature, err));
-    for (size_t k = 0; k < plane; k++) {
-        const double d = (double)rintf(t->whole_output[k] * 255.0F) - image[k];
-        sum += d * d;
-    }
-    const double mse = sum / (double)plane;
-    *psnr_db = 10 * log10(255.0 * 255.0 / (mse > 1e-3 ? mse : 1e-3)); /* 78 dB when equal */
+    MV_TRY(mv_net_forward(w->whole_decoder, w->output, w->feature, &w->err));
+    t->measured[i] = psnr_db(w->output, image, plane);
 done:
     return st;
 }
 
 static mv_status measure_set(mv_trainer *t, double *mean_db, const mv_train_images *images,
-                             mv_progress progress, mv_error *err)
+                             mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t plane = (size_t)t->data->width * t->data->height;
     const size_t limit = t->opts.validate_images;
-    const size_t count = limit == 0 || limit > images->count ? images->count : limit;
     double sum = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        double psnr_db = 0;
-        if (progress.step != NULL) {
-            MV_TRY(progress.step(progress.user, "validation image", i, count));
-        }
-        MV_TRY(measure(t, &psnr_db, images->pixel + i * images->count / count * plane, err));
-        sum += psnr_db;
+    t->measuring = images;
+    t->measure_count = limit == 0 || limit > images->count ? images->count : limit;
+    MV_TRY(mv_train_parallel(t, t->measure_count, measure, err));
+    for (size_t i = 0; i < t->measure_count; i++) {
+        sum += t->measured[i];
     }
-    *mean_db = count == 0 ? 0 : sum / (double)count;
+    *mean_db = t->measure_count == 0 ? 0 : sum / (double)t->measure_count;
 done:
     return st;
 }
@@ -103,10 +109,15 @@ mv_status mv_trainer_validate(mv_trainer *t, mv_train_point *point, mv_progress 
     size_t sets = 0;
     mv_train_point p = {.step = s->step, .loss = s->loss_mean};
 
-    MV_TRY(prepare(t, err));
+    for (unsigned w = 0; w < t->opts.threads; w++) {
+        MV_TRY(prepare(t, &t->worker[w], err));
+    }
     for (size_t i = 0; i < t->data->set_count; i++) {
         const mv_train_images *images = &t->data->set[i].validation;
-        MV_TRY(measure_set(t, &p.psnr_db[i], images, progress, err));
+        if (progress.step != NULL) {
+            MV_TRY(progress.step(progress.user, "validating set", i, t->data->set_count));
+        }
+        MV_TRY(measure_set(t, &p.psnr_db[i], images, err));
         p.score_db += p.psnr_db[i];
         sets += images->count != 0;
     }

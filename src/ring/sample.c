@@ -1,76 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sample.c: the seeded key stream and the three samplers.
- *
- * The stream comes from libcrypto: 6.0 GB/s in 4 KiB pieces on a Sapphire Rapids core against 2.8
- * of libsodium 1.0.18, and the stream is the largest single cost of an encryption.
  */
 #include "ring/sample.h"
 
 #include "base/bytes.h"
+#include "base/cpu.h"
 #include "base/platform.h"
 #include "base/secret.h"
 
-#include <openssl/evp.h>
 #include <stdbool.h>
+#include <string.h>
 
-enum { WORDS = 512 }; /* 4 KiB pieces: they stay in the first-level cache */
+enum {
+    BLOCK_WORDS = MV_CHACHA_BLOCK_LEN / 8,
+    WORDS = 512 /* at a time: 4 KiB stay in the first-level cache */
+};
 
-mv_status mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN])
+void mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN])
 {
-    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-    s->cipher = cipher;
-    if (cipher == NULL) {
-        return MV_E_MEMORY;
-    }
-    if (EVP_EncryptInit_ex(cipher, EVP_chacha20(), NULL, seed, NULL) != 1) {
-        return MV_E_INTERNAL;
-    }
-    return MV_OK;
+    memset(s, 0, sizeof *s);
+    memcpy(s->key, seed, MV_SEED_LEN);
+    s->blocks = mv_chacha_choose(mv_cpu_features());
 }
 
 void mv_stream_clear(mv_stream *s)
 {
-    EVP_CIPHER_CTX_free(s->cipher); /* wipes; NULL allowed */
-    s->cipher = NULL;
+    mv_wipe(s, sizeof *s);
 }
 
-mv_status mv_stream_seek(mv_stream *s, uint32_t domain, uint32_t poly, uint32_t limb)
+void mv_stream_seek(mv_stream *s, uint32_t domain, uint32_t poly, uint32_t limb)
 {
-    uint8_t iv[16]; /* libcrypto's form: block counter, then the nonce of RFC 8439 */
-    mv_store_u32le(iv, 0);
-    mv_store_u32le(iv + 4, domain);
-    mv_store_u32le(iv + 8, poly);
-    mv_store_u32le(iv + 12, limb);
-    return EVP_EncryptInit_ex(s->cipher, NULL, NULL, NULL, iv) == 1 ? MV_OK : MV_E_INTERNAL;
+    mv_store_u32le(s->nonce, domain);
+    mv_store_u32le(s->nonce + 4, poly);
+    mv_store_u32le(s->nonce + 8, limb);
+    s->block = 0;
+    s->used = 0;
 }
 
-static mv_status stream_piece(mv_stream *s, uint64_t *out, size_t count) /* count <= WORDS */
+/* count words that begin and end between blocks. */
+static void whole_blocks(mv_stream *s, uint64_t *out, size_t count)
 {
-    static const uint8_t zero[WORDS * 8];
-    int len = 0;
-    if (EVP_EncryptUpdate(s->cipher, (uint8_t *)out, &len, zero, (int)(count * 8)) != 1 ||
-        (size_t)len != count * 8) {
-        return MV_E_INTERNAL;
-    }
+    const size_t blocks = count / BLOCK_WORDS;
+    s->blocks((uint8_t *)out, blocks, s->key, s->nonce, s->block);
+    s->block += (uint32_t)blocks;
     if (MV_BIG_ENDIAN) {
         for (size_t i = 0; i < count; i++) {
             out[i] = mv_load_u64le((const uint8_t *)&out[i]);
         }
     }
-    return MV_OK;
 }
 
-mv_status mv_stream_words(mv_stream *s, uint64_t *out, size_t count)
+/* count words of one block, from where the stream stands in it. */
+static void part_of_block(mv_stream *s, uint64_t *out, size_t count)
 {
-    mv_status st = MV_OK;
-    while (count > 0 && st == MV_OK) {
-        const size_t piece = count < WORDS ? count : WORDS;
-        st = stream_piece(s, out, piece);
-        out += piece;
-        count -= piece;
+    uint64_t word[BLOCK_WORDS];
+    whole_blocks(s, word, BLOCK_WORDS);
+    memcpy(out, word + s->used, count * sizeof *out);
+    s->used += (unsigned)count;
+    if (s->used < BLOCK_WORDS) {
+        s->block--; /* the same block again next time */
     }
-    return st;
+    s->used %= BLOCK_WORDS;
+    mv_wipe(word, sizeof word);
+}
+
+void mv_stream_words(mv_stream *s, uint64_t *out, size_t count)
+{
+    if (s->used != 0) {
+        const size_t left = BLOCK_WORDS - s->used, part = count < left ? count : left;
+        part_of_block(s, out, part);
+        out += part;
+        count -= part;
+    }
+    const size_t whole = count / BLOCK_WORDS * BLOCK_WORDS;
+    whole_blocks(s, out, whole);
+    if (whole < count) {
+        part_of_block(s, out + whole, count - whole);
+    }
 }
 
 /* Keep the candidates below q, in order; how many there are. Nearly always all of them. */
@@ -93,18 +100,15 @@ static size_t keep_below(uint64_t *word, size_t count, const mv_modulus *m)
     return kept;
 }
 
-mv_status mv_sample_uniform(uint64_t *out, size_t count, const mv_modulus *m, mv_stream *s)
+void mv_sample_uniform(uint64_t *out, size_t count, const mv_modulus *m, mv_stream *s)
 {
-    mv_status st = MV_OK;
     while (count > 0) {
         const size_t piece = count < WORDS ? count : WORDS;
-        MV_TRY(stream_piece(s, out, piece));
+        mv_stream_words(s, out, piece);
         const size_t kept = keep_below(out, piece, m);
         out += kept;
         count -= kept;
     }
-done:
-    return st;
 }
 
 /* (ones among bits 0..20) - (ones among bits 21..41): both counted at once, one in each half of a
@@ -124,30 +128,27 @@ static int8_t ternary_from_word(uint64_t word)
     return (int8_t)((int)mv_mul_hi(word, 3) - 1);
 }
 
-static mv_status sample_small(int8_t *out, size_t count, mv_stream *s, bool binomial)
+static inline void sample_small(int8_t *out, size_t count, mv_stream *s, bool binomial)
 {
-    mv_status st = MV_OK;
     uint64_t word[WORDS];
     while (count > 0) {
         const size_t piece = count < WORDS ? count : WORDS;
-        MV_TRY(stream_piece(s, word, piece));
+        mv_stream_words(s, word, piece);
         for (size_t i = 0; i < piece; i++) {
             out[i] = binomial ? binomial_from_word(word[i]) : ternary_from_word(word[i]);
         }
         out += piece;
         count -= piece;
     }
-done:
     mv_wipe(word, sizeof word);
-    return st;
 }
 
-mv_status mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
+void mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
 {
-    return sample_small(out, count, s, true);
+    sample_small(out, count, s, true);
 }
 
-mv_status mv_sample_ternary(int8_t *out, size_t count, mv_stream *s)
+void mv_sample_ternary(int8_t *out, size_t count, mv_stream *s)
 {
-    return sample_small(out, count, s, false);
+    sample_small(out, count, s, false);
 }

@@ -14,6 +14,7 @@
 #ifndef MV_RING_SAMPLE_H
 #define MV_RING_SAMPLE_H
 
+#include "ring/chacha.h"
 #include "ring/modarith.h"
 
 #define MV_SEED_LEN     32
@@ -24,22 +25,23 @@ enum { MV_STREAM_MASK = 1 /* c1 */, MV_STREAM_ERROR = 2, MV_STREAM_SECRET = 3 };
 
 /* Key stream of one seed. Holds the seed: clear it. */
 typedef struct mv_stream {
-    void *cipher; /* libcrypto's state; NULL before init and after clear */
+    uint8_t key[MV_SEED_LEN];
+    uint8_t nonce[12];
+    uint32_t block; /* counter of the block that the next word is in */
+    unsigned used;  /* words of that block already given, 0..7 */
+    mv_chacha_blocks *blocks;
 } mv_stream;
 
-/* errors: MV_E_MEMORY; MV_E_INTERNAL when the cipher is not available */
-MV_MUST_CHECK mv_status mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN]);
-void mv_stream_clear(mv_stream *s); /* wipes; also right after { NULL } */
+void mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN]);
+void mv_stream_clear(mv_stream *s); /* wipes */
 
-/* mv_stream_seek: begin the stream of this nonce. errors: MV_E_INTERNAL */
-MV_MUST_CHECK mv_status mv_stream_seek(mv_stream *s, uint32_t domain, uint32_t poly, uint32_t limb);
+/* mv_stream_seek: begin the stream of this nonce. */
+void mv_stream_seek(mv_stream *s, uint32_t domain, uint32_t poly, uint32_t limb);
 
-/* mv_stream_words: the next count words. errors: MV_E_INTERNAL */
-MV_MUST_CHECK mv_status mv_stream_words(mv_stream *s, uint64_t *out, size_t count);
-
-MV_MUST_CHECK mv_status mv_sample_uniform(uint64_t *out, size_t count, const mv_modulus *m,
-                                          mv_stream *s);
-MV_MUST_CHECK mv_status mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
-MV_MUST_CHECK mv_status mv_sample_ternary(int8_t *out, size_t count, mv_stream *s);
+/* Each takes as many words as it needs from where the stream stands. A nonce has 2^35 of them. */
+void mv_stream_words(mv_stream *s, uint64_t *out, size_t count);
+void mv_sample_uniform(uint64_t *out, size_t count, const mv_modulus *m, mv_stream *s);
+void mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
+void mv_sample_ternary(int8_t *out, size_t count, mv_stream *s);
 
 #endif

@@ -55,7 +55,7 @@ code=0
 "$MEDVEIL" encrypt -s alice.id -r "${bob%?}$other" scan.png -o x.mv >"$out" 2>"$err" || code=$?
 [ "$code" != 0 ] || fail 'a mistyped mv1 line is refused'
 one_sentence 'encrypt to a mistyped line'
-flip bob.id.card 60
+flip bob.id.card $(($(size_of bob.id.card) * 2 / 3))
 code=0
 "$MEDVEIL" encrypt -s alice.id -r bob.id.card scan.png -o x.mv >"$out" 2>"$err" || code=$?
 [ "$code" != 0 ] || fail 'a changed card is refused'

@@ -122,9 +122,10 @@ only $kept
 
 step 'a full disk leaves nothing behind'
 mkdir disk
+image big.png 200 200
 if mount -t tmpfs -o size=16k none disk 2>/dev/null; then
     code=0
-    "$MEDVEIL" encrypt -s alice.id -r bob.id.card scan.png -o disk/out.mv >"$out" 2>"$err" || code=$?
+    "$MEDVEIL" encrypt -s alice.id -r bob.id.card big.png -o disk/out.mv >"$out" 2>"$err" || code=$?
     left=$(ls -A disk)
     umount disk
     [ "$code" = 1 ] || fail "a full disk is exit code 1, not $code"
@@ -133,12 +134,13 @@ if mount -t tmpfs -o size=16k none disk 2>/dev/null; then
 else
     echo '  (no small tmpfs can be mounted here: a limit on the file size stands in for the full disk)'
     code=0
-    (ulimit -f 4; trap '' XFSZ; exec "$MEDVEIL" encrypt -s alice.id -r bob.id.card scan.png -o disk/out.mv) \
+    (ulimit -f 4; trap '' XFSZ; exec "$MEDVEIL" encrypt -s alice.id -r bob.id.card big.png -o disk/out.mv) \
         >"$out" 2>"$err" || code=$?
     [ "$code" = 1 ] || fail "a file limit is exit code 1, not $code"
     one_sentence 'encrypt past the file limit'
     [ -z "$(ls -A disk)" ] || fail 'nothing is left behind'
 fi
+rm big.png
 rmdir disk
 only $kept
 

@@ -25,19 +25,19 @@ static uint64_t test_seed;
  * --wrap=mv_sample_binomial. */
 static enum { ERROR_SAMPLED, ERROR_HIGH, ERROR_LOW, ERROR_MIXED } error_mode;
 
-mv_status __real_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
-mv_status __wrap_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
+void __real_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
+void __wrap_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
 
-mv_status __wrap_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
+void __wrap_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
 {
     if (error_mode == ERROR_SAMPLED) {
-        return __real_mv_sample_binomial(out, count, s);
+        __real_mv_sample_binomial(out, count, s);
+        return;
     }
     for (size_t i = 0; i < count; i++) {
         const int high = error_mode == ERROR_HIGH || (error_mode == ERROR_MIXED && i % 2 == 0);
         out[i] = high ? MV_BINOMIAL_MAX : -MV_BINOMIAL_MAX;
     }
-    return MV_OK;
 }
 
 static mv_he_key *random_key(const mv_he_set *set, mv_rand *rand)
@@ -208,10 +208,10 @@ static void phase(uint64_t *x, const mv_pack_plan *plan, const mv_he_key *key,
     const mv_modulus *m = &plan->set->mod[0];
     const uint32_t used = mv_pack_used(plan, 0);
     uint64_t *c0 = calloc(used, sizeof *c0);
-    mv_stream stream = {NULL};
-    assert_int_equal(mv_stream_init(&stream, seeds->mask), MV_OK);
-    assert_int_equal(mv_stream_seek(&stream, MV_STREAM_MASK, 0, 0), MV_OK);
-    assert_int_equal(mv_sample_uniform(x, plan->set->literal.degree, m, &stream), MV_OK);
+    mv_stream stream;
+    mv_stream_init(&stream, seeds->mask);
+    mv_stream_seek(&stream, MV_STREAM_MASK, 0, 0);
+    mv_sample_uniform(x, plan->set->literal.degree, m, &stream);
     (void)mv_ring_mul_known(key->ring, (mv_poly_eval){x}, key->secret);
     assert_int_equal(mv_row_read(c0, used, m->bits, m->q, bytes + MV_PACK_HEADER_LEN + MV_SEED_LEN),
                      MV_OK);
@@ -249,10 +249,10 @@ static void measured_noise_is_within_the_bound_over_many_keys(void **state)
             MV_OK);
         phase(x, &plan, key, &seeds, t.one);
         for (uint32_t j = 0; j < N; j++) {
-            const mv_u128 m = mv_pack_gather(t.feature + 5 * j, 5, plan.width);
+            const mv_u128 m = mv_pack_gather(t.feature + 5 * j, 5, plan.width, false);
             const uint64_t q = set->mod[0].q;
             const uint64_t encoded =
-                mv_pack_hide(mv_pack_rounding_rest(m, &plan), 0, 0, &plan.limb[0], q);
+                mv_pack_hide(mv_pack_rounding_rest(m, &plan, false), 0, 0, &plan.limb[0], q, false);
             const uint64_t up = mv_sub_mod(x[j], encoded, q);
             const int64_t d = up > q / 2 ? -(int64_t)(q - up) : (int64_t)up;
             worst = llabs(d) > worst ? llabs(d) : worst;

@@ -244,7 +244,7 @@ static void sixty_four_recipients_can_all_open(void **state)
 static void contents_that_contradict_themselves_are_not_sealed(void **state)
 {
     const mv_seal_opts opts = {.recipient = &bob->card, .recipient_count = 1};
-    const char *names[] = {"a/b", "..", ".", "a\nb", "\xff.png", "a\\b", "\x7f"};
+    const char *names[] = {"a/b", "..", ".", "a\nb", "\xff.png", "a\\b", "\x7f", "\xc2\x9b"};
     uint8_t *bytes = NULL;
     size_t len = 0;
     mv_content c = sample_content(true, 10);
@@ -402,6 +402,18 @@ static void a_header_that_lies_is_refused_before_any_key_is_used(void **state)
         free(copy);
     }
     drop(&s);
+}
+
+static void a_body_length_that_is_no_class_is_refused(void **state)
+{
+    uint8_t bytes[2000] = {0};
+    mv_envelope_outside outside;
+    (void)state;
+    for (uint64_t body = 1000; body <= 1024; body++) {
+        mv_header_write(bytes, 1, body);
+        assert_int_equal(mv_envelope_inspect(&outside, bytes, mv_head_len(1) + (size_t)body, NULL),
+                         body == mv_padded_len(body) ? MV_OK : MV_E_FORMAT);
+    }
 }
 
 /* Two envelopes of one sender, recipient, collection and shape: any part taken from the other one
@@ -612,9 +624,9 @@ static void a_signature_from_another_envelope_of_the_same_sender_does_not_fit(vo
 }
 
 /* All of an envelope made anew by a co-recipient: same keys and plaintexts, other wraps, any
- * signature section. */
-static sealed rebuild(taken *t, const mv_card *to, uint32_t to_count, const uint8_t *signature,
-                      size_t signature_len)
+ * signature section. second_collection, unless NULL, is what the second recipient gets as K. */
+static sealed rebuild_with(taken *t, const mv_card *to, uint32_t to_count, const uint8_t *signature,
+                           size_t signature_len, const uint8_t *second_collection)
 {
     mv_directory dir = t->directory;
     const size_t last = dir.count - 1, head = mv_head_len(to_count);
@@ -625,9 +637,15 @@ static sealed rebuild(taken *t, const mv_card *to, uint32_t to_count, const uint
     mv_header_write(s.bytes, to_count, s.len - head);
     for (uint32_t i = 0; i < to_count; i++) {
         const uint8_t ephemeral[32] = {(uint8_t)(i + 1), 77};
+        uint8_t kept[MV_KEY_LEN];
+        memcpy(kept, t->keys->collection, sizeof kept);
+        if (i == 1 && second_collection != NULL) {
+            memcpy(t->keys->collection, second_collection, sizeof kept);
+        }
         assert_int_equal(
             mv_wrap_seal(s.bytes + MV_HEADER_LEN + MV_WRAP_LEN * i, t->keys, &to[i], ephemeral),
             MV_OK);
+        memcpy(t->keys->collection, kept, sizeof kept);
     }
     mv_commitment(s.bytes + head - MV_COMMITMENT_LEN, t->keys, s.bytes, head - MV_COMMITMENT_LEN);
     mv_head_hash(t->transcript.head_hash, s.bytes, head);
@@ -645,6 +663,12 @@ static sealed rebuild(taken *t, const mv_card *to, uint32_t to_count, const uint
     mv_section_key(t->keys, MV_SECTION_PADDING, t->transcript.head_hash);
     mv_padding_write(next, (size_t)(s.bytes + s.len - next), t->keys->section);
     return s;
+}
+
+static sealed rebuild(taken *t, const mv_card *to, uint32_t to_count, const uint8_t *signature,
+                      size_t signature_len)
+{
+    return rebuild_with(t, to, to_count, signature, signature_len, NULL);
 }
 
 static void a_recipient_cannot_pass_the_senders_signature_on_to_others(void **state)
@@ -687,22 +711,63 @@ static void two_recipients_cannot_be_given_two_collection_keys(void **state)
 {
     sealed s = seal_sample(true, 300, alice);
     taken t = take_apart(&s, carol);
-    const uint8_t anonymous[3] = {0xa1, 0x01, 0x00}, ephemeral[32] = {5};
+    const uint8_t anonymous[3] = {0xa1, 0x01, 0x00}, other[MV_KEY_LEN] = {5};
     const mv_card to[2] = {bob->card, carol->card};
+    mv_content c;
+    mv_sender sender;
     (void)state;
-    sealed two = rebuild(&t, to, 2, anonymous, sizeof anonymous);
+    sealed same = rebuild(&t, to, 2, anonymous, sizeof anonymous);
+    assert_int_equal(try_open(&same, bob), MV_OK);
+    assert_int_equal(try_open(&same, carol), MV_OK);
+    sealed two = rebuild_with(&t, to, 2, anonymous, sizeof anonymous, other);
     assert_int_equal(try_open(&two, bob), MV_OK);
-    assert_int_equal(try_open(&two, carol), MV_OK);
-    t.keys->collection[0] ^= 1; /* carol gets another K; commitment and body are of bob's */
-    assert_int_equal(
-        mv_wrap_seal(two.bytes + MV_HEADER_LEN + MV_WRAP_LEN, t.keys, &to[1], ephemeral), MV_OK);
-    t.keys->collection[0] ^= 1;
-    mv_commitment(two.bytes + mv_head_len(2) - MV_COMMITMENT_LEN, t.keys, two.bytes,
-                  mv_head_len(2) - MV_COMMITMENT_LEN);
-    assert_int_equal(try_open(&two, carol), MV_E_AUTH);
+    /* All else of carol's copy is consistent; asked for no features, only the commitment tells. */
+    assert_int_equal(mv_envelope_open(&c, &sender, NULL, two.bytes, two.len, carol, 0, NULL),
+                     MV_E_AUTH);
+    drop(&same);
     drop(&two);
     taken_clear(&t);
     drop(&s);
+}
+
+static void a_body_belongs_to_its_head_even_under_the_same_keys(void **state)
+{
+    mv_content c = sample_content(true, 300);
+    const uint8_t anonymous[3] = {0xa1, 0x01, 0x00};
+    sealed s = seal_for(&c, NULL, &bob->card, 1);
+    taken t = take_apart(&s, bob);
+    const size_t head = mv_head_len(1);
+    (void)state;
+    sealed other = rebuild(&t, &mallory->card, 1, anonymous, sizeof anonymous);
+    assert_int_equal(other.len, s.len);
+    assert_int_equal(try_open(&other, mallory), MV_OK);
+    memcpy(other.bytes + head, s.bytes + head, s.len - head);
+    assert_int_equal(try_open(&other, mallory), MV_E_AUTH);
+    drop(&other);
+    taken_clear(&t);
+    mv_content_clear(&c);
+    drop(&s);
+}
+
+static void a_directory_that_lies_about_lengths_is_refused_before_they_are_used(void **state)
+{
+    const int64_t changes[] = {1, -1, 16, 300, 100000, -200, 1 << 29};
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        sealed s = seal_sample(true, 300, NULL);
+        taken t = take_apart(&s, bob);
+        mv_directory dir = t.directory;
+        uint8_t bytes[MV_DIRECTORY_LEN], hash[MV_HASH_LEN];
+        dir.entry[2].len += (uint64_t)changes[i];
+        mv_directory_write(bytes, &dir);
+        mv_section_key(t.keys, MV_SECTION_DIRECTORY, t.transcript.head_hash);
+        mv_records_seal(s.bytes + mv_head_len(2), hash, bytes, sizeof bytes, t.keys->section);
+        const bool other_class =
+            mv_padded_len(mv_body_len(&dir)) != mv_padded_len(mv_body_len(&t.directory));
+        assert_int_equal(try_open(&s, bob), other_class ? MV_E_FORMAT : MV_E_AUTH);
+        taken_clear(&t);
+        drop(&s);
+    }
 }
 
 static void a_given_collection_key_is_the_one_that_travels(void **state)
@@ -774,6 +839,12 @@ static void sections_of_equal_length_cannot_change_places(void **state)
     memmove(s.bytes + t.at[1], s.bytes + t.at[2], len);
     memcpy(s.bytes + t.at[2], features, len);
     assert_int_equal(try_open(&s, bob), MV_E_AUTH);
+    for (size_t i = 1; i <= 2; i++) { /* already the records do not authenticate */
+        uint8_t hash[MV_HASH_LEN];
+        mv_section_key(t.keys, t.directory.entry[i].kind, t.transcript.head_hash);
+        assert_false(
+            mv_records_open(t.plain[i], hash, c.exact_len, s.bytes + t.at[i], t.keys->section));
+    }
     free(features);
     taken_clear(&t);
     mv_content_clear(&c);
@@ -932,25 +1003,29 @@ static void a_description_written_to_harm_is_refused(void **state)
     }
 }
 
-/* An authentic envelope whose maker lied about its features. */
+/* Authentic envelopes whose maker lied about the features. */
 static void an_envelope_that_does_not_hold_what_it_says_is_refused(void **state)
 {
-    sealed s = seal_sample(true, 300, NULL);
-    taken t = take_apart(&s, bob);
-    mv_envelope_meta meta;
-    mv_buffer b = mv_buffer_make(MV_META_LEN_MAX);
     (void)state;
-    assert_int_equal(mv_meta_read(&meta, t.plain[0], (size_t)t.directory.entry[0].len, NULL),
-                     MV_OK);
-    meta.code.feature_height = 15;
-    assert_int_equal(mv_meta_write(&b, &meta, NULL), MV_OK);
-    assert_int_equal(b.len, t.directory.entry[0].len);
-    memcpy(t.plain[0], b.bytes, b.len);
-    put_back(&s, &t, 0);
-    assert_int_equal(try_open(&s, bob), MV_E_FORMAT);
-    mv_buffer_clear(&b);
-    taken_clear(&t);
-    drop(&s);
+    for (int lie = 0; lie < 3; lie++) {
+        sealed s = seal_sample(true, 300, NULL);
+        taken t = take_apart(&s, bob);
+        mv_envelope_meta meta;
+        mv_buffer b = mv_buffer_make(MV_META_LEN_MAX);
+        assert_int_equal(mv_meta_read(&meta, t.plain[0], (size_t)t.directory.entry[0].len, NULL),
+                         MV_OK);
+        meta.code.feature_height -= lie == 0;
+        meta.code.feature_bits += lie == 1;
+        meta.code.frames -= lie == 2; /* none at all, though a ciphertext is there */
+        assert_int_equal(mv_meta_write(&b, &meta, NULL), MV_OK);
+        assert_int_equal(b.len, t.directory.entry[0].len);
+        memcpy(t.plain[0], b.bytes, b.len);
+        put_back(&s, &t, 0);
+        assert_int_equal(try_open(&s, bob), MV_E_FORMAT);
+        mv_buffer_clear(&b);
+        taken_clear(&t);
+        drop(&s);
+    }
 }
 
 int main(void)
@@ -968,6 +1043,7 @@ int main(void)
         cmocka_unit_test(a_change_in_another_recipients_wrap_is_noticed_too),
         cmocka_unit_test(a_truncated_or_extended_file_is_refused_at_every_length),
         cmocka_unit_test(a_header_that_lies_is_refused_before_any_key_is_used),
+        cmocka_unit_test(a_body_length_that_is_no_class_is_refused),
         cmocka_unit_test(parts_of_another_envelope_do_not_fit),
         cmocka_unit_test(a_section_changed_by_a_co_recipient_breaks_the_senders_signature),
         cmocka_unit_test(in_an_anonymous_file_a_co_recipient_can_change_what_nobody_signed),
@@ -977,6 +1053,8 @@ int main(void)
         cmocka_unit_test(a_recipient_cannot_pass_the_senders_signature_on_to_others),
         cmocka_unit_test(a_stripped_signature_leaves_an_anonymous_file),
         cmocka_unit_test(two_recipients_cannot_be_given_two_collection_keys),
+        cmocka_unit_test(a_body_belongs_to_its_head_even_under_the_same_keys),
+        cmocka_unit_test(a_directory_that_lies_about_lengths_is_refused_before_they_are_used),
         cmocka_unit_test(a_given_collection_key_is_the_one_that_travels),
         cmocka_unit_test(records_of_a_section_cannot_be_reordered_repeated_or_dropped),
         cmocka_unit_test(sections_of_equal_length_cannot_change_places),

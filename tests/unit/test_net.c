@@ -806,6 +806,23 @@ static void oversize_and_quota_are_refused_with_the_reason(void **state)
     assert_int_equal(entries(f, "incoming"), 0);
 }
 
+static void a_large_file_that_is_refused_is_not_even_sent(void **state)
+{
+    fixture *f = *state;
+    proxy line = {.limit_up = 0};
+    upload_job job = {.f = f};
+    char address[MV_ADDRESS_MAX];
+    f->config.max_file_bytes = 100000;
+    start_relay(f);
+    through(address, f, &line);
+    job.address = address;
+    (void)snprintf(job.path, PATH_LEN, "%s", make_file(f, "in", 3 << 20, 1));
+    (void)upload(&job);
+    proxy_stop(&line);
+    assert_int_equal(job.st, MV_E_POLICY);
+    assert_true(atomic_load(&line.up) < 20000);
+}
+
 static void a_relay_without_anonymous_sending_asks_senders_to_sign(void **state)
 {
     fixture *f = *state;
@@ -1040,6 +1057,7 @@ int main(void)
         WITH_RELAY(what_does_not_fit_the_interface_is_refused),
         WITH_RELAY(noise_on_the_port_does_not_harm_the_relay),
         WITH_FOLDER(oversize_and_quota_are_refused_with_the_reason),
+        WITH_FOLDER(a_large_file_that_is_refused_is_not_even_sent),
         WITH_FOLDER(a_relay_without_anonymous_sending_asks_senders_to_sign),
         WITH_FOLDER(a_mistake_in_the_configuration_names_file_line_and_key),
         WITH_RELAY(a_taken_port_and_a_taken_folder_are_said_so),

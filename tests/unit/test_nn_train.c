@@ -356,6 +356,63 @@ static void the_same_seed_gives_the_same_weights_and_another_seed_others(void **
     mv_trainer_free(&c);
 }
 
+static void check_threads_change_nothing(const mv_tensor_kernels *table)
+{
+    const mv_train_data data = blobs();
+    const mv_progress quiet = {NULL, NULL};
+    mv_train_opts o = small_opts(3);
+    mv_train_point one, three;
+    mv_error err = {0};
+    o.table = table;
+    o.batch = 48; /* three parts */
+    o.patch = SIDE;
+    mv_trainer *a = new_trainer(&data, &o);
+    o.threads = 3;
+    mv_trainer *b = new_trainer(&data, &o);
+    take_steps(a, 3);
+    take_steps(b, 3);
+    check_same_weights(a, b);
+    assert_int_equal(mv_trainer_validate(a, &one, quiet, &err), MV_OK);
+    assert_int_equal(mv_trainer_validate(b, &three, quiet, &err), MV_OK);
+    assert_true(one.psnr_db[0] == three.psnr_db[0]);
+    mv_trainer_free(&a);
+    mv_trainer_free(&b);
+}
+
+static void the_number_of_threads_does_not_change_the_weights(void **state)
+{
+    (void)state;
+    check_threads_change_nothing(&mv_tensor_portable);
+    check_threads_change_nothing(&mv_tensor_onednn);
+}
+
+static void a_batch_in_parts_has_the_gradient_of_the_whole(void **state)
+{
+    /* sixteen patches are one part, thirty-two two: with equal images and no flips or noise, both
+     * batches hold the same patch many times and must take the same first step */
+    mv_train_data data = blobs();
+    mv_train_opts o = small_opts(1);
+    (void)state;
+    data.set[0].train.count = 1;
+    o.patch = SIDE;
+    o.augment.flip = false;
+    o.feature_bits = 16; /* hardly any noise */
+    o.optimizer = MV_OPTIM_SGD;
+    o.rate = 1;
+    o.clip = 0;
+    o.batch = 16;
+    mv_trainer *whole = new_trainer(&data, &o);
+    o.batch = 32;
+    mv_trainer *parts = new_trainer(&data, &o);
+    take_steps(whole, 1);
+    take_steps(parts, 1);
+    for (size_t k = 0; k < mv_nn_graph_weights(&tiny); k++) {
+        assert_float_equal(mv_trainer_weights(whole)[k], mv_trainer_weights(parts)[k], 1e-4);
+    }
+    mv_trainer_free(&whole);
+    mv_trainer_free(&parts);
+}
+
 static void a_resumed_run_takes_exactly_the_same_steps(void **state)
 {
     const mv_train_data data = blobs();
@@ -380,15 +437,24 @@ static void a_resumed_run_takes_exactly_the_same_steps(void **state)
 
 enum { KILLED_STEPS = 400 };
 
-/* The child: train with a checkpoint after every step, until killed. */
+static mv_status wait_at_half(void *user, const char *stage, uint64_t done, uint64_t total)
+{
+    (void)user;
+    while (strcmp(stage, "training step") == 0 && done == total / 2) {
+        (void)pause();
+    }
+    return MV_OK;
+}
+
+/* The child: train with a checkpoint after every step, to the middle at most, until killed. */
 static void train_until_killed(const mv_train_data *data, const char *path)
 {
     mv_train_opts o = small_opts(KILLED_STEPS);
-    const mv_progress quiet = {NULL, NULL};
+    const mv_progress half = {wait_at_half, NULL};
     mv_trainer *t = NULL;
     o.checkpoint_s = 0;
     if (mv_trainer_new(&t, &tiny, data, &o, NULL) == MV_OK) {
-        (void)!mv_train_run(t, path, quiet, NULL);
+        (void)!mv_train_run(t, path, half, NULL);
     }
     _exit(0);
 }
@@ -586,6 +652,8 @@ int main(void)
         cmocka_unit_test(a_tiny_run_reaches_its_stated_loss),
         cmocka_unit_test(sgd_learns_too),
         cmocka_unit_test(the_same_seed_gives_the_same_weights_and_another_seed_others),
+        cmocka_unit_test(the_number_of_threads_does_not_change_the_weights),
+        cmocka_unit_test(a_batch_in_parts_has_the_gradient_of_the_whole),
         cmocka_unit_test(a_resumed_run_takes_exactly_the_same_steps),
         cmocka_unit_test(a_run_killed_with_kill_9_goes_on_to_the_same_weights),
         cmocka_unit_test(an_interrupted_run_leaves_a_checkpoint_of_that_step),

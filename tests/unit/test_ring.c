@@ -170,15 +170,15 @@ static void the_stream_is_the_chacha20_of_rfc_8439(void **state)
                                      0x2f, 0xde, 0x27, 0x6f, 0xb8, 0x63, 0x1d, 0xed};
     uint8_t seed[MV_SEED_LEN];
     uint64_t word[10];
-    mv_stream stream = {NULL};
+    mv_stream stream;
     (void)state;
     for (uint8_t i = 0; i < MV_SEED_LEN; i++) {
         seed[i] = i;
     }
-    assert_int_equal(mv_stream_init(&stream, seed), MV_OK);
-    assert_int_equal(mv_stream_seek(&stream, 0, 0x4a000000, 0), MV_OK);
-    assert_int_equal(mv_stream_words(&stream, word, 3), MV_OK); /* pieces join without a gap */
-    assert_int_equal(mv_stream_words(&stream, word + 3, 7), MV_OK);
+    mv_stream_init(&stream, seed);
+    mv_stream_seek(&stream, 0, 0x4a000000, 0);
+    mv_stream_words(&stream, word, 3); /* pieces join without a gap */
+    mv_stream_words(&stream, word + 3, 7);
     for (size_t i = 0; i < sizeof want; i++) {
         assert_int_equal((uint8_t)(word[8 + i / 8] >> (8 * (i % 8))), want[i]);
     }
@@ -188,9 +188,9 @@ static void the_stream_is_the_chacha20_of_rfc_8439(void **state)
 static mv_stream test_stream(uint8_t first, uint32_t domain)
 {
     const uint8_t seed[MV_SEED_LEN] = {first};
-    mv_stream stream = {NULL};
-    assert_int_equal(mv_stream_init(&stream, seed), MV_OK);
-    assert_int_equal(mv_stream_seek(&stream, domain, 0, 0), MV_OK);
+    mv_stream stream;
+    mv_stream_init(&stream, seed);
+    mv_stream_seek(&stream, domain, 0, 0);
     return stream;
 }
 
@@ -203,8 +203,8 @@ static void uniform_values_are_the_masked_words_below_q_in_order(void **state)
         const mv_modulus m = mv_modulus_make(some_primes[p]);
         mv_stream a = test_stream(5, MV_STREAM_MASK), b = test_stream(5, MV_STREAM_MASK);
         size_t next = 0;
-        assert_int_equal(mv_sample_uniform(got, COUNT, &m, &a), MV_OK);
-        assert_int_equal(mv_stream_words(&b, word, 3 * COUNT), MV_OK);
+        mv_sample_uniform(got, COUNT, &m, &a);
+        mv_stream_words(&b, word, 3 * COUNT);
         for (size_t i = 0; i < COUNT; i++) {
             while ((word[next] & ((UINT64_C(1) << m.bits) - 1)) >= m.q) {
                 next++;
@@ -233,8 +233,8 @@ static void the_binomial_counts_two_times_21_coins(void **state)
     int64_t sum = 0, squares = 0;
     mv_stream a = test_stream(6, MV_STREAM_ERROR), b = test_stream(6, MV_STREAM_ERROR);
     (void)state;
-    assert_int_equal(mv_sample_binomial(e, COUNT, &a), MV_OK);
-    assert_int_equal(mv_stream_words(&b, word, COUNT), MV_OK);
+    mv_sample_binomial(e, COUNT, &a);
+    mv_stream_words(&b, word, COUNT);
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(e[i], ones(word[i], 0, 21) - ones(word[i], 21, 42));
         sum += e[i];
@@ -256,8 +256,8 @@ static void the_ternary_splits_the_words_in_three(void **state)
     int count[3] = {0};
     mv_stream a = test_stream(7, MV_STREAM_SECRET), b = test_stream(7, MV_STREAM_SECRET);
     (void)state;
-    assert_int_equal(mv_sample_ternary(s, COUNT, &a), MV_OK);
-    assert_int_equal(mv_stream_words(&b, word, COUNT), MV_OK);
+    mv_sample_ternary(s, COUNT, &a);
+    mv_stream_words(&b, word, COUNT);
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(s[i], word[i] <= third ? -1 : word[i] <= 2 * third ? 0 : 1);
         count[s[i] + 1]++;
@@ -278,8 +278,8 @@ static void domains_polynomials_and_limbs_have_their_own_streams(void **state)
     mv_stream stream = test_stream(8, 1);
     (void)state;
     for (int i = 0; i < NAMES; i++) {
-        assert_int_equal(mv_stream_seek(&stream, name[i][0], name[i][1], name[i][2]), MV_OK);
-        assert_int_equal(mv_stream_words(&stream, &word[i], 1), MV_OK);
+        mv_stream_seek(&stream, name[i][0], name[i][1], name[i][2]);
+        mv_stream_words(&stream, &word[i], 1);
         for (int k = 0; k < i; k++) {
             assert_true(word[i] != word[k]);
         }

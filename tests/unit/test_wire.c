@@ -271,6 +271,34 @@ static void a_proof_is_good_for_one_relay_nonce_method_and_target(void **state)
     mv_identity_free(&identity);
 }
 
+/* Computed with PyNaCl from docs/formats/wire.md. */
+static void mailbox_and_proof_agree_with_another_implementation(void **state)
+{
+    static const char key[] = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+    static const char mailbox[] =
+        "6e1f41c476975f73150e39adf47bdffbed8885560bfebedca6d2095e0f112dc1";
+    static const char signature[] =
+        "e1f4309452a8d242dc91ab41a2b028a7d17e863916ab1c2475ffd463fcff25e3"
+        "e29cc8c7835ba71506f71f75e24d9ce0bde7fc229c6db92e781d0411f28dcb09";
+    uint8_t relay[MV_RELAY_KEY_LEN];
+    char hex[2 * MV_MAILBOX_LEN + 1], target[MV_TARGET_MAX];
+    mv_route route = {.kind = MV_ROUTE_LIST};
+    mv_proof proof;
+    const mv_proof_subject subject = {relay, "GET", target};
+    (void)state;
+    for (uint8_t i = 0; i < 32; i++) {
+        relay[i] = i;
+        proof.nonce[i] = (uint8_t)(32 + i);
+    }
+    assert_true(mv_hex_read(proof.key, sizeof proof.key, key));
+    assert_true(mv_hex_read(proof.signature, sizeof proof.signature, signature));
+    mv_mailbox_of(route.mailbox, proof.key);
+    mv_hex_write(hex, route.mailbox, sizeof route.mailbox);
+    assert_string_equal(hex, mailbox);
+    mv_route_write(target, &route);
+    assert_int_equal(mv_proof_check(&proof, &subject), MV_OK);
+}
+
 static void a_byte_range_is_one_range_from_an_offset(void **state)
 {
     static const char *const bad[] = {"",           "bytes=",
@@ -309,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_listing_that_repeats_goes_back_or_never_ends_is_refused),
         cmocka_unit_test(a_problem_survives_but_never_carries_control_characters),
         cmocka_unit_test(a_proof_is_good_for_one_relay_nonce_method_and_target),
+        cmocka_unit_test(mailbox_and_proof_agree_with_another_implementation),
         cmocka_unit_test(a_byte_range_is_one_range_from_an_offset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,7 +285,7 @@ def read_meta(sections):
     fields = cbor_decode(sections[META])
     name = fields.get(1)
     require(isinstance(name, str) and len(name.encode()) < 256 and name not in (".", ".."), "file name")
-    require(not any(c in "/\\\x7f" or c < " " for c in name), "file name")
+    require(not any(c in "/\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
     require(fields.get(2) in (0, 1) and (fields[2] == 1) == (EXACT in sections) == (3 in fields), "meta")
     require(set(fields) <= {1, 2, 3, 4}, "meta")
     meta = {"file_name": name, "exact_kept": fields[2] == 1, "image": None}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_chacha_kernels.c: every source of key stream against libsodium's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "ring/chacha.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void random_bytes(mv_rand *rand, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)mv_rand_u64(rand);
+    }
+}
+
+static void every_source_gives_the_same_stream(void **state)
+{
+    enum { MAX = 70 * MV_CHACHA_BLOCK_LEN };
+    static const uint32_t counters[] = {0, 1, 0x7ffffff8, 0xffffff00};
+    static uint8_t want[MAX + 2], got[MAX + 2];
+    mv_chacha_blocks *fast = mv_chacha_choose(mv_cpu_features());
+    mv_rand rand = mv_rand_make(31);
+    (void)state;
+    if (fast == mv_chacha_blocks_portable) {
+        printf("this processor or MV_CPU_MASK has only the portable source\n");
+    }
+    for (size_t count = 0; count <= 70; count++) {
+        for (int i = 0; i < 4; i++) {
+            uint8_t key[32], nonce[12];
+            random_bytes(&rand, key, sizeof key);
+            random_bytes(&rand, nonce, sizeof nonce);
+            memset(want, 0xee, sizeof want);
+            memset(got, 0xee, sizeof got);
+            mv_chacha_blocks_portable(want + 1, count, key, nonce, counters[i]);
+            fast(got + 1, count, key, nonce, counters[i]); /* off every alignment */
+            assert_memory_equal(got, want, sizeof want);   /* and nothing around it */
+        }
+    }
+}
+
+static void a_mask_keeps_the_portable_source(void **state)
+{
+    (void)state;
+    assert_true(mv_chacha_choose(0) == mv_chacha_blocks_portable);
+    assert_true(mv_chacha_choose(MV_CPU_AVX2) == mv_chacha_blocks_portable);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_source_gives_the_same_stream),
+        cmocka_unit_test(a_mask_keeps_the_portable_source),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
