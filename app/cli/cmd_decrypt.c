@@ -110,16 +110,16 @@ done:
 static void report(const job *j, const opened *o, const char *in, const char *out)
 {
     char sender[SHOW_SENDER_SIZE];
-    show_sender(sender, &o->sender);
     if (cli_flag(j->args, "json") && strcmp(out, "-") != 0) {
-        ui_json(json_pack("{s:s, s:s, s:s, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
-                          "out", out, "sender", sender, "anonymous", o->sender.anonymous, "exact",
-                          o->exact, "decrypt_ms", o->stats.total_ms, "he_ms", o->stats.he_ms,
-                          "decode_ms", o->decode_ms, "bytes_features",
+        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
+                          "out", out, "sender", show_sender_json(&o->sender), "anonymous",
+                          o->sender.anonymous, "exact", o->exact, "decrypt_ms", o->stats.total_ms,
+                          "he_ms", o->stats.he_ms, "decode_ms", o->decode_ms, "bytes_features",
                           (json_int_t)o->stats.bytes_features, "bytes_ciphertext",
                           (json_int_t)o->stats.bytes_ciphertext, "bytes_total",
                           (json_int_t)o->stats.bytes_total));
     } else if (strcmp(out, "-") != 0) {
+        show_sender(sender, &o->sender);
         ui_say("wrote %s: %s; sender %s", out,
                o->exact ? "the exact image" : "reconstructed by the network, not the exact image",
                sender);

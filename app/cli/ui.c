@@ -131,7 +131,13 @@ static mv_status progress_step(void *user, const char *stage, uint64_t done, uin
         fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%", stage, filled, "##############################",
                 width - filled, "", fraction * 100);
         if (done != 0 && elapsed_s > 0.5) {
-            fprintf(stderr, "  %.1f/s  %.0f s left", (double)done / elapsed_s,
+            double rate = (double)done / elapsed_s;
+            const char *unit = "";
+            if (rate >= 1e6) {
+                rate /= 1e6;
+                unit = " M";
+            }
+            fprintf(stderr, "  %.1f%s/s  %.0f s left", rate, unit,
                     elapsed_s * (1 - fraction) / fraction);
         }
         fputs("\033[K", stderr);

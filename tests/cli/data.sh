@@ -33,6 +33,7 @@ fi
 
 count=0 refused=0
 while read -r name; do
+    echo "$name" >"$work/log/image"
     code=0
     "$MEDVEIL" encrypt -s alice.id -r bob.id.card "$name" -o x.mv >"$out" 2>"$err" </dev/null || code=$?
     if [ "$code" != 0 ]; then # a format that this version does not read is named, not guessed
@@ -50,13 +51,17 @@ while read -r name; do
     .png)
         expect 0 decrypt -i bob.id x.mv --reconstruct -o net.png
         expect 0 compare "$name" net.png --json
-        is psnr_db 'v is None or v > 20'
+        # over-sharpened copies among the brain images reach 17 dB; something unlike the image about 10
+        is psnr_db 'v is None or v > 15'
         is psnr_db 'v is None or abs(-20 * __import__("math").log10(d["rmse"]) - v) < 1e-6'
+        json psnr_db >>psnr
         rm net.png
         ;;
     esac
-    rm x.mv "exact$type"
+    rm "x.mv" "exact$type"
     count=$((count + 1))
 done <names
 echo "$count images came back byte for byte, $refused refused with a sentence"
+awk '$1 != "null" { sum += $1; n++ } END { if (n == 0) exit 1; printf "network: mean PSNR %.2f dB of %d PNG images at their own size\n", sum / n, n
+    exit sum / n > 30 ? 0 : 1 }' psnr || fail 'the images of the network have a mean PSNR above 30 dB'
 [ "$count" -gt 0 ] || fail 'at least one image went the whole way'

@@ -239,10 +239,11 @@ static size_t entries(const fixture *f, const char *sub)
     return count;
 }
 
-/* Waits up to three seconds for that many uploads on their way. */
+/* Waits for that many uploads on their way. A cut line is normally noticed at once, and at the
+ * latest when it has been idle for f->config.idle_timeout_s, five seconds here. */
 static void wait_for_incoming(const fixture *f, size_t count)
 {
-    for (int i = 0; i < 300 && entries(f, "incoming") != count; i++) {
+    for (int i = 0; i < 1000 && entries(f, "incoming") != count; i++) {
         (void)poll(NULL, 0, 10);
     }
     assert_int_equal(entries(f, "incoming"), count);
