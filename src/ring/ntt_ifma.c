@@ -8,59 +8,8 @@
  * two layers in one pass over memory; the four closest layers work on 16 neighbours in two
  * registers, e0..e7 and e8..e15, whose elements are exchanged between the layers.
  */
+#include "ring/lanes52.h"
 #include "ring/ntt.h"
-
-#include <immintrin.h>
-
-/* What every butterfly needs, eight times each. */
-typedef struct lanes {
-    __m512i two_q, minus_q, mask; /* 2q, 2^52 - q, 2^52 - 1 */
-} lanes;
-
-/* Eight factors known beforehand. */
-typedef struct factors {
-    __m512i w, con;
-} factors;
-
-static inline lanes lanes_of(uint64_t q)
-{
-    const uint64_t mask = ((uint64_t)1 << 52) - 1;
-    const lanes l = {_mm512_set1_epi64((long long)(2 * q)),
-                     _mm512_set1_epi64((long long)(mask + 1 - q)),
-                     _mm512_set1_epi64((long long)mask)};
-    return l;
-}
-
-static inline __m512i load(const uint64_t *p)
-{
-    return _mm512_loadu_si512(p);
-}
-
-static inline void store(uint64_t *p, __m512i v)
-{
-    _mm512_storeu_si512(p, v);
-}
-
-static inline factors same(const uint64_t *w, const uint64_t *con, size_t i)
-{
-    const factors f = {_mm512_set1_epi64((long long)w[i]), _mm512_set1_epi64((long long)con[i])};
-    return f;
-}
-
-/* a mod b for a in [0,2b): the wrapped difference is huge when a < b. */
-static inline __m512i reduce_once(__m512i a, __m512i b)
-{
-    return _mm512_min_epu64(a, _mm512_sub_epi64(a, b));
-}
-
-/* a*w mod q in [0,2q), a below 2^52: low 52 bits of a*w - floor(a*con / 2^52) * q. */
-static inline __m512i mul_lazy(__m512i a, factors f, lanes l)
-{
-    const __m512i zero = _mm512_setzero_si512();
-    const __m512i quotient = _mm512_madd52hi_epu64(zero, a, f.con);
-    const __m512i low = _mm512_madd52lo_epu64(zero, a, f.w);
-    return _mm512_and_si512(_mm512_madd52lo_epu64(low, quotient, l.minus_q), l.mask);
-}
 
 /* (x, y) -> (x + w y, x - w y); in and out [0,4q) */
 static inline void butterfly(__m512i *x, __m512i *y, factors f, lanes l)
@@ -294,14 +243,4 @@ static void inverse(uint64_t *a, const mv_ntt_tables *t)
     inverse_last_layer(a, t);
 }
 
-static void mul_con_lazy(uint64_t *out, const uint64_t *a, const uint64_t *w, const uint64_t *w_con,
-                         const mv_ntt_tables *t)
-{
-    const lanes l = lanes_of(t->mod.q);
-    for (uint32_t j = 0; j < t->n; j += 8) {
-        const factors f = {load(w + j), load(w_con + j)};
-        store(out + j, mul_lazy(load(a + j), f, l));
-    }
-}
-
-const mv_ntt_kernels mv_ntt_ifma = {"ifma", 52, forward, inverse, mul_con_lazy};
+const mv_ntt_kernels mv_ntt_ifma = {"ifma", 52, forward, inverse};
