@@ -55,8 +55,14 @@ typedef struct mv_vec_kernels {
 } mv_vec_kernels;
 
 extern const mv_vec_kernels mv_vec_portable; /* any prime below 2^61 */
+#ifdef MV_HAVE_AVX2
+void mv_vec_use_avx2(mv_vec_kernels *k); /* overrides what it has; MV_CPU_AVX2 */
+#endif
+#ifdef MV_HAVE_AVX512
+extern const mv_vec_kernels mv_vec_avx512; /* the same primes; MV_CPU_AVX512 */
+#endif
 #ifdef MV_HAVE_IFMA
-extern const mv_vec_kernels mv_vec_ifma; /* primes below 2^50, n a multiple of 8; MV_CPU_IFMA */
+extern const mv_vec_kernels mv_vec_ifma; /* primes below 2^50; MV_CPU_IFMA */
 #endif
 
 /* mv_vec_choose: the fastest table for rows of n and primes of at most q_bits; its con_bits is that

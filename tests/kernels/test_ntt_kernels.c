@@ -21,9 +21,15 @@
 
 enum { N_MAX = 32768 };
 
-/* Primes of 26 to 50 bits, 1 modulo 65536 where a ring of degree 32768 needs it. */
-static const uint64_t primes[] = {67104769,        1073479681,       68719230977,
-                                  562949952700417, 1125899904679937, 1125899906826241};
+/* Primes of 26 to 61 bits, 1 modulo 65536 where a ring of degree 32768 needs it. */
+static const uint64_t primes[] = {67104769,
+                                  1073479681,
+                                  68719230977,
+                                  562949952700417,
+                                  1125899904679937,
+                                  1125899906826241,
+                                  UINT64_C(36028797017456641),
+                                  UINT64_C(2305843009211662337)};
 enum { PRIMES = sizeof primes / sizeof primes[0] };
 
 typedef struct pair {
