@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cases_he.c: the transform, and the homomorphic part alone; one thread.
+ * cases_he.c: the homomorphic part alone; one thread.
  */
 #include "bench.h"
 
-#include "base/cpu.h"
 #include "base/rng.h"
 #include "medveil/bfv.h"
-#include "ring/ring.h"
 
 #include <stdlib.h>
 
@@ -82,99 +80,7 @@ static mv_status decrypt(void *user, mv_error *err)
     return mv_pack_decrypt(s->feature, s->shape.count, s->key, s->bytes, s->len);
 }
 
-/* One limb of a ring, and a row of it. */
-typedef struct ring_state {
-    mv_ring ring;
-    uint64_t *tables, *row;
-} ring_state;
-
-static void finish_ring(void *user)
-{
-    ring_state *s = user;
-    free(s->tables);
-    free(s->row);
-    free(s);
-}
-
-static mv_status prepare_ring(void **out, uint32_t degree, uint32_t cpu)
-{
-    const uint64_t prime = 1125899904679937; /* 50 bits */
-    ring_state *s = calloc(1, sizeof *s);
-
-    if (s == NULL) {
-        return MV_E_MEMORY;
-    }
-    *out = s;
-    s->tables = aligned_alloc(64, mv_ring_words(degree, 1) * sizeof *s->tables);
-    s->row = aligned_alloc(64, degree * sizeof *s->row);
-    if (s->tables == NULL || s->row == NULL) {
-        return MV_E_MEMORY;
-    }
-    for (uint32_t i = 0; i < degree; i++) {
-        s->row[i] = i;
-    }
-    return mv_ring_init(&s->ring, s->tables, degree, &prime, 1, cpu);
-}
-
-static mv_status prepare_2048(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    (void)err;
-    return prepare_ring(out, 2048, mv_cpu_features());
-}
-
-static mv_status prepare_4096(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    (void)err;
-    return prepare_ring(out, 4096, mv_cpu_features());
-}
-
-static mv_status prepare_8192(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    (void)err;
-    return prepare_ring(out, 8192, mv_cpu_features());
-}
-
-static mv_status prepare_16384(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    (void)err;
-    return prepare_ring(out, 16384, mv_cpu_features());
-}
-
-static mv_status prepare_4096_portable(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    (void)err;
-    return prepare_ring(out, 4096, 0);
-}
-
-static mv_status forward(void *user, mv_error *err)
-{
-    ring_state *s = user;
-    (void)err;
-    (void)mv_ring_forward(&s->ring, (mv_poly_coeff){s->row});
-    return MV_OK;
-}
-
-static mv_status inverse(void *user, mv_error *err)
-{
-    ring_state *s = user;
-    (void)err;
-    (void)mv_ring_inverse(&s->ring, (mv_poly_eval){s->row});
-    return MV_OK;
-}
-
 const bench_case bench_cases_he[] = {
-    {"ring ntt forward", "N=2048, 50 bit", NULL, prepare_2048, forward, finish_ring},
-    {"ring ntt forward", "N=4096, 50 bit", NULL, prepare_4096, forward, finish_ring},
-    {"ring ntt forward", "N=8192, 50 bit", NULL, prepare_8192, forward, finish_ring},
-    {"ring ntt forward", "N=16384, 50 bit", NULL, prepare_16384, forward, finish_ring},
-    {"ring ntt inverse", "N=4096, 50 bit", NULL, prepare_4096, inverse, finish_ring},
-    {"ring ntt forward", "N=4096, 50 bit", "portable", prepare_4096_portable, forward, finish_ring},
-    {"ring ntt inverse", "N=4096, 50 bit", "portable", prepare_4096_portable, inverse, finish_ring},
     {"he pack4096 encrypt", "37632 x 8 bit", NULL, prepare_pack4096, encrypt, finish},
     {"he pack4096 decrypt", "37632 x 8 bit", NULL, prepare_pack4096, decrypt, finish},
     {"he add4096 encrypt", "37632 x 8 bit, n=2", NULL, prepare_add4096, encrypt, finish},
