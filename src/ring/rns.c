@@ -296,29 +296,52 @@ void mv_rns_to_double(const mv_rns_crt *c, double *out, mv_poly_coeff x, double 
 /* Adding 3 2^51 to |y| < 2^51 leaves the integer nearest to y in the low bits of the sum. */
 static const double round_con = 6755399441055744.0; /* check: 6755399441055744 == 3 * 2^51 */
 
-static int64_t nearest_integer(double y)
+static uint64_t bits_of(double x)
 {
-    const double sum = y + round_con;
-    int64_t bits, zero;
-    memcpy(&bits, &sum, sizeof bits);
-    memcpy(&zero, &round_con, sizeof zero);
-    return bits - zero;
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static uint64_t nearest_integer(double y) /* two's complement */
+{
+    return bits_of(y + round_con) - bits_of(round_con);
+}
+
+/* All ones when every |x[j]| < 2^100, else 0: without their sign, doubles are ordered like their
+ * bits, infinities and what is not a number come last. */
+static uint64_t all_fit(const double *x, size_t n)
+{
+    const uint64_t limit = bits_of(0x1p100);
+    uint64_t fits = UINT64_MAX;
+    for (size_t j = 0; j < n; j++) {
+        fits &= (bits_of(x[j]) & INT64_MAX) - limit; /* top bit: below */
+    }
+    return 0 - (fits >> 63);
 }
 
 /* x = high 2^51 + low, both rounded: x 2^-51 is exact, and x - high 2^51 is a multiple of the last
  * bit of x and not larger than x, so exact too. high 2^51 is even: rounding low is rounding x. */
 typedef struct split_rows {
-    uint64_t high[CHUNK], low[CHUNK]; /* two's complement */
+    uint64_t high[CHUNK], low[CHUNK];
     uint64_t a[CHUNK], b[CHUNK];
 } split_rows;
 
-static void split_doubles(split_rows *s, const double *x, size_t n)
+static void split_doubles(split_rows *s, const double *x, size_t n, uint64_t keep)
 {
     for (size_t j = 0; j < n; j++) {
-        const double y = x[j] / 0x1p51;
+        const double value = double_of(bits_of(x[j]) & keep);
+        const double y = value / 0x1p51;
         const double high = y + round_con - round_con;
-        s->high[j] = (uint64_t)nearest_integer(y);
-        s->low[j] = (uint64_t)nearest_integer(x[j] - high * 0x1p51);
+        s->high[j] = nearest_integer(y);
+        s->low[j] = nearest_integer(value - high * 0x1p51);
     }
 }
 
@@ -342,22 +365,14 @@ static void join_doubles(uint64_t *out, split_rows *s, size_t n, const mv_ntt_ta
 mv_status mv_rns_from_double(const mv_ring *ring, uint64_t *out, const double *x)
 {
     const size_t n = ring->degree, chunk = chunk_of(ring);
-    const double limit = 0x1p100;
+    const uint64_t keep = all_fit(x, n); /* no branch on it: x is secret */
     split_rows s;
-    bool fits = true;
-    for (size_t j = 0; j < n; j++) {
-        fits &= x[j] < limit && x[j] > -limit;
-    }
-    if (!fits) {
-        memset(out, 0, ring->limb_count * n * sizeof *out);
-        return MV_E_RANGE;
-    }
     for (size_t at = 0; at < n; at += chunk) {
-        split_doubles(&s, x + at, chunk);
+        split_doubles(&s, x + at, chunk, keep);
         for (size_t i = 0; i < ring->limb_count; i++) {
             join_doubles(out + i * n + at, &s, chunk, &ring->limb[i]);
         }
     }
     mv_wipe(&s, sizeof s);
-    return MV_OK;
+    return (mv_status)(MV_E_RANGE & (unsigned)~keep);
 }
