@@ -13,8 +13,9 @@
 
 #include <float.h>
 
-_Static_assert(FLT_EVAL_METHOD == 0, "doubles are computed as doubles; on 32-bit x86 use -msse2 "
-                                     "-mfpmath=sse");
+_Static_assert(FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1,
+               "doubles are computed as doubles; on 32-bit x86 use -msse2 "
+               "-mfpmath=sse");
 
 #define EMBED_CONJUGATE UINT32_C(0x80000000)
 
