@@ -423,6 +423,36 @@ static void a_few_real_slots_leave_the_others_zero(void **state)
     }
 }
 
+static uint64_t fnv1a(const double *x, size_t count)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t j = 0; j < count; j++) {
+        uint64_t bits;
+        memcpy(&bits, &x[j], sizeof bits);
+        for (int i = 0; i < 64; i += 8) {
+            h = (h ^ (bits >> i & 0xff)) * UINT64_C(0x100000001b3);
+        }
+    }
+    return h;
+}
+
+/* Whatever the machine and the compiler: these hashes are of IEEE doubles, lowest byte first. */
+static void the_embedding_gives_the_same_bits_everywhere(void **state)
+{
+    static double m[N_BIG], re[N_BIG / 2], im[N_BIG / 2];
+    mv_embed_tables t;
+    (void)state;
+    assert_int_equal(mv_embed_init(&t, scratch, N_BIG), MV_OK);
+    for (int j = 0; j < N_BIG / 2; j++) {
+        re[j] = (j * j % 1000 - 500) / 3.0;
+        im[j] = (j * 7 % 501 - 250) / 7.0;
+    }
+    mv_embed_encode(&t, m, re, im, N_BIG / 2, 0x1p30);
+    assert_true(fnv1a(m, N_BIG) == UINT64_C(0x));
+    mv_embed_decode(&t, re, im, N_BIG / 2, m);
+    assert_true(fnv1a(re, N_BIG / 2) == UINT64_C(0x));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +469,7 @@ int main(void)
         cmocka_unit_test(ring_operations_are_those_of_the_definition),
         cmocka_unit_test(a_slot_is_the_value_at_a_power_of_three_of_the_root),
         cmocka_unit_test(a_few_real_slots_leave_the_others_zero),
+        cmocka_unit_test(the_embedding_gives_the_same_bits_everywhere),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
