@@ -448,9 +448,9 @@ static void the_embedding_gives_the_same_bits_everywhere(void **state)
         im[j] = (j * 7 % 501 - 250) / 7.0;
     }
     mv_embed_encode(&t, m, re, im, N_BIG / 2, 0x1p30);
-    assert_true(fnv1a(m, N_BIG) == UINT64_C(0x));
+    assert_true(fnv1a(m, N_BIG) == UINT64_C(0x3730df44bfe3d199));
     mv_embed_decode(&t, re, im, N_BIG / 2, m);
-    assert_true(fnv1a(re, N_BIG / 2) == UINT64_C(0x));
+    assert_true(fnv1a(re, N_BIG / 2) == UINT64_C(0xe4ec818331c85f51));
 }
 
 int main(void)
