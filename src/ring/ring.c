@@ -164,13 +164,15 @@ void mv_ring_wide_reduce(const mv_ring *ring, mv_poly_eval out, mv_poly_wide sum
  */
 mv_poly_coeff mv_ring_lift(const mv_ring *ring, uint64_t *rows, const int8_t *s)
 {
-    for (uint32_t i = 0; i < ring->limb_count; i++) {
-        const mv_modulus *m = &ring->limb[i].mod;
-        const uint64_t base = m->q * (128 / m->q + 1); /* above 127, below 2^62 */
-        uint64_t *row = rows + (size_t)i * ring->degree;
-        for (uint32_t j = 0; j < ring->degree; j++) {
-            row[j] = mv_reduce_word(base + (uint64_t)(int64_t)s[j], m);
+    const size_t n = ring->degree;
+    for (size_t i = 0; i < ring->limb_count; i++) {
+        const mv_ntt_tables *t = &ring->limb[i];
+        const uint64_t base = t->mod.q * (128 / t->mod.q + 1); /* above 127, below 2^62 */
+        uint64_t *row = rows + i * n;
+        for (size_t j = 0; j < n; j++) {
+            row[j] = base + (uint64_t)(int64_t)s[j];
         }
+        t->vec.reduce(row, row, n, &t->mod);
     }
     return (mv_poly_coeff){rows};
 }

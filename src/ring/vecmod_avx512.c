@@ -75,5 +75,5 @@ const mv_vec_kernels mv_vec_avx512 = {.name = "avx512",
                                       .mac_scalar = mac_scalar,
                                       .mac_reduce = mac_reduce,
                                       .reduce = reduce,
-                                      .recentre = recentre,
+                                      .recentre = recentre_wide,
                                       .permute = permute};

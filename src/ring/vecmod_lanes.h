@@ -58,7 +58,9 @@ static void reduce(uint64_t *out, const uint64_t *a, size_t n, const mv_modulus 
     }
 }
 
-static void recentre(uint64_t *out, const uint64_t *a, uint64_t from, size_t n, const mv_modulus *m)
+/* from any prime below 2^61 */
+static void recentre_wide(uint64_t *out, const uint64_t *a, uint64_t from, size_t n,
+                          const mv_modulus *m)
 {
     const word_barrett b = word_barrett_of(m);
     const __m512i minus_from = every(m->q - mv_reduce_word(from, m)), half = every(from / 2);
