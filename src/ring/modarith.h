@@ -128,6 +128,17 @@ static inline uint64_t mv_mul_mod(uint64_t a, uint64_t b, const mv_modulus *m)
     return mv_reduce_once(mv_reduce_once(r, 2 * m->q), m->q);
 }
 
+/* mv_add_fraction: fraction += y / q in units of 2^-64, whole += its carry; y in [0,q).
+ * floor(y ratio / 2^(bits-1)) is below y 2^64 / q by less than y / 2^(bits-1) + 1 < 3. */
+static inline void mv_add_fraction(uint64_t *fraction, uint64_t *whole, uint64_t y,
+                                   const mv_modulus *m)
+{
+    const mv_u128 p = mv_mul_wide(y, m->ratio);
+    const uint64_t f = p.lo >> (m->bits - 1) | p.hi << 1 << (64 - m->bits);
+    *fraction += f;
+    *whole += *fraction < f;
+}
+
 /* a^exponent mod q, a in [0,q); time depends on exponent. */
 uint64_t mv_pow_mod_vartime(uint64_t a, uint64_t exponent, const mv_modulus *m);
 

@@ -74,19 +74,6 @@ size_t mv_rns_conv_words(const mv_rns_conv *c)
     return (size_t)chunk_of(c->from) * (c->from->limb_count + 4);
 }
 
-/* fraction += y / q in units of 2^-64, whole += its carries. floor(y ratio / 2^(bits-1)) is below
- * y 2^64 / q by less than y / 2^(bits-1) + 1 < 3. */
-static void add_fraction(uint64_t *fraction, uint64_t *whole, const uint64_t *y, size_t n,
-                         const mv_modulus *m)
-{
-    for (size_t j = 0; j < n; j++) {
-        const mv_u128 p = mv_mul_wide(y[j], m->ratio);
-        const uint64_t f = p.lo >> (m->bits - 1) | p.hi << 1 << (64 - m->bits);
-        fraction[j] += f;
-        whole[j] += fraction[j] < f;
-    }
-}
-
 /* The rows of one chunk, one after the other in scratch. */
 typedef struct conv_rows {
     uint64_t *y; /* y_i at y + i * n */
@@ -106,7 +93,7 @@ static void split(const mv_rns_conv *c, const conv_rows *r, const uint64_t *in)
         const mv_ntt_tables *t = &c->from->limb[i];
         uint64_t *y = r->y + i * r->n;
         t->vec.mul_scalar(y, in + i * c->from->degree, c->inv_hat[i], r->n, &t->mod);
-        add_fraction(fraction, r->whole, y, r->n, &t->mod);
+        t->vec.add_fraction(fraction, r->whole, y, r->n, &t->mod);
     }
 }
 
@@ -224,7 +211,7 @@ void mv_rns_scale_round(const mv_rns_scale *s, uint64_t *out, mv_poly_coeff x)
             const mv_modulus *m = &s->ring->limb[i].mod;
             uint64_t y = mv_mul_shoup(x.limb[i * n + j], s->inv_hat[i].w, s->inv_hat[i].con, m->q);
             sum += times_t_over_q(&y, s, i);
-            add_fraction(&fraction, &sum, &y, 1, m);
+            mv_add_fraction(&fraction, &sum, y, m);
         }
         out[j] = mv_reduce_word(sum, &s->t);
     }

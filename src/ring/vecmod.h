@@ -49,6 +49,9 @@ typedef struct mv_vec_kernels {
      * odd, below 2^61 */
     void (*recentre)(uint64_t *out, const uint64_t *a, uint64_t from, size_t n,
                      const mv_modulus *m);
+    /* (whole, fraction) += y / q, fraction in units of 2^-64: mv_add_fraction */
+    void (*add_fraction)(uint64_t *fraction, uint64_t *whole, const uint64_t *y, size_t n,
+                         const mv_modulus *m);
     /* out[j] = a[from[j]]; the order comes from mv_automorphism_order: blocks of 8 stay together.
      */
     void (*permute)(uint64_t *out, const uint64_t *a, const uint32_t *from, size_t n);

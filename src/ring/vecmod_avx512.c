@@ -76,4 +76,5 @@ const mv_vec_kernels mv_vec_avx512 = {.name = "avx512",
                                       .mac_reduce = mac_reduce,
                                       .reduce = reduce,
                                       .recentre = recentre_wide,
+                                      .add_fraction = add_fraction,
                                       .permute = permute};

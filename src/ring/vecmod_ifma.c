@@ -130,4 +130,5 @@ const mv_vec_kernels mv_vec_ifma = {.name = "ifma",
                                     .mac_reduce = mac_reduce,
                                     .reduce = reduce,
                                     .recentre = recentre,
+                                    .add_fraction = add_fraction,
                                     .permute = permute};

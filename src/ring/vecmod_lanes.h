@@ -71,6 +71,23 @@ static void recentre_wide(uint64_t *out, const uint64_t *a, uint64_t from, size_
     }
 }
 
+static void add_fraction(uint64_t *fraction, uint64_t *whole, const uint64_t *y, size_t n,
+                         const mv_modulus *m)
+{
+    const __m512i ratio = every(m->ratio), one = every(1);
+    const __m128i down = _mm_cvtsi32_si128((int)m->bits - 1);
+    const __m128i up = _mm_cvtsi32_si128(65 - (int)m->bits);
+    for (size_t j = 0; j < n; j += 8) {
+        const __m512i x = load(y + j);
+        const __m512i low = _mm512_mullo_epi64(x, ratio), high = mul_hi_64(x, ratio);
+        const __m512i f = _mm512_or_si512(_mm512_srl_epi64(low, down), _mm512_sll_epi64(high, up));
+        const __m512i sum = _mm512_add_epi64(load(fraction + j), f), carries = load(whole + j);
+        store(fraction + j, sum);
+        store(whole + j,
+              _mm512_mask_add_epi64(carries, _mm512_cmplt_epu64_mask(sum, f), carries, one));
+    }
+}
+
 /* The order keeps blocks of 8 together (vecmod.h): block from[j] / 8, place from[j] % 8. */
 static void permute(uint64_t *out, const uint64_t *a, const uint32_t *from, size_t n)
 {

@@ -92,6 +92,14 @@ static void recentre(uint64_t *out, const uint64_t *a, uint64_t from, size_t n, 
     }
 }
 
+static void add_fraction(uint64_t *fraction, uint64_t *whole, const uint64_t *y, size_t n,
+                         const mv_modulus *m)
+{
+    for (size_t j = 0; j < n; j++) {
+        mv_add_fraction(&fraction[j], &whole[j], y[j], m);
+    }
+}
+
 static void permute(uint64_t *out, const uint64_t *a, const uint32_t *from, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
@@ -112,4 +120,5 @@ const mv_vec_kernels mv_vec_portable = {.name = "portable",
                                         .mac_reduce = mac_reduce,
                                         .reduce = reduce,
                                         .recentre = recentre,
+                                        .add_fraction = add_fraction,
                                         .permute = permute};

@@ -153,6 +153,25 @@ static void reductions(const rows *r, int kind)
     }
 }
 
+/* floor(y 2^64 / q) is Shoup's constant of y; the fraction lacks less than 3 of it. */
+static void fractions(const rows *r, int kind)
+{
+    fill(r->a, r->n, r->m.q, kind);
+    for (size_t j = 0; j < r->n; j++) {
+        r->c[j] = UINT64_MAX - 5 + j % 8 * (UINT64_MAX / 8); /* some will carry */
+        r->d[j] = 7;
+    }
+    memcpy(r->b, r->c, r->n * sizeof *r->b);
+    r->vec.add_fraction(r->c, r->d, r->a, r->n, &r->m);
+    for (size_t j = 0; j < r->n; j++) {
+        uint64_t whole = 7, fraction = r->b[j];
+        mv_add_fraction(&fraction, &whole, r->a[j], &r->m);
+        assert_true(r->c[j] == fraction && r->d[j] == whole);
+        const uint64_t got = fraction - r->b[j], exact = mv_shoup_con(r->a[j], &r->m);
+        assert_true(exact - got < 3);
+    }
+}
+
 static void permutations(const rows *r)
 {
     static uint32_t order[N_MAX];
@@ -185,6 +204,7 @@ static void check_table(uint32_t cpu, const mv_modulus *m, size_t n, size_t shif
         products_with_known_factors(&r, kind);
         wide_sums(&r, kind);
         reductions(&r, kind);
+        fractions(&r, kind);
     }
     permutations(&r);
 }
