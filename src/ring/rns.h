@@ -6,8 +6,8 @@
  * each coefficient alone, so on polynomials in coefficient form. With
  *     y_i = x (Q/q_i)^-1 mod q_i:    x / Q = sum of y_i / q_i  modulo 1,
  * so the integer nearest to that sum, v, gives x = sum of y_i (Q/q_i) - v Q. [HPS19]
- * The sum is kept in 64 bits of fraction, each y_i / q_i at most 2^-61 too small, so v is right
- * unless |x| > Q/2 (1 - 2^-55); there x may come out as x - Q or x + Q, which is as good a
+ * The sum is kept in 64 bits of fraction, each y_i / q_i less than 2^-62 too small, so v is right
+ * unless |x| > Q/2 (1 - 2^-56); there x may come out as x - Q or x + Q, which is as good a
  * representative of the same residues.
  *
  * Time depends on sizes only; scratch is the caller's, who wipes it where values are secret.
@@ -66,7 +66,7 @@ typedef struct mv_rns_scale {
 void mv_rns_scale_init(mv_rns_scale *s, const mv_ring *ring, uint64_t t);
 
 /* mv_rns_scale_round: out[j] = floor(t x_j / Q + 1/2) mod t: how BFV decrypts. [FV12]
- * Right where t x / Q is farther than 2^-55 from a half-integer. */
+ * Right where t x / Q is farther than 2^-57 from a half-integer. */
 void mv_rns_scale_round(const mv_rns_scale *s, uint64_t *out, mv_poly_coeff x);
 
 /* Composing to floating point: what mixed radix needs. */
