@@ -5,7 +5,7 @@
  *
  * The butterflies are those of ntt_portable.c. Layers whose butterflies are at least 16 apart work
  * on whole vectors, two layers in one pass over memory; the four closest layers work on 16
- * neighbours in two registers, e0..e7 and e8..e15, whose elements are exchanged between the layers.
+ * neighbours in two registers, whose elements are exchanged between the layers.
  * n is at least 32.
  */
 #include "ring/ntt.h"
@@ -27,35 +27,60 @@ static inline void inverse_butterfly(__m512i *x, __m512i *y, factors f, lanes l)
     *y = mul_lazy(_mm512_sub_epi64(_mm512_add_epi64(u, l.two_q), v), f, l);
 }
 
-/* Factors of the butterflies 4, 2 and 1 apart in the 16 elements of block b, in the order in which
- * the exchanges below leave the elements. root points to the first factor of the layer. */
-static inline factors factors_4(const uint64_t *w, const uint64_t *con, size_t b)
+/* Block b of 16 neighbours in its four closest layers: two registers x, y = e0..e7, e8..e15 take
+ * part in butterflies 8 apart. Interleaving them gives e0 e8 e1 e9 .. e3 e11 and e4 e12 .. e7 e15,
+ * whose butterflies are 4 apart; once more, 2 apart; once more, 1 apart; once more, and all are
+ * back. The factors, w_0 .. w_(k-1) of the k parts that the block has in a layer, then repeat over
+ * the lanes.
+ */
+typedef struct two {
+    __m512i x, y;
+} two;
+
+static inline two interleave(two r)
 {
-    const __m512i order = _mm512_setr_epi64(0, 0, 0, 0, 1, 1, 1, 1);
-    const __m128i *pw = (const __m128i *)(const void *)(w + 2 * b);
-    const __m128i *pc = (const __m128i *)(const void *)(con + 2 * b);
-    const factors f = {
-        _mm512_permutexvar_epi64(order, _mm512_castsi128_si512(_mm_loadu_si128(pw))),
-        _mm512_permutexvar_epi64(order, _mm512_castsi128_si512(_mm_loadu_si128(pc)))};
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const two out = {_mm512_permutex2var_epi64(r.x, low, r.y),
+                     _mm512_permutex2var_epi64(r.x, high, r.y)};
+    return out;
+}
+
+static inline two separate(two r) /* undoes interleave */
+{
+    const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    const two out = {_mm512_permutex2var_epi64(r.x, even, r.y),
+                     _mm512_permutex2var_epi64(r.x, odd, r.y)};
+    return out;
+}
+
+static inline __m512i repeat_2(const uint64_t *w)
+{
+    return _mm512_broadcast_i64x2(_mm_loadu_si128((const __m128i *)(const void *)w));
+}
+
+static inline __m512i repeat_4(const uint64_t *w)
+{
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)w));
+}
+
+/* The k factors of block b in a layer with k parts a block: they begin at index k (n / 16 + b). */
+static inline factors factors_2(const uint64_t *w, const uint64_t *con, size_t block)
+{
+    const factors f = {repeat_2(w + 2 * block), repeat_2(con + 2 * block)};
     return f;
 }
 
-static inline factors factors_2(const uint64_t *w, const uint64_t *con, size_t b)
+static inline factors factors_4(const uint64_t *w, const uint64_t *con, size_t block)
 {
-    const __m512i order = _mm512_setr_epi64(0, 0, 2, 2, 1, 1, 3, 3);
-    const __m256i *pw = (const __m256i *)(const void *)(w + 4 * b);
-    const __m256i *pc = (const __m256i *)(const void *)(con + 4 * b);
-    const factors f = {
-        _mm512_permutexvar_epi64(order, _mm512_castsi256_si512(_mm256_loadu_si256(pw))),
-        _mm512_permutexvar_epi64(order, _mm512_castsi256_si512(_mm256_loadu_si256(pc)))};
+    const factors f = {repeat_4(w + 4 * block), repeat_4(con + 4 * block)};
     return f;
 }
 
-static inline factors factors_1(const uint64_t *w, const uint64_t *con, size_t b)
+static inline factors factors_8(const uint64_t *w, const uint64_t *con, size_t block)
 {
-    const __m512i order = _mm512_setr_epi64(0, 1, 4, 5, 2, 3, 6, 7);
-    const factors f = {_mm512_permutexvar_epi64(order, load(w + 8 * b)),
-                       _mm512_permutexvar_epi64(order, load(con + 8 * b))};
+    const factors f = {load(w + 8 * block), load(con + 8 * block)};
     return f;
 }
 
@@ -105,25 +130,21 @@ static void forward_two_layers(uint64_t *a, uint32_t blocks, uint32_t half, cons
 static void forward_last_layers(uint64_t *a, const mv_ntt_tables *t)
 {
     const lanes l = lanes_of(t->mod.q);
-    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 4, 12, 5, 13);    /* e0..e7 */
-    const __m512i high = _mm512_setr_epi64(2, 10, 3, 11, 6, 14, 7, 15); /* e8..e15 */
-    const uint32_t n = t->n;
-    for (uint32_t b = 0; b < n / 16; b++) {
-        __m512i x = load(a + 16 * (size_t)b), y = load(a + 16 * (size_t)b + 8);
-        butterfly(&x, &y, same(t->root, t->root_con, n / 16 + b), l);
-        __m512i u = _mm512_shuffle_i64x2(x, y, 0x44); /* e0..e3   e8..e11 */
-        __m512i v = _mm512_shuffle_i64x2(x, y, 0xee); /* e4..e7   e12..e15 */
-        butterfly(&u, &v, factors_4(t->root + n / 8, t->root_con + n / 8, b), l);
-        x = _mm512_shuffle_i64x2(u, v, 0x88); /* e0 e1   e8 e9   e4 e5   e12 e13 */
-        y = _mm512_shuffle_i64x2(u, v, 0xdd); /* e2 e3   e10 e11   e6 e7   e14 e15 */
-        butterfly(&x, &y, factors_2(t->root + n / 4, t->root_con + n / 4, b), l);
-        u = _mm512_unpacklo_epi64(x, y); /* e0 e2   e8 e10   e4 e6   e12 e14 */
-        v = _mm512_unpackhi_epi64(x, y); /* e1 e3   e9 e11   e5 e7   e13 e15 */
-        butterfly(&u, &v, factors_1(t->root + n / 2, t->root_con + n / 2, b), l);
-        u = reduce_once(reduce_once(u, l.two_q), l.q);
-        v = reduce_once(reduce_once(v, l.two_q), l.q);
-        store(a + 16 * (size_t)b, _mm512_permutex2var_epi64(u, low, v));
-        store(a + 16 * (size_t)b + 8, _mm512_permutex2var_epi64(u, high, v));
+    const uint64_t *w = t->root, *con = t->root_con;
+    for (size_t block = t->n / 16; block < t->n / 8; block++, a += 16) {
+        two r = {load(a), load(a + 8)};
+        butterfly(&r.x, &r.y, same(w, con, block), l);
+        r = interleave(r);
+        butterfly(&r.x, &r.y, factors_2(w, con, block), l);
+        r = interleave(r);
+        butterfly(&r.x, &r.y, factors_4(w, con, block), l);
+        r = interleave(r);
+        butterfly(&r.x, &r.y, factors_8(w, con, block), l);
+        r.x = reduce_once(reduce_once(r.x, l.two_q), l.q);
+        r.y = reduce_once(reduce_once(r.y, l.two_q), l.q);
+        r = interleave(r);
+        store(a, r.x);
+        store(a + 8, r.y);
     }
 }
 
@@ -146,27 +167,18 @@ static void inverse_first_layers(uint64_t *a, const mv_ntt_tables *t)
 {
     const lanes l = lanes_of(t->mod.q);
     const uint64_t *w = t->inv_root, *con = t->inv_root_con;
-    const __m512i even = _mm512_setr_epi64(0, 2, 8, 10, 4, 6, 12, 14);
-    const __m512i odd = _mm512_setr_epi64(1, 3, 9, 11, 5, 7, 13, 15);
-    const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    const uint32_t n = t->n;
-    for (uint32_t b = 0; b < n / 16; b++) {
-        const __m512i e0 = load(a + 16 * (size_t)b), e8 = load(a + 16 * (size_t)b + 8);
-        __m512i u = _mm512_permutex2var_epi64(e0, even, e8); /* e0 e2   e8 e10   e4 e6   e12 e14 */
-        __m512i v = _mm512_permutex2var_epi64(e0, odd, e8);  /* e1 e3   e9 e11   e5 e7   e13 e15 */
-        inverse_butterfly(&u, &v, factors_1(w + n / 2, con + n / 2, b), l);
-        __m512i x = _mm512_unpacklo_epi64(u, v); /* e0 e1   e8 e9   e4 e5   e12 e13 */
-        __m512i y = _mm512_unpackhi_epi64(u, v); /* e2 e3   e10 e11   e6 e7   e14 e15 */
-        inverse_butterfly(&x, &y, factors_2(w + n / 4, con + n / 4, b), l);
-        u = _mm512_permutex2var_epi64(x, low, y);  /* e0..e3   e8..e11 */
-        v = _mm512_permutex2var_epi64(x, high, y); /* e4..e7   e12..e15 */
-        inverse_butterfly(&u, &v, factors_4(w + n / 8, con + n / 8, b), l);
-        x = _mm512_shuffle_i64x2(u, v, 0x44); /* e0..e7 */
-        y = _mm512_shuffle_i64x2(u, v, 0xee); /* e8..e15 */
-        inverse_butterfly(&x, &y, same(w, con, n / 16 + b), l);
-        store(a + 16 * (size_t)b, x);
-        store(a + 16 * (size_t)b + 8, y);
+    for (size_t block = t->n / 16; block < t->n / 8; block++, a += 16) {
+        const two memory = {load(a), load(a + 8)};
+        two r = separate(memory);
+        inverse_butterfly(&r.x, &r.y, factors_8(w, con, block), l);
+        r = separate(r);
+        inverse_butterfly(&r.x, &r.y, factors_4(w, con, block), l);
+        r = separate(r);
+        inverse_butterfly(&r.x, &r.y, factors_2(w, con, block), l);
+        r = separate(r);
+        inverse_butterfly(&r.x, &r.y, same(w, con, block), l);
+        store(a, r.x);
+        store(a + 8, r.y);
     }
 }
 
