@@ -9,6 +9,7 @@
  */
 #include "ring/embed_fft.h"
 
+#include "base/cpu.h"
 #include "base/u128.h"
 
 #include <float.h>
@@ -111,7 +112,7 @@ mv_status mv_embed_init(mv_embed_tables *t, void *memory, uint32_t n)
     uint32_t *place = (uint32_t *)(void *)(re + n);
     fill_roots(re, im, n);
     fill_places(place, n);
-    *t = (mv_embed_tables){n, re, im, place};
+    *t = (mv_embed_tables){n, re, im, place, mv_embed_choose(mv_cpu_features(), n)};
     return MV_OK;
 }
 
@@ -151,6 +152,33 @@ static void inverse_layer(double *restrict a, uint32_t blocks, const mv_embed_ta
     }
 }
 
+static void forward(double *a, const mv_embed_tables *t)
+{
+    for (uint32_t blocks = 1; blocks < t->n / 2; blocks *= 2) {
+        forward_layer(a, blocks, t);
+    }
+}
+
+static void inverse(double *a, const mv_embed_tables *t)
+{
+    for (uint32_t blocks = t->n / 4; blocks > 0; blocks /= 2) {
+        inverse_layer(a, blocks, t);
+    }
+}
+
+const mv_embed_kernels mv_embed_portable = {"portable", forward, inverse};
+
+mv_embed_kernels mv_embed_choose(uint32_t cpu, uint32_t n)
+{
+#ifdef MV_HAVE_AVX512
+    if ((cpu & MV_CPU_AVX512) && n >= 64) {
+        return mv_embed_avx512;
+    }
+#endif
+    (void)cpu, (void)n;
+    return mv_embed_portable;
+}
+
 void mv_embed_encode(const mv_embed_tables *t, double *m, const double *re, const double *im,
                      uint32_t count, double scale)
 {
@@ -163,18 +191,14 @@ void mv_embed_encode(const mv_embed_tables *t, double *m, const double *re, cons
         m[k] = j < count ? factor * re[j] : 0;
         m[h + k] = j < count && im != NULL ? sign * (factor * im[j]) : 0;
     }
-    for (uint32_t blocks = h / 2; blocks > 0; blocks /= 2) {
-        inverse_layer(m, blocks, t);
-    }
+    t->kernels.inverse(m, t);
 }
 
 void mv_embed_decode(const mv_embed_tables *t, double *re, double *im, uint32_t count, double *m)
 {
     const uint32_t h = t->n / 2;
     MV_ASSERT(count <= h);
-    for (uint32_t blocks = 1; blocks < h; blocks *= 2) {
-        forward_layer(m, blocks, t);
-    }
+    t->kernels.forward(m, t);
     for (uint32_t j = 0; j < count; j++) {
         const uint32_t k = t->place[j] & ~EMBED_CONJUGATE;
         re[j] = m[k];

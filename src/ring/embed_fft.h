@@ -18,17 +18,37 @@
 
 #include "base/status.h"
 
+typedef struct mv_embed_tables mv_embed_tables;
+
+/* A kernel family, as in ntt.h. In place, on N doubles read as c: coefficients to values in the
+ * order of the transform, and back but for a factor N/2. Time depends on N only. */
+typedef struct mv_embed_kernels {
+    const char *name;
+    void (*forward)(double *a, const mv_embed_tables *t);
+    void (*inverse)(double *a, const mv_embed_tables *t);
+} mv_embed_kernels;
+
+extern const mv_embed_kernels mv_embed_portable;
+#ifdef MV_HAVE_AVX512
+extern const mv_embed_kernels mv_embed_avx512; /* N from 64; MV_CPU_AVX512 */
+#endif
+
+/* mv_embed_choose: the fastest kernels that these features (MV_CPU_ bits) and this N allow. */
+mv_embed_kernels mv_embed_choose(uint32_t cpu, uint32_t n);
+
 /* Immutable once made; borrows its memory. */
-typedef struct mv_embed_tables {
+struct mv_embed_tables {
     uint32_t n;            /* N */
     const double *re, *im; /* roots in the order of the butterflies, N/2 of them, index 0 unused */
     const uint32_t *place; /* slot j: its index in the transform; top bit set: conjugated */
-} mv_embed_tables;
+    mv_embed_kernels kernels;
+};
 
 /* mv_embed_size: bytes of memory that mv_embed_init fills, a multiple of 64. */
 size_t mv_embed_size(uint32_t n);
 
-/* mv_embed_init: n a power of two, 4 <= n <= 65536; memory 64-byte aligned. errors: MV_E_ARGUMENT
+/* mv_embed_init: with the kernels of this processor; n a power of two, 4 <= n <= 65536; memory
+ * 64-byte aligned. errors: MV_E_ARGUMENT
  */
 MV_MUST_CHECK mv_status mv_embed_init(mv_embed_tables *t, void *memory, uint32_t n);
 
