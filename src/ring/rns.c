@@ -333,20 +333,21 @@ static void split_doubles(split_rows *s, const double *x, size_t n, uint64_t kee
     }
 }
 
-/* The residues of one chunk modulo one prime; |high|, |low| < 2^51 are made positive first. */
+/* The residues of one chunk modulo one prime. |high| <= 2^49 and |low| <= 2^50 are made positive by
+ * a multiple of q and stay below 2^52 where q < 2^50, as 52-bit constants want; a product with 1 is
+ * a reduction. */
 static void join_doubles(uint64_t *out, split_rows *s, size_t n, const mv_ntt_tables *t)
 {
     const mv_modulus *m = &t->mod;
-    const uint64_t base = m->q * (((uint64_t)1 << 51) / m->q + 1); /* above 2^51, below 2^62 */
+    const uint64_t base = m->q * (((uint64_t)1 << 50) / m->q + 1); /* (2^50, 2^50 + q] */
     const uint64_t w = mv_reduce_word((uint64_t)1 << 51, m);
-    const mv_known_factor f = {w, mv_ntt_con(w, t)};
+    const mv_known_factor two_51 = {w, mv_ntt_con(w, t)}, one = {1, mv_ntt_con(1, t)};
     for (size_t j = 0; j < n; j++) {
         s->a[j] = base + s->high[j];
         s->b[j] = base + s->low[j];
     }
-    t->vec.reduce(s->a, s->a, n, m);
-    t->vec.reduce(s->b, s->b, n, m);
-    t->vec.mul_scalar(s->a, s->a, f, n, m);
+    t->vec.mul_scalar(s->a, s->a, two_51, n, m);
+    t->vec.mul_scalar(s->b, s->b, one, n, m);
     t->vec.add(out, s->a, s->b, n, m);
 }
 
