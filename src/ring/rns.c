@@ -177,6 +177,16 @@ mv_poly_coeff mv_rns_digit(const mv_ring *ring, uint64_t *out, const uint64_t *r
     return (mv_poly_coeff){out};
 }
 
+/* q^-1 modulo 2^64: q q = 1 modulo 8, and each step doubles the bits that are right. */
+static uint64_t inverse_of_odd(uint64_t q)
+{
+    uint64_t x = q;
+    for (int bits = 3; bits < 64; bits *= 2) {
+        x *= 2 - q * x;
+    }
+    return x;
+}
+
 void mv_rns_scale_init(mv_rns_scale *s, const mv_ring *ring, uint64_t t)
 {
     MV_ASSERT(t >> 59 == 0);
@@ -185,36 +195,45 @@ void mv_rns_scale_init(mv_rns_scale *s, const mv_ring *ring, uint64_t t)
     s->t = mv_modulus_make(t);
     for (uint32_t i = 0; i < ring->limb_count; i++) {
         const mv_modulus *m = &ring->limb[i].mod;
-        s->inv_hat[i] = word_factor(inv_hat(ring, i), m);
-        s->t_mod[i] = word_factor(t % m->q, m);
-        s->t_div[i] = t / m->q;
+        s->inv_hat[i] = mv_ring_factor(ring, i, inv_hat(ring, i));
+        s->t_mod[i] = mv_ring_factor(ring, i, mv_reduce_word(t, m));
+        s->q_inv[i] = inverse_of_odd(m->q);
     }
 }
 
-/* t y / q = whole + z / q: the whole part is returned, z in [0,q) is left in *y. */
-static uint64_t times_t_over_q(uint64_t *y, const mv_rns_scale *s, uint32_t i)
+/* The rows of one chunk. */
+typedef struct scale_rows {
+    uint64_t y[CHUNK], z[CHUNK], fraction[CHUNK], whole[CHUNK];
+} scale_rows;
+
+/* (whole, fraction) += t y / q for one limb: with z = t y mod q that is (t y - z) / q + z / q. The
+ * first quotient is an integer below t, so it may be computed modulo 2^64. */
+static void add_scaled(scale_rows *r, const mv_rns_scale *s, size_t i, const uint64_t *x, size_t n)
 {
-    const uint64_t q = s->ring->limb[i].mod.q;
-    const uint64_t estimate = mv_mul_hi(*y, s->t_mod[i].con); /* at most 1 too small */
-    const uint64_t rest = *y * s->t_mod[i].w - estimate * q;  /* [0,2q) */
-    const uint64_t whole = *y * s->t_div[i] + estimate + 1 - ((rest - q) >> 63);
-    *y = mv_reduce_once(rest, q);
-    return whole;
+    const mv_ntt_tables *t = &s->ring->limb[i];
+    t->vec.mul_scalar(r->y, x, s->inv_hat[i], n, &t->mod);
+    t->vec.mul_scalar(r->z, r->y, s->t_mod[i], n, &t->mod);
+    for (size_t j = 0; j < n; j++) {
+        r->whole[j] += (s->t.q * r->y[j] - r->z[j]) * s->q_inv[i];
+    }
+    t->vec.add_fraction(r->fraction, r->whole, r->z, n, &t->mod);
 }
 
 void mv_rns_scale_round(const mv_rns_scale *s, uint64_t *out, mv_poly_coeff x)
 {
-    const size_t n = s->ring->degree;
-    for (size_t j = 0; j < n; j++) {
-        uint64_t fraction = (uint64_t)1 << 63, sum = 0; /* sum: below 24 t < 2^64 */
-        for (uint32_t i = 0; i < s->ring->limb_count; i++) {
-            const mv_modulus *m = &s->ring->limb[i].mod;
-            uint64_t y = mv_mul_shoup(x.limb[i * n + j], s->inv_hat[i].w, s->inv_hat[i].con, m->q);
-            sum += times_t_over_q(&y, s, i);
-            mv_add_fraction(&fraction, &sum, y, m);
+    const size_t n = s->ring->degree, chunk = chunk_of(s->ring);
+    scale_rows r;
+    for (size_t at = 0; at < n; at += chunk) {
+        for (size_t j = 0; j < chunk; j++) {
+            r.fraction[j] = (uint64_t)1 << 63; /* 1/2 */
+            r.whole[j] = 0;                    /* in the end below 24 t < 2^64 */
         }
-        out[j] = mv_reduce_word(sum, &s->t);
+        for (size_t i = 0; i < s->ring->limb_count; i++) {
+            add_scaled(&r, s, i, x.limb + i * n + at, chunk);
+        }
+        s->ring->limb[0].vec.reduce(out + at, r.whole, chunk, &s->t);
     }
+    mv_wipe(&r, sizeof r);
 }
 
 void mv_rns_crt_init(mv_rns_crt *c, const mv_ring *ring)

@@ -58,9 +58,9 @@ mv_poly_coeff mv_rns_digit(const mv_ring *ring, uint64_t *out, const uint64_t *r
 typedef struct mv_rns_scale {
     const mv_ring *ring;
     mv_modulus t;
-    mv_known_factor inv_hat[MV_RING_LIMBS_MAX]; /* (Q/q_i)^-1 mod q_i, 64-bit constant */
-    mv_known_factor t_mod[MV_RING_LIMBS_MAX];   /* t mod q_i, 64-bit constant */
-    uint64_t t_div[MV_RING_LIMBS_MAX];          /* floor(t / q_i) */
+    mv_known_factor inv_hat[MV_RING_LIMBS_MAX]; /* (Q/q_i)^-1 mod q_i */
+    mv_known_factor t_mod[MV_RING_LIMBS_MAX];   /* t mod q_i */
+    uint64_t q_inv[MV_RING_LIMBS_MAX];          /* q_i^-1 mod 2^64 */
 } mv_rns_scale;
 
 void mv_rns_scale_init(mv_rns_scale *s, const mv_ring *ring, uint64_t t);
