@@ -47,50 +47,51 @@ static void fill_factor(mv_plain *plain)
     plain->limbs = c->data_limbs;
 }
 
-/* value mod t for |value| <= t/2; *bad collects what is out of range. */
-static uint64_t to_residue(int64_t value, uint64_t t, uint64_t *bad)
+/* Whether |value| <= floor(t/2) for all; that this is not so is all that it tells. */
+static bool are_within(const int64_t *value, size_t count, uint64_t t)
 {
-    const uint64_t shifted = (uint64_t)value + t / 2; /* in [0,t) when right */
-    *bad |= shifted >> 63 | (t - 1 - shifted) >> 63;
-    return mv_reduce_once((uint64_t)value + (t & (0 - ((uint64_t)value >> 63))), t);
+    uint64_t bad = 0;
+    for (size_t j = 0; j < count; j++) {
+        const uint64_t shifted = (uint64_t)value[j] + t / 2; /* in [0,t) when right */
+        bad |= shifted | (t - 1 - shifted);
+    }
+    return bad >> 63 == 0;
+}
+
+void mv_bfv_encode_in_range(mv_plain *out, const int64_t *value, size_t count, bool slots)
+{
+    const mv_he_context *c = out->context;
+    const uint64_t t = c->plain_ring.limb[0].mod.q;
+    for (size_t j = 0; j < c->degree; j++) {
+        out->message[slots ? c->slot_order[j] : j] = j < count ? mv_lift_ct(value[j], t) : 0;
+    }
+    if (slots) {
+        (void)mv_ring_inverse(&c->plain_ring, (mv_poly_eval){out->message});
+    }
+    fill_factor(out);
+}
+
+static mv_status encode(mv_plain *out, const int64_t *value, size_t count, bool slots)
+{
+    mv_status st = MV_OK;
+    MV_ENSURE(out != NULL && (value != NULL || count == 0), MV_E_ARGUMENT);
+    out->limbs = 0;
+    MV_ENSURE(!mv_is_ckks(out->context), MV_E_UNSUPPORTED);
+    MV_ENSURE(count <= out->context->degree, MV_E_ARGUMENT);
+    MV_ENSURE(are_within(value, count, out->context->plain_ring.limb[0].mod.q), MV_E_RANGE);
+    mv_bfv_encode_in_range(out, value, count, slots);
+done:
+    return st;
 }
 
 mv_status mv_bfv_encode(mv_plain *out, const int64_t *value, size_t count)
 {
-    mv_status st = MV_OK;
-    uint64_t bad = 0;
-    MV_ENSURE(out != NULL && (value != NULL || count == 0), MV_E_ARGUMENT);
-    out->limbs = 0;
-    const mv_he_context *c = out->context;
-    MV_ENSURE(!mv_is_ckks(c), MV_E_UNSUPPORTED);
-    MV_ENSURE(count <= c->degree, MV_E_ARGUMENT);
-    for (size_t j = 0; j < c->degree; j++) {
-        out->message[c->slot_order[j]] =
-            j < count ? to_residue(value[j], c->plain_ring.limb[0].mod.q, &bad) : 0;
-    }
-    MV_ENSURE(bad == 0, MV_E_RANGE);
-    (void)mv_ring_inverse(&c->plain_ring, (mv_poly_eval){out->message});
-    fill_factor(out);
-done:
-    return st;
+    return encode(out, value, count, true);
 }
 
 mv_status mv_bfv_encode_coefficients(mv_plain *out, const int64_t *value, size_t count)
 {
-    mv_status st = MV_OK;
-    uint64_t bad = 0;
-    MV_ENSURE(out != NULL && (value != NULL || count == 0), MV_E_ARGUMENT);
-    out->limbs = 0;
-    const mv_he_context *c = out->context;
-    MV_ENSURE(!mv_is_ckks(c), MV_E_UNSUPPORTED);
-    MV_ENSURE(count <= c->degree, MV_E_ARGUMENT);
-    for (size_t j = 0; j < c->degree; j++) {
-        out->message[j] = j < count ? to_residue(value[j], c->plain_ring.limb[0].mod.q, &bad) : 0;
-    }
-    MV_ENSURE(bad == 0, MV_E_RANGE);
-    fill_factor(out);
-done:
-    return st;
+    return encode(out, value, count, false);
 }
 
 /* The message's coefficients modulo t into work->row. */

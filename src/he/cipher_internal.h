@@ -148,6 +148,9 @@ MV_MUST_CHECK mv_status mv_he_phase(mv_he_work *work, mv_poly_coeff *out, const 
 void mv_bfv_scale_up(uint64_t *rows, const mv_he_context *c, uint32_t limbs,
                      const uint64_t *message);
 
+/* mv_bfv_encode_in_range: mv_bfv_encode without its checks. time  depends on count only */
+void mv_bfv_encode_in_range(mv_plain *out, const int64_t *value, size_t count, bool slots);
+
 /* Empty objects, which the readers of bytes fill. */
 MV_MUST_CHECK mv_status mv_he_public_alloc(mv_he_public **out, const mv_he_context *context);
 MV_MUST_CHECK mv_status mv_he_eval_key_alloc(mv_he_eval_key **out, const mv_he_context *context,
