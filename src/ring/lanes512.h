@@ -36,10 +36,11 @@ static inline factors same(const uint64_t *w, const uint64_t *con, size_t i)
     return f;
 }
 
-/* a mod b for a in [0,2b): the wrapped difference is huge when a < b. */
+/* a mod b for a in [0,2b). A comparison and not a minimum, because the port that takes minima also
+ * takes the 52-bit products, and is the busiest. */
 static inline __m512i reduce_once(__m512i a, __m512i b)
 {
-    return _mm512_min_epu64(a, _mm512_sub_epi64(a, b));
+    return _mm512_mask_sub_epi64(a, _mm512_cmpge_epu64_mask(a, b), a, b);
 }
 
 /* floor(a * b / 2^64) from four 32-bit products, as mv_mul_wide_portable. */
