@@ -26,10 +26,12 @@ static mv_status scratch_new(scratch *s, const mv_he_context *c)
     const size_t rows = (size_t)c->ring->limb_count * c->degree;
     s->words = 3 * rows + (c->degree + 7) / 8;
     const mv_status st = mv_words_new(&s->memory, s->words);
-    s->row = s->memory;
-    s->from = s->row + (st == MV_OK ? rows : 0);
-    s->to = s->from + (st == MV_OK ? rows : 0);
-    s->small = (int8_t *)(s->to + (st == MV_OK ? rows : 0));
+    if (st == MV_OK) {
+        s->row = s->memory;
+        s->from = s->row + rows;
+        s->to = s->from + rows;
+        s->small = (int8_t *)(s->to + rows);
+    }
     return st;
 }
 

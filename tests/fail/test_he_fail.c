@@ -156,7 +156,7 @@ static void end(dialogue *d)
 static int fail_every(mv_status (*run)(dialogue *), int *counter, mv_status expected)
 {
     for (int n = 0;; n++) {
-        dialogue d = {NULL};
+        dialogue d = {.key = NULL};
         *counter = n;
         const mv_status st = run(&d);
         const int all_succeeded = *counter >= 0;
