@@ -221,6 +221,7 @@ static void keys_travel_one_by_one(void **state)
         assert_int_equal(mv_he_public_read(&pub2, bytes, len), MV_OK);
         assert_int_equal(mv_he_encrypt_public(work, a, pub2, plain), MV_OK);
         assert_message(a, 1);
+        mv_he_public_free(&pub2);
         assert_int_equal(mv_he_eval_key_read(&turn2, bytes, len), MV_E_FORMAT); /* a public key */
         assert_null(turn2);
         assert_int_equal(mv_he_eval_key_rotate(&turn, key, 1), MV_OK);
