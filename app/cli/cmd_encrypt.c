@@ -95,10 +95,15 @@ static bool parse_set(job *j)
         return false;
     }
     j->seal.set = mv_he_set_find(name == NULL ? "pack4096" : name);
-    if (j->seal.set == NULL) {
-        ui_say("there is no parameter set %s", name);
-        for (size_t i = 0; mv_he_set_at(i) != NULL; i++) {
-            ui_hint("%s: %s", mv_he_set_name(mv_he_set_at(i)), mv_he_set_purpose(mv_he_set_at(i)));
+    if (j->seal.set == NULL || mv_he_set_scheme(j->seal.set) != MV_HE_PACK) {
+        const mv_he_set *set = NULL;
+        ui_say(j->seal.set == NULL ? "there is no parameter set %s"
+                                   : "the parameter set %s is for computing, not for transport",
+               name);
+        for (size_t i = 0; (set = mv_he_set_at(i)) != NULL; i++) {
+            if (mv_he_set_scheme(set) == MV_HE_PACK) {
+                ui_hint("%s: %s", mv_he_set_name(set), mv_he_set_purpose(set));
+            }
         }
         return false;
     }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bfv.h: exact integers under BFV, coefficient packing (the sets pack* and add*).
+ * bfv.h: exact integers under BFV: slots to compute on, and coefficient packing for transport.
  *
+ * Slots (sets score4096, score4096w, private8192; read he.h first). A plain has N slots of integers
+ * modulo a prime t, in two rows of N/2; values are taken and given nearest 0, in (-t/2, t/2), and
+ * wrap round t. Example: examples/02_bfv_basics.c and examples/04_encrypted_dot_product.c.
+ *
+ * Packing (sets pack* and add*).
  * The paper's K is a 32-byte collection key; a set's secret polynomial is expanded from it. Small
  * integers (features) are put several into one coefficient, encoded as round(q m / t), and hidden
  * as c0 = encode(m) + e - c1 s mod (X^N + 1, q), where c1 is expanded from a fresh 32-byte seed
@@ -13,32 +18,45 @@
 #ifndef MEDVEIL_BFV_H
 #define MEDVEIL_BFV_H
 
-#include "medveil/status.h"
+#include "medveil/he.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define MV_COLLECTION_KEY_LEN 32
+/* ---- Slots ---- */
 
-/* A checked, immutable parameter set; shared freely between threads; static, never freed. */
-typedef struct mv_he_set mv_he_set;
+/* mv_bfv_encode: count values into the first slots, 0 in the others; |value| <= t/2, rounded down.
+ * mv_bfv_encode_coefficients: the same into coefficients: products are then those of polynomials
+ * modulo X^N + 1 (7) (8).
+ * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_UNSUPPORTED (a set that is not for BFV slots) */
+MV_API MV_MUST_CHECK mv_status mv_bfv_encode(mv_plain *out, const int64_t *value, size_t count);
+MV_API MV_MUST_CHECK mv_status mv_bfv_encode_coefficients(mv_plain *out, const int64_t *value,
+                                                          size_t count);
 
-/* mv_he_set_find: the set of this name ("pack4096", "add4096", "pack2048", "pack1024"), else NULL.
- */
-MV_API const mv_he_set *mv_he_set_find(const char *name);
-MV_API const mv_he_set *mv_he_set_at(size_t i); /* NULL past the last */
-MV_API const char *mv_he_set_name(const mv_he_set *set);
-MV_API const char *mv_he_set_purpose(const mv_he_set *set); /* one line, says classical-only */
-MV_API uint32_t mv_he_set_degree(const mv_he_set *set);     /* N */
-MV_API uint32_t mv_he_set_modulus_bits(const mv_he_set *set);
+/* mv_bfv_decrypt: the first count slots (or coefficients), exactly. On error value is zero.
+ * errors: MV_E_NOISE, MV_E_MISMATCH, MV_E_ARGUMENT, MV_E_UNSUPPORTED */
+MV_API MV_MUST_CHECK mv_status mv_bfv_decrypt(mv_he_work *work, int64_t *value, size_t count,
+                                              const mv_he_key *key, const mv_cipher *cipher);
+MV_API MV_MUST_CHECK mv_status mv_bfv_decrypt_coefficients(mv_he_work *work, int64_t *value,
+                                                           size_t count, const mv_he_key *key,
+                                                           const mv_cipher *cipher);
 
-/* The secret of one collection in one set: locked memory, wiped by free. One thread at a time may
- * make or free it; any number may use it. */
-typedef struct mv_he_key mv_he_key;
-MV_API MV_MUST_CHECK mv_status mv_he_key_new(mv_he_key **out, const mv_he_set *set,
-                                             const uint8_t collection_key[MV_COLLECTION_KEY_LEN]);
-MV_API void mv_he_key_free(mv_he_key **key);
+/* mv_bfv_matrix_new: a matrix of shape->rows times shape->cols integers, row by row, ready to be
+ * multiplied by encrypted vectors; see mv_he_matrix_mul in he.h.
+ * mv_bfv_matrix_place: the plain that holds the vector x[cols].
+ * mv_bfv_matrix_result: y[rows] from all slots of the decrypted product. Both sides of a dialogue
+ * only need the shape. */
+MV_API MV_MUST_CHECK mv_status mv_bfv_matrix_new(mv_he_matrix **out, const mv_he_set *set,
+                                                 const mv_he_matrix_shape *shape,
+                                                 const int64_t *value);
+MV_API MV_MUST_CHECK mv_status mv_bfv_matrix_place(mv_plain *out, const mv_he_matrix_shape *shape,
+                                                   const int64_t *x);
+MV_API MV_MUST_CHECK mv_status mv_bfv_matrix_result(int64_t *y, const mv_he_set *set,
+                                                    const mv_he_matrix_shape *shape,
+                                                    const int64_t *slot);
+
+/* ---- Packing ---- */
 
 /* How features are laid out: width bits each, ready for sums of up to sums ciphertexts. */
 typedef struct mv_pack_shape {

@@ -51,7 +51,7 @@ static bool shape_is_valid(const mv_pack_shape *shape)
 static bool set_is_fit(const mv_he_set *set, uint32_t sums)
 {
     uint64_t total = 0;
-    if (set->literal.limb_count > MV_PACK_LIMBS_MAX) {
+    if (set->literal.scheme != MV_HE_PACK || set->literal.limb_count > MV_PACK_LIMBS_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < set->literal.limb_count; i++) {

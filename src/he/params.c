@@ -5,6 +5,7 @@
 #include "he/params.h"
 
 #include "base/cpu.h"
+#include "he/context.h"
 #include "ring/prime.h"
 
 #include <inttypes.h>
@@ -39,6 +40,34 @@ static bool is_listed_before(const mv_he_literal *literal, uint32_t i)
     return false;
 }
 
+/* What slots need beyond the ring. */
+static mv_status check_slots(const mv_he_literal *literal, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint64_t t = literal->plain_modulus;
+    MV_REQUIRE(literal->scheme == MV_HE_PACK || literal->limb_count >= 2, err, MV_E_ARGUMENT,
+               "set %s: slots need a special prime besides the others", literal->name);
+    if (literal->scheme == MV_HE_BFV) {
+        MV_REQUIRE(t % ((uint64_t)2 * literal->degree) == 1 && mv_prime_test_vartime(t) &&
+                       t < UINT64_C(1) << 40,
+                   err, MV_E_ARGUMENT,
+                   "set %s: the plain modulus %" PRIu64 " is not a prime below 2^40 that is 1 "
+                   "modulo 2N",
+                   literal->name, t);
+        for (uint32_t i = 0; i < literal->limb_count; i++) {
+            MV_REQUIRE(t < literal->prime[i], err, MV_E_ARGUMENT,
+                       "set %s: the plain modulus is not below every prime", literal->name);
+        }
+    }
+    if (literal->scheme == MV_HE_CKKS) {
+        MV_REQUIRE(literal->scale_log2 >= 10 && literal->scale_log2 <= 60, err, MV_E_ARGUMENT,
+                   "set %s: a scale of 2^%" PRIu32 " is not within 2^10 .. 2^60", literal->name,
+                   literal->scale_log2);
+    }
+done:
+    return st;
+}
+
 mv_status mv_he_set_build(mv_he_set *out, const mv_he_literal *literal, mv_he_ring_slot *slot,
                           mv_error *err)
 {
@@ -63,6 +92,7 @@ mv_status mv_he_set_build(mv_he_set *out, const mv_he_literal *literal, mv_he_ri
         set.mod[i] = mv_modulus_make(q);
         set.modulus_bits += set.mod[i].bits;
     }
+    MV_TRY(check_slots(literal, err));
     *out = set;
 done:
     return st;
@@ -119,6 +149,7 @@ mv_status mv_he_set_ring(const mv_ring **out, const mv_he_set *set)
 
 void mv_he_set_release_ring(const mv_he_set *set)
 {
+    mv_he_context_free(&set->slot->context);
     free(set->slot->memory);
     set->slot->memory = NULL;
     set->slot->ring = NULL;

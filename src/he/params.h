@@ -13,13 +13,16 @@
 #include "medveil/bfv.h"
 #include "ring/ring.h"
 
+#include <stdbool.h>
+
 #include <pthread.h>
 
 typedef enum mv_he_profile { MV_HE_CLASSICAL_128, MV_HE_QUANTUM_128 } mv_he_profile;
 
 /* What promises that decryption is right. */
 typedef enum mv_he_bound {
-    MV_HE_WORST_CASE /* no choice of the coins makes it fail */
+    MV_HE_WORST_CASE, /* no choice of the coins makes it fail */
+    MV_HE_TAIL_128    /* by the variance model of noise.h it fails with probability below 2^-128 */
 } mv_he_bound;
 
 /* Plain data, as written in param_sets.c. */
@@ -31,7 +34,10 @@ typedef struct mv_he_literal {
     mv_he_bound bound;
     uint32_t degree; /* N */
     uint32_t limb_count;
-    uint64_t prime[MV_RING_LIMBS_MAX];
+    uint64_t prime[MV_RING_LIMBS_MAX]; /* slot sets: the last one is special, for key switching */
+    mv_he_scheme scheme;
+    uint64_t plain_modulus; /* BFV: t, a prime that is 1 modulo 2N */
+    uint32_t scale_log2;    /* CKKS: scale of a fresh cipher */
 } mv_he_literal;
 
 /* The ring of a set, made when first needed and kept for the life of the process. */
@@ -39,6 +45,7 @@ typedef struct mv_he_ring_slot {
     pthread_mutex_t lock;
     mv_ring *ring;
     void *memory;
+    struct mv_he_context *context; /* slot sets, context.h */
 } mv_he_ring_slot;
 
 struct mv_he_set {
@@ -47,6 +54,12 @@ struct mv_he_set {
     mv_modulus mod[MV_RING_LIMBS_MAX];
     mv_he_ring_slot *slot; /* guarded by its own lock */
 };
+
+/* Primes of a fresh cipher: all but the special one. */
+static inline uint32_t mv_he_data_limbs(const mv_he_set *set)
+{
+    return set->literal.limb_count - (set->literal.scheme == MV_HE_PACK ? 0 : 1);
+}
 
 /* mv_he_limit_bits: largest log2 Q for this N and profile; 0 where none is allowed. */
 uint32_t mv_he_limit_bits(uint32_t degree, mv_he_profile profile);
@@ -67,7 +80,8 @@ const mv_he_set *mv_he_set_from_id(uint8_t id);
 /* mv_he_set_ring: the set's ring; any thread. errors: MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_he_set_ring(const mv_ring **out, const mv_he_set *set);
 
-/* mv_he_set_release_ring: free what mv_he_set_ring made; for sets that are not static. */
+/* mv_he_set_release_ring: free what mv_he_set_ring and mv_he_context_of made; for sets that are not
+ * static. */
 void mv_he_set_release_ring(const mv_he_set *set);
 
 #endif

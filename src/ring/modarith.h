@@ -30,6 +30,12 @@ static inline uint64_t mv_reduce_once(uint64_t a, uint64_t b)
     return d + (b & (0 - (d >> 63)));
 }
 
+/* A factor known beforehand: w in [0,q) and con = floor(w * 2^c / q); c is 64, or con_bits of the
+ * kernels that it is for. */
+typedef struct mv_known_factor {
+    uint64_t w, con;
+} mv_known_factor;
+
 static inline uint64_t mv_add_mod(uint64_t a, uint64_t b, uint64_t q) /* a, b in [0,q) */
 {
     return mv_reduce_once(a + b, q);
@@ -63,23 +69,50 @@ static inline uint64_t mv_mul_shoup(uint64_t a, uint64_t w, uint64_t w_con, uint
     return mv_reduce_once(mv_mul_shoup_lazy(a, w, w_con, q), q);
 }
 
-/* mv_shoup_con: floor(w * 2^64 / q) for w in [0,q), without a division, so w may be secret.
- * The estimate floor(w * ratio / 2^(bits-1)) is at most 2 too small: ratio lacks less than 1, which
- * costs less than w / 2^(bits-1) < 2, and the final floor less than 1; so its remainder is in
- * [0,3q), and two corrections are enough. */
-static inline uint64_t mv_shoup_con(uint64_t w, const mv_modulus *m)
+/* mv_shift_word: w * 2^64 = quotient * q + remainder for w in [0,q), without a division, so w may
+ * be secret. The estimate floor(w * ratio / 2^(bits-1)) is at most 2 too small: ratio lacks less
+ * than 1, which costs less than w / 2^(bits-1) < 2, and the final floor less than 1; so its
+ * remainder is in [0,3q), and two corrections are enough. */
+typedef struct mv_shifted {
+    uint64_t quotient, remainder;
+} mv_shifted;
+
+static inline mv_shifted mv_shift_word(uint64_t w, const mv_modulus *m)
 {
     const mv_u128 p = mv_mul_wide(w, m->ratio);
-    uint64_t con = p.lo >> (m->bits - 1) | p.hi << 1 << (64 - m->bits);
-    uint64_t r = 0 - con * m->q; /* w * 2^64 - con * q, exact mod 2^64 */
+    mv_shifted s = {p.lo >> (m->bits - 1) | p.hi << 1 << (64 - m->bits), 0};
+    s.remainder = 0 - s.quotient * m->q; /* w * 2^64 - quotient * q, exact mod 2^64 */
     for (int i = 0; i < 2; i++) {
-        const uint64_t d = r - m->q;
-        const uint64_t keep = 0 - (d >> 63); /* all ones when r < q */
-        con += 1 + keep;
-        r = d + (m->q & keep);
+        const uint64_t d = s.remainder - m->q;
+        const uint64_t keep = 0 - (d >> 63); /* all ones when remainder < q */
+        s.quotient += 1 + keep;
+        s.remainder = d + (m->q & keep);
     }
-    MV_ASSERT(r < m->q);
-    return con;
+    MV_ASSERT(s.remainder < m->q);
+    return s;
+}
+
+/* mv_shoup_con: floor(w * 2^64 / q) for w in [0,q); w may be secret. */
+static inline uint64_t mv_shoup_con(uint64_t w, const mv_modulus *m)
+{
+    return mv_shift_word(w, m).quotient;
+}
+
+/* mv_reduce_word: a mod q for any word a. [Bar86]
+ * floor(floor(a * ratio / 2^64) / 2^(bits-1)) is at most 1 below floor(a / q): what ratio lacks
+ * costs less than a / 2^(63+bits) <= 1/4 [bits >= 3], the floors together less than 1. */
+static inline uint64_t mv_reduce_word(uint64_t a, const mv_modulus *m)
+{
+    const uint64_t r = a - (mv_mul_hi(a, m->ratio) >> (m->bits - 1)) * m->q;
+    MV_ASSERT(r < 2 * m->q);
+    return mv_reduce_once(r, m->q);
+}
+
+/* mv_reduce_wide: x mod q for any pair of words: (x.hi mod q) * 2^64 + x.lo. */
+static inline uint64_t mv_reduce_wide(mv_u128 x, const mv_modulus *m)
+{
+    const uint64_t high = mv_shift_word(mv_reduce_word(x.hi, m), m).remainder;
+    return mv_add_mod(high, mv_reduce_word(x.lo, m), m->q);
 }
 
 /* mv_mul_mod: a*b mod q, a and b in [0,q). [Bar86]
@@ -93,6 +126,17 @@ static inline uint64_t mv_mul_mod(uint64_t a, uint64_t b, const mv_modulus *m)
     const uint64_t r = x.lo - mv_mul_hi(top, m->ratio) * m->q;
     MV_ASSERT(r < 3 * m->q);
     return mv_reduce_once(mv_reduce_once(r, 2 * m->q), m->q);
+}
+
+/* mv_add_fraction: fraction += y / q in units of 2^-64, whole += its carry; y in [0,q).
+ * floor(y ratio / 2^(bits-1)) is below y 2^64 / q by less than y / 2^(bits-1) + 1 < 3. */
+static inline void mv_add_fraction(uint64_t *fraction, uint64_t *whole, uint64_t y,
+                                   const mv_modulus *m)
+{
+    const mv_u128 p = mv_mul_wide(y, m->ratio);
+    const uint64_t f = p.lo >> (m->bits - 1) | p.hi << 1 << (64 - m->bits);
+    *fraction += f;
+    *whole += *fraction < f;
 }
 
 /* a^exponent mod q, a in [0,q); time depends on exponent. */

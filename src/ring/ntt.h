@@ -15,7 +15,7 @@
 #ifndef MV_RING_NTT_H
 #define MV_RING_NTT_H
 
-#include "ring/modarith.h"
+#include "ring/vecmod.h"
 
 typedef struct mv_ntt_tables mv_ntt_tables;
 
@@ -28,15 +28,7 @@ typedef struct mv_ntt_kernels {
     void (*forward)(uint64_t *a, const mv_ntt_tables *t);
     /* In place. in [0,2q), out [0,q), evaluation form to coefficient form. */
     void (*inverse)(uint64_t *a, const mv_ntt_tables *t);
-    /* out[j] = a[j] * w[j] mod q, lazily: a [0,q), out [0,2q); out may be a. */
-    void (*mul_con_lazy)(uint64_t *out, const uint64_t *a, const uint64_t *w, const uint64_t *w_con,
-                         const mv_ntt_tables *t);
 } mv_ntt_kernels;
-
-/* A factor known beforehand. */
-typedef struct mv_known_factor {
-    uint64_t w, con;
-} mv_known_factor;
 
 /* Immutable once made. The arrays borrow the memory given to mv_ntt_tables_init. */
 struct mv_ntt_tables {
@@ -44,6 +36,7 @@ struct mv_ntt_tables {
     mv_modulus mod;
     uint64_t psi;                            /* smallest primitive 2n-th root of unity */
     mv_ntt_kernels kernels;                  /* what works on these tables */
+    mv_vec_kernels vec;                      /* element-wise, with the same con_bits */
     const uint64_t *root, *root_con;         /* root[i] = psi^bitrev(i), index 0 unused */
     const uint64_t *inv_root, *inv_root_con; /* inv_root[i] = psi^-bitrev(i), likewise */
     mv_known_factor n_inv;                   /* 1/n */
@@ -52,6 +45,12 @@ struct mv_ntt_tables {
 };
 
 extern const mv_ntt_kernels mv_ntt_portable; /* any prime below 2^61, any n from 2 */
+#ifdef MV_HAVE_AVX2
+extern const mv_ntt_kernels mv_ntt_avx2; /* the same primes, n from 32; MV_CPU_AVX2 */
+#endif
+#ifdef MV_HAVE_AVX512
+extern const mv_ntt_kernels mv_ntt_avx512; /* the same primes, n from 32; MV_CPU_AVX512 */
+#endif
 #ifdef MV_HAVE_IFMA
 extern const mv_ntt_kernels mv_ntt_ifma; /* primes below 2^50, n from 32; MV_CPU_IFMA */
 #endif
@@ -63,9 +62,11 @@ mv_ntt_kernels mv_ntt_choose(uint32_t cpu, uint32_t n, unsigned q_bits);
 size_t mv_ntt_tables_words(uint32_t n);
 
 /* mv_ntt_tables_init: n a power of two, 2 <= n <= 65536; memory 64-byte aligned, kept by the caller
- * as long as the tables. errors: MV_E_ARGUMENT when q is not a prime below 2^61 with 2n | q - 1 */
+ * as long as the tables. vec has the con_bits of kernels.
+ * errors: MV_E_ARGUMENT when q is not a prime below 2^61 with 2n | q - 1 */
 MV_MUST_CHECK mv_status mv_ntt_tables_init(mv_ntt_tables *t, uint64_t *memory, uint32_t n,
-                                           uint64_t q, const mv_ntt_kernels *kernels);
+                                           uint64_t q, const mv_ntt_kernels *kernels,
+                                           const mv_vec_kernels *vec);
 
 /* mv_ntt_con: the constant of a known factor w in [0,q) for the kernels of t; w may be secret. */
 static inline uint64_t mv_ntt_con(uint64_t w, const mv_ntt_tables *t)

@@ -68,12 +68,4 @@ static void inverse(uint64_t *restrict a, const mv_ntt_tables *t)
     }
 }
 
-static void mul_con_lazy(uint64_t *out, const uint64_t *a, const uint64_t *w, const uint64_t *w_con,
-                         const mv_ntt_tables *t)
-{
-    for (uint32_t j = 0; j < t->n; j++) {
-        out[j] = mv_mul_shoup_lazy(a[j], w[j], w_con[j], t->mod.q);
-    }
-}
-
-const mv_ntt_kernels mv_ntt_portable = {"portable", 64, forward, inverse, mul_con_lazy};
+const mv_ntt_kernels mv_ntt_portable = {"portable", 64, forward, inverse};

@@ -41,7 +41,7 @@ static mv_known_factor known_factor(uint64_t w, const mv_ntt_tables *t)
 }
 
 mv_status mv_ntt_tables_init(mv_ntt_tables *t, uint64_t *memory, uint32_t n, uint64_t q,
-                             const mv_ntt_kernels *kernels)
+                             const mv_ntt_kernels *kernels, const mv_vec_kernels *vec)
 {
     if (n < 2 || n > MV_NTT_N_MAX || (n & (n - 1)) != 0 || q <= 3 || q % 2 == 0 ||
         !mv_prime_test_vartime(q)) {
@@ -58,6 +58,7 @@ mv_status mv_ntt_tables_init(mv_ntt_tables *t, uint64_t *memory, uint32_t n, uin
                          .mod = mod,
                          .psi = psi,
                          .kernels = *kernels,
+                         .vec = *vec,
                          .root = array[0],
                          .root_con = array[1],
                          .inv_root = array[2],

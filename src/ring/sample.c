@@ -9,7 +9,6 @@
 #include "base/platform.h"
 #include "base/secret.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -22,6 +21,7 @@ void mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN])
     memset(s, 0, sizeof *s);
     memcpy(s->key, seed, MV_SEED_LEN);
     s->blocks = mv_chacha_choose(mv_cpu_features());
+    s->binomial = mv_binomial_choose(mv_cpu_features());
 }
 
 void mv_stream_clear(mv_stream *s)
@@ -123,20 +123,39 @@ static int8_t binomial_from_word(uint64_t word)
     return (int8_t)((int)(x >> 24 & 0xff) - (int)(x >> 56));
 }
 
-static int8_t ternary_from_word(uint64_t word)
+void mv_binomial_words_portable(int8_t *out, const uint64_t *word, size_t count)
 {
-    return (int8_t)((int)mv_mul_hi(word, 3) - 1);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = binomial_from_word(word[i]);
+    }
 }
 
-static inline void sample_small(int8_t *out, size_t count, mv_stream *s, bool binomial)
+mv_words_to_small *mv_binomial_choose(uint32_t cpu)
+{
+#ifdef MV_HAVE_AVX512
+    if (cpu & MV_CPU_AVX512) {
+        return mv_binomial_words_avx512;
+    }
+#endif
+    (void)cpu;
+    return mv_binomial_words_portable;
+}
+
+static void ternary_words(int8_t *out, const uint64_t *word, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (int8_t)((int)mv_mul_hi(word[i], 3) - 1);
+    }
+}
+
+/* A word makes a value, some hundreds at a time. */
+static void sample_small(int8_t *out, size_t count, mv_stream *s, mv_words_to_small *from_words)
 {
     uint64_t word[WORDS];
     while (count > 0) {
         const size_t piece = count < WORDS ? count : WORDS;
         mv_stream_words(s, word, piece);
-        for (size_t i = 0; i < piece; i++) {
-            out[i] = binomial ? binomial_from_word(word[i]) : ternary_from_word(word[i]);
-        }
+        from_words(out, word, piece);
         out += piece;
         count -= piece;
     }
@@ -145,10 +164,10 @@ static inline void sample_small(int8_t *out, size_t count, mv_stream *s, bool bi
 
 void mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
 {
-    sample_small(out, count, s, true);
+    sample_small(out, count, s, s->binomial);
 }
 
 void mv_sample_ternary(int8_t *out, size_t count, mv_stream *s)
 {
-    sample_small(out, count, s, false);
+    sample_small(out, count, s, ternary_words);
 }

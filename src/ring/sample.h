@@ -23,6 +23,17 @@
 /* Domains keep apart what one seed might be used for. */
 enum { MV_STREAM_MASK = 1 /* c1 */, MV_STREAM_ERROR = 2, MV_STREAM_SECRET = 3 };
 
+/* Small values, out[i] from word[i]. Time depends on count only. */
+typedef void mv_words_to_small(int8_t *out, const uint64_t *word, size_t count);
+
+mv_words_to_small mv_binomial_words_portable; /* the binomial rule above */
+#ifdef MV_HAVE_AVX512
+mv_words_to_small mv_binomial_words_avx512; /* MV_CPU_AVX512 */
+#endif
+
+/* mv_binomial_choose: the fastest that these features (MV_CPU_ bits) allow. */
+mv_words_to_small *mv_binomial_choose(uint32_t cpu);
+
 /* Key stream of one seed. Holds the seed: clear it. */
 typedef struct mv_stream {
     uint8_t key[MV_SEED_LEN];
@@ -30,6 +41,7 @@ typedef struct mv_stream {
     uint32_t block; /* counter of the block that the next word is in */
     unsigned used;  /* words of that block already given, 0..7 */
     mv_chacha_blocks *blocks;
+    mv_words_to_small *binomial;
 } mv_stream;
 
 void mv_stream_init(mv_stream *s, const uint8_t seed[MV_SEED_LEN]);

@@ -11,9 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static mv_he_key *key_of(const mv_he_set *set)
 {
-    static mv_he_key *key[8]; /* kept for the whole run */
+    static mv_he_key *key[16]; /* kept for the whole run */
     static const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {1};
-    for (size_t i = 0; i < 8 && mv_he_set_at(i) != NULL; i++) {
+    for (size_t i = 0; i < 16 && mv_he_set_at(i) != NULL; i++) {
         if (mv_he_set_at(i) == set) {
             if (key[i] == NULL && mv_he_key_new(&key[i], set, collection_key) != MV_OK) {
                 abort();

@@ -118,86 +118,32 @@ static void transforms_are_those_of_seal(void **state)
     }
 }
 
-/* Coefficients of c0 + c1 s modulo the one prime. */
-static void phase(uint64_t *out, const hedump *d)
-{
-    const uint64_t q = d->prime[0];
-    ring_block b = make_ring(d->n, q, mv_cpu_features());
-    uint64_t *s = aligned_words(d->n), *con = aligned_words(d->n);
-    for (uint32_t j = 0; j < d->n; j++) {
-        s[j] = mv_lift_ct(d->sk[j], q);
-    }
-    (void)mv_ring_forward(&b.ring, (mv_poly_coeff){s});
-    for (uint32_t j = 0; j < d->n; j++) {
-        con[j] = mv_ntt_con(s[j], &b.ring.limb[0]);
-    }
-    memcpy(out, d->poly[1][0], d->n * sizeof *out);
-    const mv_poly_eval c1 = mv_ring_forward(&b.ring, (mv_poly_coeff){out});
-    (void)mv_ring_mul_known(&b.ring, c1, (mv_poly_known){s, con});
-    for (uint32_t j = 0; j < d->n; j++) {
-        out[j] = mv_add_mod(out[j], d->poly[0][0][j], q);
-    }
-    free(s);
-    free(con);
-    free(b.memory);
-}
-
-/* Slot j of a plain polynomial modulo t: its value at zeta^(gen^j), zeta the smallest root. */
-static uint64_t slot(const uint64_t *m, uint32_t n, uint64_t t, uint32_t gen, uint32_t j)
-{
-    const mv_modulus mod = mv_modulus_make(t);
-    uint64_t exponent = 1, value = 0;
-    for (uint32_t i = 0; i < j; i++) {
-        exponent = exponent * gen % (2 * n);
-    }
-    ring_block b = make_ring(n, t, 0);
-    const uint64_t x = mv_pow_mod_vartime(b.ring.limb[0].psi, exponent, &mod);
-    for (uint32_t i = n; i > 0; i--) {
-        value = mv_add_mod(mv_mul_mod(value, x, &mod), m[i - 1], t);
-    }
-    free(b.memory);
-    return value;
-}
-
-static void check_ciphertext(const char *name)
+static void check_dump(const char *name)
 {
     char path[1024];
     hedump d;
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     assert_int_equal(hedump_read(&d, path), 0);
-    assert_int_equal(d.limb_count, 1);
-    uint64_t *m = aligned_words(d.n);
-    phase(m, &d);
-    for (uint32_t j = 0; j < d.n; j++) { /* floor(t x / q + 1/2) mod t; t x < 2^50 * 2^17 */
-        const mv_u128 p = mv_u128_add(mv_mul_wide(m[j], d.t), (mv_u128){d.prime[0] / 2, 0});
-        uint64_t quotient = 0, rest = 0;
-        for (int bit = 127; bit >= 0; bit--) {
-            rest = rest << 1 | ((bit >= 64 ? p.hi >> (bit - 64) : p.lo >> bit) & 1);
-            quotient = quotient << 1 | (rest >= d.prime[0]);
-            rest -= rest >= d.prime[0] ? d.prime[0] : 0;
-        }
-        m[j] = quotient % d.t;
-    }
-    const int has_slots = d.t % (2 * d.n) == 1;
-    for (uint32_t j = 0; j < d.expect_count; j++) {
-        const uint64_t got = has_slots ? slot(m, d.n, d.t, d.gen, j) : m[j];
-        assert_true(got == d.expect[j]);
-    }
     assert_int_equal(d.expect_count, 16);
-    free(m);
+    assert_int_equal(hedump_check(&d, stderr), 0);
+    if (d.is_ckks) { /* and the check is one: another value is noticed */
+        d.expect[7] += 2 * d.tol;
+    } else {
+        d.expect_number[7]++;
+    }
+    assert_int_equal(hedump_check(&d, stdout), 1);
     hedump_clear(&d);
 }
 
-static void a_ciphertext_of_degree_1024_decrypts(void **state)
+static void ciphertexts_of_another_library_decrypt(void **state)
 {
     (void)state;
-    check_ciphertext("bfv_n1024_q26_sym.txt");
-}
-
-static void a_ciphertext_of_degree_2048_decrypts(void **state)
-{
-    (void)state;
-    check_ciphertext("bfv_n2048_q50_sym.txt");
+    check_dump("bfv_n1024_q26_sym.txt"); /* t is not 1 modulo 2N: coefficients */
+    check_dump("bfv_n2048_q50_sym.txt");
+    check_dump("bfv_n4096_q27_28_28_pk.txt");
+    check_dump("ckks_n2048_q50_sym.txt");
+    check_dump("ckks_n4096_q36_36_37_pk.txt");
+    check_dump("ckks_n4096_q40_29_40_mul.txt"); /* three polynomials */
 }
 
 /* The vectors printed in docs/formats/he.md, made by tools/reference/he.py --vectors. */
@@ -341,8 +287,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transforms_are_those_of_seal),
-        cmocka_unit_test(a_ciphertext_of_degree_1024_decrypts),
-        cmocka_unit_test(a_ciphertext_of_degree_2048_decrypts),
+        cmocka_unit_test(ciphertexts_of_another_library_decrypt),
         cmocka_unit_test(streams_and_samples_are_the_printed_ones),
         cmocka_unit_test(roots_rows_and_codes_are_the_printed_ones),
         cmocka_unit_test(objects_are_the_printed_ones),

@@ -183,7 +183,7 @@ static void decode_inverts_encode_for_every_message_and_every_error(void **state
     } sets[] = {{97, 0, 16}, {193, 0, 16}, {7681, 0, 16}, {97, 193, 16}, {7681, 12289, 16}};
     (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        mv_he_ring_slot slot = {PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
+        mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
         const mv_he_set set = toy_set(&slot, sets[i].n, sets[i].q0, sets[i].q1);
         for (uint32_t sums = 1; sums <= 4; sums++) {
             const mv_pack_shape shape = {1, sums, 1};
@@ -208,7 +208,7 @@ static void decode_inverts_encode_for_every_message_and_every_error(void **state
  * largest errors. */
 static void bfv_decrypts_under_every_secret_of_degree_4(void **state)
 {
-    mv_he_ring_slot slot = {PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
+    mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const mv_he_set set = toy_set(&slot, 4, 97, 0);
     const mv_pack_shape shape = {1, 1, 4};
     mv_pack_plan plan;

@@ -158,8 +158,24 @@ static void a_mask_keeps_the_portable_kernels(void **state)
 {
     (void)state;
     assert_string_equal(mv_ntt_choose(0, 4096, 50).name, "portable");
-    assert_string_equal(mv_ntt_choose(UINT32_MAX, 4096, 51).name, "portable");
+    assert_string_equal(mv_vec_choose(0, 4096, 50).name, "portable");
     assert_string_equal(mv_ntt_choose(UINT32_MAX, 4, 50).name, "portable");
+    assert_string_equal(mv_vec_choose(UINT32_MAX, 4, 50).name, "portable");
+}
+
+static void a_prime_above_50_bits_never_meets_52_bit_constants(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits < 8; bits++) {
+        const uint32_t cpu = bits & mv_cpu_features();
+        for (uint32_t n = 2; n <= 32768; n *= 2) {
+            const unsigned con_bits = mv_ntt_choose(cpu, n, 50).con_bits;
+            assert_true(con_bits == 64 || (con_bits == 52 && (cpu & MV_CPU_IFMA)));
+            assert_int_equal(mv_vec_choose(cpu, n, 50).con_bits, con_bits);
+            assert_int_equal(mv_ntt_choose(cpu, n, 51).con_bits, 64);
+            assert_int_equal(mv_vec_choose(cpu, n, 51).con_bits, 64);
+        }
+    }
 }
 
 /* RFC 8439, section 2.4.2: key 00..1f, nonce 00 00 00 00 00 00 00 4a 00 00 00 00, counter 1. Our
@@ -298,6 +314,7 @@ int main(void)
         cmocka_unit_test(the_root_of_unity_is_the_smallest_of_its_order),
         cmocka_unit_test(a_ring_is_refused_when_its_prime_does_not_fit),
         cmocka_unit_test(a_mask_keeps_the_portable_kernels),
+        cmocka_unit_test(a_prime_above_50_bits_never_meets_52_bit_constants),
         cmocka_unit_test(the_stream_is_the_chacha20_of_rfc_8439),
         cmocka_unit_test(uniform_values_are_the_masked_words_below_q_in_order),
         cmocka_unit_test(the_binomial_counts_two_times_21_coins),

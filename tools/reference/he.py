@@ -6,10 +6,12 @@
 
 Slow and clear: big integers, one polynomial product by a textbook transform. Standard library only.
 As a program: he.py COLLECTION_KEY_HEX FILE prints set, shape and features;
-he.py --vectors prints the test vectors of docs/formats/he.md.
+he.py --vectors prints the test vectors of docs/formats/he.md;
+he.py --check DUMP decrypts a ciphertext given as text (tests/kat/README.md) with big integers.
 """
 
 import hashlib
+import math
 import struct
 import sys
 
@@ -271,6 +273,97 @@ def encrypt(collection_key, name, bits, sums, features, mask_seed, error_seed):
     return out
 
 
+# Ciphertexts as text (tests/kat/README.md), checked with big integers and nothing of the above --------
+
+def read_dump(text):
+    """dict of a dump: key -> numbers; polys[j][i] coefficients."""
+    words = (w for line in text.splitlines() for w in line.split("#")[0].split())
+    d = {"polys": {}, "gen": 3, "tol": 1e-3}
+    for key in words:
+        if key == "end":
+            return d
+        if key == "primes":
+            d[key] = [int(next(words)) for _ in range(int(next(words)))]
+        elif key == "sk":
+            d[key] = [int(next(words)) for _ in range(d["n"])]
+        elif key == "poly":
+            j, i = int(next(words)), int(next(words))
+            d["polys"].setdefault(j, {})[i] = [int(next(words)) for _ in range(d["n"])]
+        elif key == "expect":
+            d[key] = [float(x) if "." in x or "e" in x else int(x)
+                      for x in (next(words) for _ in range(int(next(words))))]
+        elif key == "scale":
+            word = next(words)
+            d[key] = 2.0 ** int(word[2:]) if word.startswith("2^") else float(word)
+        elif key == "tol":
+            d[key] = float(next(words))
+        elif key == "scheme":
+            d[key] = next(words)
+        else:
+            d[key] = int(next(words))
+    raise FormatError("the dump has no end")
+
+
+def _times_secret(a, s, modulus):
+    """a s modulo X^N + 1 and the modulus: both as one large number each, s in two halves."""
+    n, size = len(a), (modulus.bit_length() + len(a).bit_length() + 8) // 8
+    big = int.from_bytes(b"".join(x.to_bytes(size, "little") for x in a), "little")
+
+    def product(half):
+        other = int.from_bytes(b"".join(x.to_bytes(size, "little") for x in half), "little")
+        data = (big * other).to_bytes(2 * n * size, "little")
+        return [int.from_bytes(data[k * size:(k + 1) * size], "little") for k in range(2 * n)]
+
+    plus, minus = product([int(x > 0) for x in s]), product([int(x < 0) for x in s])
+    whole = [p - m for p, m in zip(plus, minus)]
+    return [(whole[k] - whole[k + n]) % modulus for k in range(n)]
+
+
+def _bfv_values(d, x, modulus, count):
+    n, t = d["n"], d["t"]
+    m = [(2 * t * c + modulus) // (2 * modulus) % t for c in x]
+    if t % (2 * n) != 1:
+        return m[:count]
+    root = smallest_root(n, t)
+    values = []
+    for j in range(count):
+        exponent = pow(d["gen"], j % (n // 2), 2 * n)
+        z = pow(root, exponent if j < n // 2 else 2 * n - exponent, t)
+        value = 0
+        for c in reversed(m):
+            value = (value * z + c) % t
+        values.append(value)
+    return values
+
+
+def _ckks_values(d, x, modulus, count):
+    n = d["n"]
+    m = [(c - modulus if 2 * c > modulus else c) / d["scale"] for c in x]
+    values = []
+    for j in range(count):
+        exponent = pow(d["gen"], j, 2 * n)
+        values.append(math.fsum(c * math.cos(math.pi * (exponent * k % (2 * n)) / n)
+                                for k, c in enumerate(m)))
+    return values
+
+
+def check_dump(text, count=16):
+    """Whether the first values of a dump are what it expects."""
+    d = read_dump(text)
+    modulus = math.prod(d["primes"])
+    polys = [[_compose(r, d["primes"], modulus)
+              for r in zip(*(d["polys"][j][i] for i in range(len(d["primes"]))))]
+             for j in range(d["ct"])]
+    x = polys[-1]
+    for lower in reversed(polys[:-1]):
+        x = [(a + b) % modulus for a, b in zip(_times_secret(x, d["sk"], modulus), lower)]
+    count = min(count, len(d["expect"]))
+    if d["scheme"] == "bfv":
+        return _bfv_values(d, x, modulus, count) == [e % d["t"] for e in d["expect"][:count]]
+    got = _ckks_values(d, x, modulus, count)
+    return all(abs(g - e) <= d["tol"] for g, e in zip(got, d["expect"]))
+
+
 def print_vectors():
     key, mask, error = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
     q = SETS[1][2][0]
@@ -296,6 +389,11 @@ def main():
     if sys.argv[1:] == ["--vectors"]:
         print_vectors()
         return
+    if len(sys.argv) == 3 and sys.argv[1] == "--check":
+        with open(sys.argv[2], encoding="ascii") as f:
+            agree = check_dump(f.read())
+        print("agree" if agree else "WRONG")
+        sys.exit(0 if agree else 1)
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     with open(sys.argv[2], "rb") as f:
