@@ -52,7 +52,6 @@ MV_MUST_CHECK mv_status mv_xwing_encapsulate(uint8_t cipher[MV_XWING_CIPHER_LEN]
 /* mv_xwing_decapsulate: never says whether the ciphertext was made for this secret.
  * time: independent of the secret and of the ciphertext's content */
 void mv_xwing_decapsulate(uint8_t shared[MV_XWING_SHARED_LEN],
-                          const uint8_t cipher[MV_XWING_CIPHER_LEN],
-                          const mv_xwing_secret *secret);
+                          const uint8_t cipher[MV_XWING_CIPHER_LEN], const mv_xwing_secret *secret);
 
 #endif
