@@ -22,11 +22,8 @@ const int16_t mv_mlkem_zeta[128] = {
     -1215, -136,  1218,  -1335, -874,  220,   -1187, -1659, -1185, -1530, -1278, 794,   -1510,
     -854,  -870,  478,   -108,  -308,  996,   991,   958,   -1460, 1522,  1628};
 
-/* x / R mod q. |x| <= 2^15 q; out |.| < q.
- * t is x q^-1 modulo R, centred: |t| <= 2^15, and x - t q is a multiple of R; its size is at most
- * 2^15 q + 2^15 q = R q, so the quotient is at most q; q itself would need x = 2^15 q and
- * t = -2^15, but then t = x q^-1 = 2^15 = -2^15 modulo R holds for that x alone: callers keep
- * |x| < 2^15 q. */
+/* x / R mod q; |x| < 2^15 q, out |.| < q. t is x / q modulo R, centred, so x - t q is a multiple of
+ * R, and |x - t q| < 2^15 q + 2^15 q = R q. */
 static inline int16_t montgomery_reduce(int32_t x)
 {
     const uint16_t inverse = 62209; /* check: 62209 * 3329 % 2^16 == 1 */
@@ -40,11 +37,11 @@ static inline int16_t multiply(int16_t a, int16_t b)
     return montgomery_reduce((int32_t)a * b);
 }
 
-/* The representative of a nearest to zero: |.| <= (q - 1)/2, for every 16-bit a.
- * con / 2^26 is 1/q less a relative 2^-17.8 at most, so con a / 2^26 is within 0.05 of a/q while
- * a/q is never nearer than 1/(2q) to a half; the rounding is therefore right unless a/q comes
- * within |a| * |con / 2^26 - 1/q| <= 2^15 * 2^-29.5 < 1/(2q) = 2^-12.7 of a half, which it does
- * not. */
+/* The representative of a nearest to zero, |.| <= (q - 1)/2, for every 16-bit a. con / 2^26 differs
+ * from 1/q by less than 2^-28, so con a / 2^26 from a/q by less than 2^-13; a/q is at least
+ * 1/(2q) > 2^-13 away from a half, so both round alike.
+ * check: abs(20159 * 3329 - 2^26) * 2^28 < 3329 * 2^26;
+ * check: 2 * 3329 < 2^13; */
 static inline int16_t reduce_centred(int16_t a)
 {
     const int32_t con = 20159; /* check: 20159 == round(2^26 / 3329) */
@@ -105,9 +102,8 @@ void mv_mlkem_ntt_inverse(mv_mlkem_poly *p)
 
 /* Pairs (2i, 2i+1) are residues modulo X^2 - w, w = zeta[64 + i/2] with alternating sign:
  * (a0 + a1 X)(b0 + b1 X) = a0 b0 + a1 b1 w + (a0 b1 + a1 b0) X. A coefficient of the result is a
- * sum of 2k = 6 products, each below 2 q * q, and one reduction.
- * check: 6 * 2 * 3329 * 3329 < 2^31
- * check: 2 * 3329 * 3329 < 2^15 * 3329 */
+ * sum of 2k = 6 products, each below 4096 q, and one reduction.
+ * check: 6 * 4096 * 3329 < 2^15 * 3329; */
 void mv_mlkem_dot(mv_mlkem_poly *out, const mv_mlkem_poly a[MV_MLKEM_K],
                   const mv_mlkem_poly b[MV_MLKEM_K])
 {

@@ -31,7 +31,7 @@ void mv_mlkem_ntt(mv_mlkem_poly *p);
 void mv_mlkem_ntt_inverse(mv_mlkem_poly *p);
 
 /* mv_mlkem_dot: out = sum over j of a[j] * b[j] / R, products of transforms.
- * in |a| < 2 q, |b| <= q; out |c| < q; out is neither a nor b */
+ * in |a| < 4096, |b| < q; out |c| < q; out is neither a nor b */
 void mv_mlkem_dot(mv_mlkem_poly *out, const mv_mlkem_poly a[MV_MLKEM_K],
                   const mv_mlkem_poly b[MV_MLKEM_K]);
 
@@ -53,7 +53,7 @@ void mv_mlkem_encode(uint8_t out[MV_MLKEM_POLY_LEN], const mv_mlkem_poly *p);
 bool mv_mlkem_decode(mv_mlkem_poly *out, const uint8_t in[MV_MLKEM_POLY_LEN]);
 
 /* ByteEncode_bits(Compress_bits(p)) and back, bits 1, 4 or 10: 32 * bits bytes. in |c| < q; out of
- * expand in [0, q]. */
+ * expand in [0, q). */
 void mv_mlkem_compress(uint8_t *out, const mv_mlkem_poly *p, unsigned bits);
 void mv_mlkem_expand(mv_mlkem_poly *out, const uint8_t *in, unsigned bits);
 
