@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -22,6 +23,7 @@ static const cli_option options[] = {
     {"model", 0, "FILE", "model file, when it is not on the search path"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -190,7 +192,7 @@ static int run(const cli_args *args)
     j.codec.progress = ui_progress();
     j.reconstruct = cli_flag(args, "reconstruct");
     j.output_flags = cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0;
-    MV_TRY(mv_identity_load(&j.identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&j.identity, args, cli_value(args, "identity"), &err));
     if (cli_value(args, "from") != NULL) {
         MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
         j.has_from = true;

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
 #include "ui.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ static const cli_option options[] = {
     {"frame-slices", 0, "N", "gray slices that ride in one network frame: 1 (default) or 3"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -115,7 +117,7 @@ static mv_status find_people(job *j, mv_error *err)
     while ((name = cli_value_at(j->args, "recipient", count)) != NULL) {
         MV_REQUIRE(count < MV_ENVELOPE_RECIPIENTS_MAX, err, MV_E_LIMIT,
                    "at most %d recipients fit in one envelope", MV_ENVELOPE_RECIPIENTS_MAX);
-        MV_TRY(mv_card_find(&j->recipient[count++], name, err));
+        MV_TRY(people_recipient(&j->recipient[count++], name, err));
     }
     if (count == 0) {
         st = mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
@@ -123,7 +125,7 @@ static mv_status find_people(job *j, mv_error *err)
         goto done;
     }
     if (sender != NULL) {
-        MV_TRY(mv_identity_load(&j->sender, sender, err));
+        MV_TRY(people_identity(&j->sender, j->args, sender, err));
     }
     j->seal.sender = j->sender;
     j->seal.recipient = j->recipient;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "people.h"
 #include "show.h"
 #include "ui.h"
 
@@ -12,6 +13,7 @@
 
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "also show what is inside"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -166,7 +168,7 @@ static int run(const cli_args *args)
     const char *file = args->operand[0];
 
     if (cli_flag(args, "identity")) {
-        MV_TRY(mv_identity_load(&identity, cli_value(args, "identity"), &err));
+        MV_TRY(people_identity(&identity, args, cli_value(args, "identity"), &err));
         in = &opened;
     }
     MV_TRY(mv_file_read(&bytes, file, &err));

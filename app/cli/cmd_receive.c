@@ -9,6 +9,7 @@
 #include "medveil/client.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
 #include "show.h"
 #include "ui.h"
 
@@ -234,7 +235,7 @@ static int run(const cli_args *args)
     if (cli_value(args, "from") == NULL || cli_value(args, "identity") == NULL) {
         return usage(cli_value(args, "from") == NULL ? "--from URL" : "-i IDENTITY");
     }
-    MV_TRY(mv_identity_load(&identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&identity, args, cli_value(args, "identity"), &err));
     r.identity = opts.identity = identity;
     opts.progress = ui_progress();
     MV_TRY(mv_client_new(&r.client, cli_value(args, "from"), &opts, &err));
@@ -254,6 +255,7 @@ static const cli_option options[] = {
     {"output", 'o', "DIR", "where to store the files (default: here)"},
     {"keep", 0, NULL, "leave the files on the relay"},
     {"drop-bad", 0, NULL, "remove files from the relay that are not authentic"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

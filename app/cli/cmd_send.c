@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "medveil/client.h"
 #include "medveil/envelope.h"
+#include "people.h"
 #include "ui.h"
 
 #include <string.h>
@@ -93,9 +94,9 @@ static int run(const cli_args *args)
     if (cli_value(args, "to") == NULL || cli_value(args, "recipient") == NULL) {
         return usage(cli_value(args, "to") == NULL ? "--to URL" : "-r CARD");
     }
-    MV_TRY(mv_card_find(&s.recipient, cli_value(args, "recipient"), &err));
+    MV_TRY(people_recipient(&s.recipient, cli_value(args, "recipient"), &err));
     if (cli_value(args, "sender") != NULL) {
-        MV_TRY(mv_identity_load(&sender, cli_value(args, "sender"), &err));
+        MV_TRY(people_identity(&sender, args, cli_value(args, "sender"), &err));
     }
     opts.identity = sender;
     opts.progress = ui_progress();
@@ -118,6 +119,7 @@ static const cli_option options[] = {
     {"to", 0, "URL", "the relay's address: https://host:port#key"},
     {"recipient", 'r', "CARD", "whose mailbox: card file, mv1... line or alias"},
     {"sender", 's', "IDENTITY", "sign the upload with this identity, for relays that ask for it"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

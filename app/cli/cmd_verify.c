@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "people.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -15,6 +16,7 @@
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files sealed by this card: file, mv1... line or alias"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -127,7 +129,7 @@ static int run(const cli_args *args)
         ui_say("verify needs an identity: -i IDENTITY");
         return CLI_USAGE;
     }
-    MV_TRY(mv_identity_load(&j.identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&j.identity, args, cli_value(args, "identity"), &err));
     if (cli_value(args, "from") != NULL) {
         MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
         j.has_from = true;

@@ -19,8 +19,7 @@ static mv_status settle(mv_status st, const mv_buffer *file)
 
 static mv_status check_sender(const mv_sender *sender, const mv_card *from, mv_error *err)
 {
-    if (from != NULL &&
-        (sender->anonymous || memcmp(sender->card.id, from->id, sizeof from->id) != 0)) {
+    if (from != NULL && (sender->anonymous || !mv_card_same_owner(&sender->card, from))) {
         return mv_fail(err, MV_E_AUTH, "it is not sealed by the card given with --from");
     }
     return MV_OK;
