@@ -234,9 +234,9 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
     MV_REQUIRE(st == MV_OK, err, st, "an envelope has at most %d files: %s",
                MV_ENVELOPE_MEMBERS_MAX, mv_status_sentence(st));
     st = fill_member(s, member, file_name, code, exact, err);
-    s->spent = st != MV_OK; /* a member is half in: nothing may be sealed any more */
     s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
+    s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
     return st;
 }
 
