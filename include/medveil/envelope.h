@@ -33,6 +33,7 @@ extern "C" {
 #define MV_ENVELOPE_LEN_MAX        ((uint64_t)1 << 40)
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
 #define MV_ENVELOPE_MEMBERS_MAX    4096
+#define MV_MEMBER_FURTHER_MAX      4
 #define MV_FILE_NAME_MAX           256 /* with the final zero */
 
 /* ---- where bytes come from and go to ---- */
@@ -125,6 +126,12 @@ typedef struct mv_member {
     mv_code_meta code;
     size_t feature_count;    /* follows from code; 0: none travel */
     uint64_t ciphertext_len; /* of the features */
+    /* Sections of a later program: authenticated like all others, and left closed. */
+    uint32_t further_count;
+    struct {
+        uint32_t kind;
+        uint64_t len;
+    } further[MV_MEMBER_FURTHER_MAX];
 } mv_member;
 
 /* An authentic envelope. Belongs to one thread at a time. */

@@ -20,11 +20,8 @@ enum {
     MV_HEADER_LEN = 20,
     MV_WRAP_LEN = MV_XWING_CIPHER_LEN + 2 * MV_KEY_LEN + 16,
     MV_COMMITMENT_LEN = MV_HASH_LEN,
-    MV_HEAD_LEN_MAX =
-        MV_HEADER_LEN + MV_ENVELOPE_RECIPIENTS_MAX * MV_WRAP_LEN + MV_COMMITMENT_LEN,
     MV_START_LEN = 16,
-    MV_MANIFEST_LEN_MAX = 1 << 22,
-    MV_SECTIONS_MAX = 2 * MV_ENVELOPE_MEMBERS_MAX + 3
+    MV_MANIFEST_LEN_MAX = 1 << 22
 };
 
 /* Section numbers that are the same in every envelope; members follow, the seal is the last. */

@@ -12,7 +12,7 @@
 
 enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3 };
 enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 };                             /* of a collection */
-enum { KEY_FILE_NAME = 1, KEY_EXACT = 2, KEY_FEATURES = 3, KEY_CODE = 4 }; /* of a member */
+enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER }; /* of a member */
 
 /* Inside KEY_CODE: keys 1.. in this order, none missing. */
 enum { CODE_FIELDS = 19 };
@@ -150,7 +150,8 @@ static mv_status put_member(mv_buffer *b, const mv_member *m)
 {
     mv_status st = MV_OK;
 
-    MV_TRY(mv_cbor_put_map(b, 1u + m->exact_kept + (m->feature_count != 0) + m->described));
+    MV_TRY(mv_cbor_put_map(b, 1u + m->exact_kept + (m->feature_count != 0) + m->described +
+                                  (m->further_count != 0)));
     MV_TRY(mv_cbor_put_uint(b, KEY_FILE_NAME));
     MV_TRY(mv_cbor_put_text(b, m->file_name));
     if (m->exact_kept) {
@@ -164,6 +165,14 @@ static mv_status put_member(mv_buffer *b, const mv_member *m)
     if (m->described) {
         MV_TRY(mv_cbor_put_uint(b, KEY_CODE));
         MV_TRY(put_code(b, &m->code));
+    }
+    if (m->further_count != 0) {
+        MV_TRY(mv_cbor_put_uint(b, KEY_FURTHER));
+        MV_TRY(mv_cbor_put_map(b, m->further_count));
+        for (uint32_t i = 0; i < m->further_count; i++) {
+            MV_TRY(mv_cbor_put_uint(b, m->further[i].kind));
+            MV_TRY(mv_cbor_put_uint(b, m->further[i].len));
+        }
     }
 done:
     return st;
@@ -180,6 +189,25 @@ static mv_status get_length(mv_reader *r, uint64_t *out)
     return st;
 }
 
+static mv_status get_further(mv_reader *r, mv_member *m)
+{
+    mv_status st = MV_OK;
+    uint64_t count = 0, kind = 0;
+
+    MV_TRY(mv_cbor_get_map(r, &count));
+    MV_ENSURE(count != 0, MV_E_FORMAT);
+    MV_ENSURE(count <= MV_MEMBER_FURTHER_MAX, MV_E_LIMIT);
+    for (uint32_t i = 0; i < count; i++) {
+        MV_TRY(mv_cbor_get_key(r, &kind));
+        MV_ENSURE(kind <= UINT32_MAX, MV_E_RANGE);
+        m->further[i].kind = (uint32_t)kind;
+        MV_TRY(get_length(r, &m->further[i].len));
+        m->further_count++;
+    }
+done:
+    return st;
+}
+
 static mv_status get_member_field(mv_reader *r, uint64_t key, mv_member *m)
 {
     switch (key) {
@@ -191,6 +219,8 @@ static mv_status get_member_field(mv_reader *r, uint64_t key, mv_member *m)
     case KEY_CODE:
         m->described = true;
         return get_code(r, &m->code);
+    case KEY_FURTHER:
+        return get_further(r, m);
     default:
         return MV_E_FORMAT;
     }

@@ -259,7 +259,7 @@ static mv_status place_sections(mv_opener *o, mv_error *err)
     mv_status st = MV_OK;
     const mv_manifest *m = &o->manifest;
 
-    o->section = calloc(2 * m->count + 3, sizeof *o->section);
+    o->section = calloc((2 + MV_MEMBER_FURTHER_MAX) * m->count + 3, sizeof *o->section);
     MV_REQUIRE(o->section != NULL, err, MV_E_MEMORY, "out of memory");
     o->body_end = body_start(o);
     place_section(o, MV_START_LEN);
@@ -267,6 +267,9 @@ static mv_status place_sections(mv_opener *o, mv_error *err)
     for (size_t i = 0; i < m->count; i++) {
         if (m->member[i].feature_count != 0) {
             place_section(o, m->member[i].ciphertext_len);
+        }
+        for (uint32_t k = 0; k < m->member[i].further_count; k++) {
+            place_section(o, m->member[i].further[k].len);
         }
         if (m->member[i].exact_kept) {
             place_section(o, m->member[i].exact_len);
@@ -376,7 +379,7 @@ static size_t first_section(const mv_opener *o, size_t member)
     size_t index = MV_SECTION_MEMBERS;
     for (size_t i = 0; i < member; i++) {
         const mv_member *m = &o->manifest.member[i];
-        index += (size_t)(m->feature_count != 0) + (size_t)m->exact_kept;
+        index += (size_t)(m->feature_count != 0) + m->further_count + (size_t)m->exact_kept;
     }
     return index;
 }
@@ -394,7 +397,7 @@ mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error 
     uint8_t hash[MV_HASH_LEN];
 
     MV_REQUIRE(m != NULL && m->exact_kept, err, MV_E_NOT_FOUND, "the original is not inside");
-    const size_t index = first_section(o, i) + (m->feature_count != 0);
+    const size_t index = first_section(o, i) + (m->feature_count != 0) + m->further_count;
     MV_TRY(open_section(o, index, &o->section[index], hash, sink, err));
     MV_TRY(same_as_before(o, index, hash, err));
 done:

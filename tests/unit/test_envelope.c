@@ -908,6 +908,41 @@ static void same_story(mv_manifest *m)
     m->member[0].code.range_lo += 1;
 }
 
+/* A later program's section between features and original: authenticated, left closed. */
+static void sections_of_a_later_program_are_authenticated_and_left_closed(void **state)
+{
+    sealed s = seal_sample(true, 300, NULL);
+    taken t = take_apart(&s, bob);
+    mv_manifest m;
+    mv_buffer b = mv_buffer_make(MV_MANIFEST_LEN_MAX);
+    (void)state;
+    assert_int_equal(mv_manifest_read(&m, t.plain[1], t.len[1], NULL), MV_OK);
+    m.member[0].further_count = 1;
+    m.member[0].further[0].kind = 1;
+    m.member[0].further[0].len = 800;
+    assert_int_equal(mv_manifest_write(&b, &m, NULL), MV_OK);
+    free(t.plain[1]);
+    t.plain[1] = malloc(b.len);
+    t.len[1] = b.len;
+    memcpy(t.plain[1], b.bytes, b.len);
+    mv_store_u64le(t.plain[0], b.len);
+    for (size_t i = t.count++; i > EXACT; i--) {
+        t.plain[i] = t.plain[i - 1];
+        t.len[i] = t.len[i - 1];
+    }
+    t.plain[EXACT] = calloc(1, 800);
+    t.len[EXACT] = 800;
+    sealed later = rebuild(&t, &bob->card, 1, false, NULL);
+    assert_int_equal(try_open(&later, bob), MV_OK);
+    later.bytes[t.at[EXACT] + 100] ^= 1;
+    assert_int_equal(try_open(&later, bob), MV_E_AUTH);
+    drop(&later);
+    mv_manifest_clear(&m);
+    mv_buffer_clear(&b);
+    taken_clear(&t);
+    drop(&s);
+}
+
 /* Authentic envelopes whose maker lied. */
 static void an_envelope_that_does_not_hold_what_it_says_is_refused(void **state)
 {
@@ -1155,6 +1190,11 @@ static void a_manifest_written_to_harm_is_refused(void **state)
         {"\xa1\x01\x82\xa2\x01\x60\x02\x00\xa2\x01\x61x\x02\x00", 14, MV_E_FORMAT}, /* no name */
         {"\xa1\x01\x82\xa2\x01\x61x\x02\x00\xa2\x01\x61x\x02\x00", 15, MV_E_FORMAT}, /* twice */
         {"\xa1\x01\x82\xa2\x01\x61x\x02\x00\xa2\x01\x61y\x02\x00", 15, MV_OK},
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa1\x01\x07", 12, MV_OK},    /* a later program's */
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa1\x00\x07", 12, MV_E_FORMAT}, /* kind 0 */
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa0", 10, MV_E_FORMAT},          /* none */
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa5\x01\x00\x02\x00\x03\x00\x04\x00\x05\x00", 20,
+         MV_E_LIMIT},
         {"\xa2\x01\x80\x03\xa2\x01\x01\x02\x80", 9, MV_E_RANGE},      /* a collection of nobody */
         {"\xa2\x01\x80\x03\xa2\x01\x01\x02\x81\x40", 10, MV_E_FORMAT}, /* of no card */
         {"\xa1\x01\x81\xa2\x01\x60\x02\x1b\x00\x00\x02\x00\x00\x00\x00\x00", 16, MV_E_LIMIT},
@@ -1480,6 +1520,7 @@ int main(void)
         cmocka_unit_test(a_large_spool_goes_to_a_file_and_comes_back),
         cmocka_unit_test(a_collection_is_shared_added_to_and_rotated),
         cmocka_unit_test(a_collection_signed_by_an_outsider_or_nobody_is_refused),
+        cmocka_unit_test(sections_of_a_later_program_are_authenticated_and_left_closed),
         cmocka_unit_test(an_envelope_that_does_not_hold_what_it_says_is_refused),
     };
     return cmocka_run_group_tests(tests, meet, part);

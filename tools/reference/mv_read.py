@@ -281,12 +281,15 @@ def read_member(fields):
     name = fields.get(1)
     require(isinstance(name, str) and len(name.encode()) < 256 and name not in (".", ".."), "file name")
     require(not any(c in "/\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
-    require(set(fields) <= {1, 2, 3, 4} and (2 in fields or 3 in fields), "manifest")
+    require(set(fields) <= {1, 2, 3, 4, 5} and (2 in fields or 3 in fields), "manifest")
+    further = fields.get(5, {})
+    require((5 in fields) == (0 < len(further) <= 4) and 0 not in further, "manifest")
+    require(all(length <= LENGTH_MAX for length in further.values()), "length")
     require(all(fields.get(k, 0) <= LENGTH_MAX for k in (2, 3)), "length")
     image = read_code(fields[4]) if 4 in fields else None
     require((3 in fields) == (image is not None and feature_count(image) != 0), "manifest")
     return {"file_name": name, "exact_kept": 2 in fields, "exact_len": fields.get(2, 0),
-            "ciphertext_len": fields.get(3, 0), "image": image}
+            "ciphertext_len": fields.get(3, 0), "image": image, "further": further}
 
 
 def read_manifest(plain):
@@ -331,6 +334,8 @@ def open_envelope(data, identity):
     contents = []
     for member in manifest["members"]:
         ciphertext = body.next(member["ciphertext_len"]) if member["ciphertext_len"] else None
+        for length in member["further"].values():
+            body.next(length)
         exact = body.next(member["exact_len"]) if member["exact_kept"] else None
         contents.append((ciphertext, exact))
     hashes = list(body.hashes)
