@@ -22,16 +22,18 @@ void show_hex(char *out, const uint8_t *bytes, size_t len)
 void show_sender(char out[SHOW_SENDER_SIZE], const mv_sender *sender)
 {
     char name[MV_CARD_NAME_MAX], alias[64];
+    uint32_t day = 0;
+
     if (sender->anonymous) {
         (void)snprintf(out, SHOW_SENDER_SIZE, "anonymous: nobody vouches for it");
         return;
     }
     mv_card_name(name, sender->card.id);
-    if (mv_card_alias(alias, sizeof alias, &sender->card)) {
-        (void)snprintf(out, SHOW_SENDER_SIZE, "%s (%s)", name, alias);
-    } else {
-        (void)snprintf(out, SHOW_SENDER_SIZE, "%s (not in the card book)", name);
+    if (!mv_card_alias(alias, sizeof alias, &sender->card)) {
+        (void)snprintf(alias, sizeof alias, "not in the card book");
     }
+    (void)snprintf(out, SHOW_SENDER_SIZE, "%s (%s%s)", name, alias,
+                   mv_card_revoked(&day, &sender->card) ? "; revoked by its owner" : "");
 }
 
 const char *show_card_state(const mv_card *card)
@@ -72,10 +74,13 @@ json_t *show_card_json(const mv_card *card, const char *alias)
 json_t *show_sender_json(const mv_sender *sender)
 {
     char name[MV_CARD_NAME_MAX], alias[64];
+    uint32_t day = 0;
+
     if (sender->anonymous) {
         return json_null();
     }
     mv_card_name(name, sender->card.id);
     const bool known = mv_card_alias(alias, sizeof alias, &sender->card);
-    return json_pack("{s:s, s:s?}", "name", name, "alias", known ? alias : NULL);
+    return json_pack("{s:s, s:s?, s:b}", "name", name, "alias", known ? alias : NULL, "revoked",
+                     mv_card_revoked(&day, &sender->card));
 }

@@ -22,6 +22,6 @@ const char *show_card_state(const mv_card *card);
 /* {"name", "alias", "created", "expires", "state", "spoken", "sign_public"}; alias and expires are
  * null when there is none */
 json_t *show_card_json(const mv_card *card, const char *alias);
-json_t *show_sender_json(const mv_sender *sender); /* name and alias, or null when anonymous */
+json_t *show_sender_json(const mv_sender *sender); /* name, alias, revoked; null when anonymous */
 
 #endif

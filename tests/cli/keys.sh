@@ -132,6 +132,8 @@ expect 0 card show erin.id.card
 prints revoked
 expect 0 decrypt -i erin.id erin.mv -o erin.png
 same scan.png erin.png
+expect 0 inspect -i erin.id erin.mv
+prints 'revoked by its owner'
 expect 2 card revoke
 flip erin.revoked 120
 code=0
@@ -142,3 +144,40 @@ step 'card remove takes a card out of the book'
 expect 0 card remove carol
 expect 10 card show carol
 expect 10 card remove carol
+
+step 'a passphrase is typed twice on the terminal, and not shown there'
+typed() { # typed LINE... -- ARGUMENT...: medveil on a terminal of its own, answering each prompt
+    /usr/bin/python3 - "$MEDVEIL" "$@" >"$out" 2>"$err" <<'PYTHON'
+import os, pty, sys
+split = sys.argv.index("--")
+lines, arguments = sys.argv[2:split], sys.argv[split + 1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], *arguments])
+shown = b""
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    shown += piece
+    if piece.rstrip().endswith(b":") and lines:
+        os.write(terminal, lines.pop(0).encode() + b"\n")
+sys.stdout.write(shown.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+}
+typed 'blue giraffe' 'blue giraffe' -- keygen --passphrase -o frank.id || fail 'keygen takes a typed passphrase'
+grep -q 'giraffe' "$out" && fail 'what is typed is not shown'
+typed 'blue giraffe' -- decrypt -i frank.id before.mv -o x.png && fail 'frank opens nothing of bob'
+code=0
+typed 'one' 'two' -- keygen --passphrase -o gwen.id || code=$?
+[ "$code" = 2 ] || fail 'two different passphrases are refused'
+absent gwen.id
+expect 0 encrypt -r frank.id.card scan.png -o frank.mv
+typed 'blue giraffe' -- decrypt -i frank.id frank.mv -o frank.png || fail 'the typed passphrase opens it'
+same scan.png frank.png
+expect 12 decrypt -i frank.id frank.mv -o x.png
+absent x.png
