@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_keys_fail.c: no memory and no random bytes, at every place where identities, passphrases,
- * cards, the card book and revocations ask for them: one status, no output, no half file. Linked
- * with --wrap of malloc, calloc, realloc, strdup, sodium_malloc and mv_random_bytes.
+ * test_keys_fail.c: no memory, no random bytes and no working disk, at every place where
+ * identities, passphrases, cards, the card book and revocations ask for them: one status, no
+ * output, no half file. Linked with --wrap of malloc, calloc, realloc, strdup, sodium_malloc,
+ * mv_random_bytes, read, fread and fwrite.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,9 +30,16 @@ void *__wrap_realloc(void *p, size_t len);
 char *__wrap_strdup(const char *text);
 void *__wrap_sodium_malloc(size_t len);
 mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
+ssize_t __real_read(int fd, void *out, size_t len);
+size_t __real_fread(void *out, size_t size, size_t count, FILE *f);
+size_t __real_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
+ssize_t __wrap_read(int fd, void *out, size_t len);
+size_t __wrap_fread(void *out, size_t size, size_t count, FILE *f);
+size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
 
 static int memory_left = -1; /* so many allocations succeed, the next one fails; -1: all succeed */
 static int random_left = -1;
+static int disk_left = -1;
 
 static bool comes_to_zero(int *left)
 {
@@ -71,6 +80,32 @@ mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
         return MV_E_RANDOM;
     }
     return __real_mv_random_bytes(out, len);
+}
+
+ssize_t __wrap_read(int fd, void *out, size_t len)
+{
+    if (comes_to_zero(&disk_left)) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_read(fd, out, len);
+}
+
+size_t __wrap_fread(void *out, size_t size, size_t count, FILE *f)
+{
+    if (comes_to_zero(&disk_left)) { /* a stream of which reading fails, as ferror then says */
+        assert_non_null(freopen("/proc/self/mem", "r", f));
+    }
+    return __real_fread(out, size, count, f);
+}
+
+size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f)
+{
+    if (comes_to_zero(&disk_left)) {
+        errno = ENOSPC;
+        return 0;
+    }
+    return __real_fwrite(bytes, size, count, f);
 }
 
 /* Let the first, the second, .. request fail until none is left to fail; how many there were. */
@@ -187,12 +222,14 @@ static mv_status book_once(void)
 
 static mv_status revoke_once(void)
 {
-    mv_revocation r;
+    mv_revocation r, back = {{0}, 0, {0}};
     (void)unlink(out_file);
     mv_status st = mv_revocation_make(&r, alice, 20003);
     st = st == MV_OK ? mv_revocation_save(&r, out_file, false, NULL) : st;
     assert_int_equal(access(out_file, F_OK) == 0, st == MV_OK);
-    return st == MV_OK ? mv_revocation_load(&r, out_file, NULL) : st;
+    st = st == MV_OK ? mv_revocation_load(&back, out_file, NULL) : st;
+    assert_int_equal(back.day, st == MV_OK ? 20003 : 0);
+    return st;
 }
 
 static void identities_without_memory_or_randomness_leave_nothing(void **state)
@@ -204,6 +241,8 @@ static void identities_without_memory_or_randomness_leave_nothing(void **state)
     assert_int_equal(fail_each(&random_left, MV_E_RANDOM, lock_once), 1);
     assert_true(fail_each(&memory_left, MV_E_MEMORY, save_once) >= 3);
     assert_true(fail_each(&memory_left, MV_E_MEMORY, load_once) >= 4);
+    assert_true(fail_each(&disk_left, MV_E_IO, save_once) >= 1);
+    assert_true(fail_each(&disk_left, MV_E_IO, load_once) >= 2);
 }
 
 static void cards_and_statements_without_memory_leave_no_half_files(void **state)
@@ -212,6 +251,7 @@ static void cards_and_statements_without_memory_leave_no_half_files(void **state
     assert_true(fail_each(&memory_left, MV_E_MEMORY, renew_once) >= 1);
     assert_true(fail_each(&memory_left, MV_E_MEMORY, book_once) >= 3);
     assert_true(fail_each(&memory_left, MV_E_MEMORY, revoke_once) >= 3);
+    assert_true(fail_each(&disk_left, MV_E_IO, revoke_once) >= 2);
 }
 
 int main(void)
