@@ -242,8 +242,9 @@ const cli_command cmd_collection_new = {
         "without opening them. The file holds the key, sealed for its holders and signed by you;\n"
         "every holder sees who the others are. encrypt --collection FILE uses it. Who receives an\n"
         "image sealed with --collection gets this key with it.\n",
-    .examples = "  medveil collection new -i me.id -r radiology -o trial.mv\n"
-                "  medveil encrypt -s me.id -r radiology --collection trial.mv scan.png -o scan.mv\n",
+    .examples =
+        "  medveil collection new -i me.id -r radiology -o trial.mv\n"
+        "  medveil encrypt -s me.id -r radiology --collection trial.mv scan.png -o scan.mv\n",
 };
 
 const cli_command cmd_collection_add = {
@@ -265,8 +266,9 @@ const cli_command cmd_collection_rotate = {
     .run = run_rotate,
     .operands_min = 1,
     .operands_max = 1,
-    .description = "What was sealed before stays readable for its own recipients, and cannot be\n"
-                   "added to what is sealed from now on. Holders who are left out keep the old key.\n",
+    .description =
+        "What was sealed before stays readable for its own recipients, and cannot be\n"
+        "added to what is sealed from now on. Holders who are left out keep the old key.\n",
     .examples = "  medveil collection rotate trial.mv -i me.id --remove pathology\n",
 };
 

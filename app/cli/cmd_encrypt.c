@@ -22,7 +22,8 @@ static const cli_option options[] = {
     {"recipient", 'r', "CARD", "card file, mv1... line or alias; may be repeated"},
     {"archive", 0, "CARD", "a further recipient of whom every receiver is told"},
     {"sender", 's', "IDENTITY", "sign with this identity; without it the file is anonymous"},
-    {"output", 'o', "OUT", "file to write; of several inputs a study if it ends in .mv, or a folder"},
+    {"output", 'o', "OUT",
+     "file to write; of several inputs a study if it ends in .mv, or a folder"},
     {"collection", 0, "FILE", "encrypt features under this collection's key; needs -s"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
@@ -235,8 +236,8 @@ static mv_status read_again(void *user, uint64_t at, uint8_t *out, size_t len, m
 
     if (in->stream == NULL) {
         in->stream = fopen(in->path, "rb");
-        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err,
-                   MV_E_IO, "cannot read %s: %s", in->path, strerror(errno));
+        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err, MV_E_IO,
+                   "cannot read %s: %s", in->path, strerror(errno));
     }
     MV_REQUIRE(fread(out, 1, len, in->stream) == len && fstat(fileno(in->stream), &now) == 0 &&
                    unchanged(&now, &in->seen),
@@ -261,9 +262,8 @@ static mv_status input_read(input *in, const char *path, bool alone, mv_error *e
     *in = (input){.path = path, .bytes = mv_buffer_make(INPUT_LEN_MAX)};
     MV_REQUIRE(alone || strcmp(path, "-") != 0, err, MV_E_ARGUMENT,
                "standard input cannot be part of a study");
-    MV_REQUIRE(alone || stat(path, &in->seen) == 0, err,
-               errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO, "cannot read %s: %s", path,
-               strerror(errno));
+    MV_REQUIRE(alone || stat(path, &in->seen) == 0, err, errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO,
+               "cannot read %s: %s", path, strerror(errno));
     MV_TRY(mv_file_read(&in->bytes, path, err));
     MV_REQUIRE(alone || in->bytes.len == (uint64_t)in->seen.st_size, err, MV_E_IO,
                "%s changed while it was being sealed", path);

@@ -115,13 +115,12 @@ static json_t *features_json(const mv_member *member, const mv_he_set *set)
         return json_null();
     }
     show_hex(hash, m->model_hash, sizeof m->model_hash);
-    return json_pack("{s:s, s:s, s:s, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model", m->model_name,
-                     "model_hash", hash, "set", mv_he_set_name(set), "bits",
-                     (json_int_t)m->feature_bits, "shape", (json_int_t)m->frames,
-                     (json_int_t)m->feature_height, (json_int_t)m->feature_width,
-                     (json_int_t)m->feature_channels, "bytes_features",
-                     (json_int_t)bytes_features(member), "bytes_ciphertext",
-                     (json_int_t)member->ciphertext_len, "why", why_features(member));
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model", m->model_name, "model_hash",
+        hash, "set", mv_he_set_name(set), "bits", (json_int_t)m->feature_bits, "shape",
+        (json_int_t)m->frames, (json_int_t)m->feature_height, (json_int_t)m->feature_width,
+        (json_int_t)m->feature_channels, "bytes_features", (json_int_t)bytes_features(member),
+        "bytes_ciphertext", (json_int_t)member->ciphertext_len, "why", why_features(member));
 }
 
 static json_t *member_json(const mv_member *m, const mv_he_set *set)

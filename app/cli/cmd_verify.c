@@ -194,7 +194,9 @@ const cli_command cmd_verify = {
     .examples = "  medveil verify -i me.id --from clinic *.mv\n",
     .description =
         "Every byte is compared with the hash that the sender signed and decrypted, the features\n"
-        "too. Nothing is written. Every image of a study counts. A lossy file is authentic but not\n"
-        "bit-identical. Exit code 0: all identical; 13: one is not authentic; 15: some are lossy or\n"
+        "too. Nothing is written. Every image of a study counts. A lossy file is authentic but "
+        "not\n"
+        "bit-identical. Exit code 0: all identical; 13: one is not authentic; 15: some are lossy "
+        "or\n"
         "could not be opened.\n",
 };

@@ -72,9 +72,9 @@ typedef struct mv_seal_opts {
 
 /* Times and sizes, for --json and the bench. */
 typedef struct mv_envelope_stats {
-    double he_ms;            /* HE part alone */
-    double total_ms;         /* the whole call */
-    uint64_t bytes_features; /* raw features at their bit width */
+    double he_ms;              /* HE part alone */
+    double total_ms;           /* the whole call */
+    uint64_t bytes_features;   /* raw features at their bit width */
     uint64_t bytes_ciphertext; /* of the features */
     uint64_t bytes_exact;
     uint64_t bytes_total; /* the .mv */
@@ -219,7 +219,7 @@ MV_API MV_MUST_CHECK mv_status mv_collection_seal(const mv_collection *collectio
 /* ---- one image in memory ---- */
 
 typedef struct mv_content {
-    mv_code code;        /* features; code.feature_count 0: none travel. meta.width 0: no image */
+    mv_code code; /* features; code.feature_count 0: none travel. meta.width 0: no image */
     char file_name[MV_FILE_NAME_MAX];
     uint8_t *exact; /* original bytes; NULL: lossy */
     size_t exact_len;

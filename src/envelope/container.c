@@ -43,8 +43,8 @@ mv_status mv_header_read(mv_envelope_outside *out, const uint8_t *bytes, uint64_
                          mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t start_len = file_len < MV_ENVELOPE_MAGIC_LEN ? (size_t)file_len
-                                                              : (size_t)MV_ENVELOPE_MAGIC_LEN;
+    const size_t start_len =
+        file_len < MV_ENVELOPE_MAGIC_LEN ? (size_t)file_len : (size_t)MV_ENVELOPE_MAGIC_LEN;
     mv_envelope_outside o = {0};
 
     memset(out, 0, sizeof *out);

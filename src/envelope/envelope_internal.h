@@ -28,7 +28,7 @@ MV_MUST_CHECK mv_status mv_sealer_new_with(mv_sealer **out, const mv_seal_opts *
 MV_MUST_CHECK mv_status mv_sealer_collection(mv_sealer *sealer, uint32_t generation,
                                              const mv_card *holder, size_t holder_count);
 
-const mv_manifest *mv_opener_manifest(const mv_opener *opener);      /* borrowed */
+const mv_manifest *mv_opener_manifest(const mv_opener *opener);   /* borrowed */
 const uint8_t *mv_opener_collection_key(const mv_opener *opener); /* borrowed; secret */
 
 #endif

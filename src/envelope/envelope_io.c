@@ -81,9 +81,8 @@ static mv_status spill(mv_spool *spool, mv_error *err)
 {
     mv_status st = MV_OK;
     spool->file = tmpfile();
-    MV_REQUIRE(spool->file != NULL &&
-                   fwrite(spool->memory.bytes, 1, spool->memory.len, spool->file) ==
-                       spool->memory.len,
+    MV_REQUIRE(spool->file != NULL && fwrite(spool->memory.bytes, 1, spool->memory.len,
+                                             spool->file) == spool->memory.len,
                err, MV_E_IO, "cannot write a temporary file: %s", strerror(errno));
     mv_buffer_clear(&spool->memory);
 done:

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3 };
-enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 };                             /* of a collection */
+enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 };                               /* of a collection */
 enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER }; /* of a member */
 
 /* Inside KEY_CODE: keys 1.. in this order, none missing. */

@@ -48,9 +48,9 @@ static mv_status filling_new(filling *out, uint64_t len, mv_error *err)
     out->at = 0;
     out->len = (size_t)len;
     out->bytes = len > SIZE_MAX / 2 ? NULL : malloc(len == 0 ? 1 : (size_t)len);
-    return out->bytes != NULL ? MV_OK
-                              : mv_fail(err, MV_E_MEMORY, "out of memory for %llu bytes",
-                                        (unsigned long long)len);
+    return out->bytes != NULL
+               ? MV_OK
+               : mv_fail(err, MV_E_MEMORY, "out of memory for %llu bytes", (unsigned long long)len);
 }
 
 /* ---- sealing ---- */

@@ -27,9 +27,9 @@ struct mv_opener {
     mv_records *records;
     mv_start start;
     mv_manifest manifest;
-    section *section;     /* section_count of them; the last is the seal */
+    section *section; /* section_count of them; the last is the seal */
     size_t section_count;
-    uint64_t body_end;    /* where the padding starts */
+    uint64_t body_end; /* where the padding starts */
     mv_transcript transcript;
     mv_sender sender;
 };
@@ -238,8 +238,8 @@ static mv_status open_manifest(mv_opener *o, section *s, mv_error *err)
     mv_status st = MV_OK;
     mv_buffer plain = mv_buffer_make(MV_MANIFEST_LEN_MAX);
 
-    *s = (section){.at = body_start(o) + mv_records_len(MV_START_LEN),
-                   .len = o->start.manifest_len};
+    *s =
+        (section){.at = body_start(o) + mv_records_len(MV_START_LEN), .len = o->start.manifest_len};
     MV_TRY(open_whole(o, MV_SECTION_MANIFEST, s, s->hash, &plain, err));
     MV_TRY(mv_manifest_read(&o->manifest, plain.bytes, plain.len, err));
 done:

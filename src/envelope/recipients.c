@@ -42,7 +42,7 @@ bool mv_wrap_open(mv_envelope_keys *keys, const mv_identity *identity,
 
     mv_xwing_decapsulate(keys->shared, wrap, &identity->seal);
     wrap_key(keys, wrap, identity->card.seal_public);
-    return crypto_aead_chacha20poly1305_ietf_decrypt(
-               both, NULL, NULL, wrap + MV_XWING_CIPHER_LEN, MV_WRAP_LEN - MV_XWING_CIPHER_LEN, NULL,
-               0, nonce, keys->wrap) == 0;
+    return crypto_aead_chacha20poly1305_ietf_decrypt(both, NULL, NULL, wrap + MV_XWING_CIPHER_LEN,
+                                                     MV_WRAP_LEN - MV_XWING_CIPHER_LEN, NULL, 0,
+                                                     nonce, keys->wrap) == 0;
 }

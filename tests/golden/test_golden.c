@@ -338,7 +338,8 @@ static void expect_body(const char *page, const mv_buffer *file, const uint8_t *
     assert_int_equal(mv_records_new(&r), MV_OK);
     const uint8_t *plain = expect_section(page, &keys, r, head_hash, 0, &at, MV_START_LEN, hashes);
     assert_int_equal(mv_start_read(&start, plain), MV_OK);
-    (void)expect_section(page, &keys, r, head_hash, 1, &at, (size_t)start.manifest_len, hashes + 32);
+    (void)expect_section(page, &keys, r, head_hash, 1, &at, (size_t)start.manifest_len,
+                         hashes + 32);
     (void)expect_section(page, &keys, r, head_hash, 2, &at, 7, hashes + 64);
     mv_body_hash(body_hash, hashes, 3);
     expect_hex(page, "body hash", body_hash, sizeof body_hash);

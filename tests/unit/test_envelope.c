@@ -980,6 +980,67 @@ static void a_given_collection_key_is_the_one_that_travels(void **state)
     drop(&s);
 }
 
+/* What a receiver can compare when the same file comes twice. */
+static void a_replayed_file_is_the_very_same_file(void **state)
+{
+    sealed s = seal_sample(true, 300, alice), again = {malloc(s.len), s.len};
+    sealed fresh = seal_sample(true, 300, alice);
+    (void)state;
+    memcpy(again.bytes, s.bytes, s.len);
+    assert_int_equal(try_open(&again, bob), MV_OK);
+    assert_memory_equal(again.bytes, s.bytes, s.len);
+    assert_memory_not_equal(fresh.bytes + MV_HEADER_LEN, s.bytes + MV_HEADER_LEN, MV_WRAP_LEN);
+    drop(&s);
+    drop(&again);
+    drop(&fresh);
+}
+
+/* Mallory keeps a collection's key, and sees an envelope of that collection that is not for him. */
+static void an_old_collection_key_opens_no_other_envelope(void **state)
+{
+    mv_content c = sample_content(true, 300);
+    uint8_t collection[MV_COLLECTION_KEY_LEN];
+    memset(collection, 0x42, sizeof collection);
+    const mv_seal_opts opts = {.sender = alice,
+                               .recipient = &bob->card,
+                               .recipient_count = 1,
+                               .collection_key = collection};
+    sealed s = {NULL, 0};
+    (void)state;
+    assert_int_equal(mv_envelope_seal(&s.bytes, &s.len, NULL, &c, &opts, NULL), MV_OK);
+    taken t = take_apart(&s, bob);
+    assert_null(memmem(s.bytes, s.len, t.plain[FEATURES], 64)); /* no ciphertext in the open */
+    assert_int_equal(try_open(&s, mallory), MV_E_WRONG_KEY);
+    taken guess = {0}; /* the collection key in place of the envelope key */
+    take_keys(&guess, &s, bob);
+    memcpy(guess.keys->envelope, collection, sizeof collection);
+    assert_false(take_section(&guess, &s, MV_START_LEN));
+    taken_clear(&guess);
+    taken_clear(&t);
+    mv_content_clear(&c);
+    drop(&s);
+}
+
+/* Somebody who has broken X25519, or ML-KEM, but not both. */
+static void one_half_of_a_wrap_does_not_open_it(void **state)
+{
+    sealed s = seal_sample(true, 300, alice);
+    void *memory = NULL;
+    (void)state;
+    assert_int_equal(mv_secret_new(&memory, sizeof *bob), MV_OK);
+    mv_identity *half = memory;
+    *half = *bob; /* all of bob's, but not the ML-KEM secret */
+    memcpy(half->seal.mlkem, mallory->seal.mlkem, sizeof half->seal.mlkem);
+    assert_int_equal(try_open(&s, half), MV_E_WRONG_KEY);
+    *half = *bob; /* all of bob's, but not the X25519 secret */
+    memcpy(half->seal.x25519, mallory->seal.x25519, sizeof half->seal.x25519);
+    assert_int_equal(try_open(&s, half), MV_E_WRONG_KEY);
+    *half = *bob;
+    assert_int_equal(try_open(&s, half), MV_OK);
+    mv_secret_free(&memory);
+    drop(&s);
+}
+
 /* ---- order of records and sections ---- */
 
 static void records_of_a_section_cannot_be_reordered_repeated_or_dropped(void **state)
@@ -1136,12 +1197,12 @@ static mv_manifest sample_manifest(size_t count)
     mv_member *member = NULL;
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(mv_manifest_grow(&m, &member), MV_OK);
-        *member = (mv_member){.exact_kept = i % 2 == 0,
-                              .exact_len = i % 2 == 0 ? 77 * i : 0,
-                              .described = true,
-                              .code = c.code.meta,
-                              .feature_count = c.code.feature_count,
-                              .ciphertext_len = 5000};
+        member->exact_kept = i % 2 == 0; /* field by field: the rest stays zero */
+        member->exact_len = i % 2 == 0 ? 77 * i : 0;
+        member->described = true;
+        member->code = c.code.meta;
+        member->feature_count = c.code.feature_count;
+        member->ciphertext_len = 5000;
         (void)snprintf(member->file_name, sizeof member->file_name, "r\xc3\xb6ntgen %zu.dcm", i);
     }
     mv_content_clear(&c);
@@ -1178,24 +1239,24 @@ static void a_manifest_written_to_harm_is_refused(void **state)
         size_t len;
         mv_status expected;
     } cases[] = {
-        {"\xa1\x01\x81\xa2\x01\x60\x02\x00", 8, MV_OK}, /* no name, an empty original */
+        {"\xa1\x01\x81\xa2\x01\x60\x02\x00", 8, MV_OK},             /* no name, an empty original */
         {"\xa1\x01\x81\xa2\x01\x66../etc\x02\x00", 14, MV_E_RANGE}, /* a way out */
         {"\xa1\x01\x81\xa2\x01\x62..\x02\x00", 10, MV_E_RANGE},
-        {"\xa1\x01\x81\xa1\x01\x60", 6, MV_E_FORMAT},                 /* neither nor */
-        {"\xa1\x01\x81\xa2\x01\x60\x03\x05", 8, MV_E_FORMAT},         /* features undescribed */
-        {"\xa1\x01\x81\xa2\x02\x00\x01\x60", 8, MV_E_FORMAT},         /* order */
+        {"\xa1\x01\x81\xa1\x01\x60", 6, MV_E_FORMAT},                  /* neither nor */
+        {"\xa1\x01\x81\xa2\x01\x60\x03\x05", 8, MV_E_FORMAT},          /* features undescribed */
+        {"\xa1\x01\x81\xa2\x02\x00\x01\x60", 8, MV_E_FORMAT},          /* order */
         {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x09\x00", 10, MV_E_FORMAT}, /* unknown field */
         {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x04\xa0", 10, MV_E_FORMAT}, /* empty description */
-        {"\xa1\x01\x80", 3, MV_E_FORMAT},                             /* nothing, no collection */
-        {"\xa1\x01\x82\xa2\x01\x60\x02\x00\xa2\x01\x61x\x02\x00", 14, MV_E_FORMAT}, /* no name */
+        {"\xa1\x01\x80", 3, MV_E_FORMAT},                              /* nothing, no collection */
+        {"\xa1\x01\x82\xa2\x01\x60\x02\x00\xa2\x01\x61x\x02\x00", 14, MV_E_FORMAT},  /* no name */
         {"\xa1\x01\x82\xa2\x01\x61x\x02\x00\xa2\x01\x61x\x02\x00", 15, MV_E_FORMAT}, /* twice */
         {"\xa1\x01\x82\xa2\x01\x61x\x02\x00\xa2\x01\x61y\x02\x00", 15, MV_OK},
-        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa1\x01\x07", 12, MV_OK},    /* a later program's */
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa1\x01\x07", 12, MV_OK}, /* a later program's */
         {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa1\x00\x07", 12, MV_E_FORMAT}, /* kind 0 */
-        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa0", 10, MV_E_FORMAT},          /* none */
+        {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa0", 10, MV_E_FORMAT},         /* none */
         {"\xa1\x01\x81\xa3\x01\x60\x02\x00\x05\xa5\x01\x00\x02\x00\x03\x00\x04\x00\x05\x00", 20,
          MV_E_LIMIT},
-        {"\xa2\x01\x80\x03\xa2\x01\x01\x02\x80", 9, MV_E_RANGE},      /* a collection of nobody */
+        {"\xa2\x01\x80\x03\xa2\x01\x01\x02\x80", 9, MV_E_RANGE},       /* a collection of nobody */
         {"\xa2\x01\x80\x03\xa2\x01\x01\x02\x81\x40", 10, MV_E_FORMAT}, /* of no card */
         {"\xa1\x01\x81\xa2\x01\x60\x02\x1b\x00\x00\x02\x00\x00\x00\x00\x00", 16, MV_E_LIMIT},
         {"\xa1\x01\x9a\x00\x00\x10\x01", 7, MV_E_FORMAT}, /* more than the bytes could hold */
@@ -1326,6 +1387,58 @@ static void a_study_travels_in_one_envelope(void **state)
     drop(&s);
 }
 
+/* Two images of one length, changed places by the network; and by somebody with the key. */
+static void images_of_a_study_cannot_change_places_or_be_left_out(void **state)
+{
+    enum { LEN = 5000 };
+    const mv_seal_opts opts = {.sender = alice, .recipient = &bob->card, .recipient_count = 1};
+    mv_content c = sample_content(false, LEN);
+    const mv_source exact = mv_source_memory(c.exact, LEN);
+    mv_sealer *sealer = NULL;
+    mv_buffer file = mv_buffer_make(100000);
+    const mv_sink sink = {collect, &file};
+    mv_opener *o = NULL;
+    mv_manifest m;
+    taken t = {0};
+    mv_start start;
+    (void)state;
+    assert_int_equal(mv_sealer_new(&sealer, &opts, NULL), MV_OK);
+    assert_int_equal(mv_sealer_add(sealer, "a", NULL, &exact, NULL), MV_OK);
+    assert_int_equal(mv_sealer_add(sealer, "b", NULL, &exact, NULL), MV_OK);
+    assert_int_equal(mv_sealer_finish(sealer, NULL, &sink, NULL), MV_OK);
+    sealed s = {file.bytes, file.len};
+    const mv_source source = mv_source_memory(s.bytes, s.len);
+    take_keys(&t, &s, bob);
+    assert_true(take_section(&t, &s, MV_START_LEN));
+    assert_int_equal(mv_start_read(&start, t.plain[0]), MV_OK);
+    assert_true(take_section(&t, &s, (size_t)start.manifest_len));
+    uint8_t *first = s.bytes + t.end, kept[LEN + MV_TAG_LEN];
+    memcpy(kept, first, sizeof kept);
+    memcpy(first, first + sizeof kept, sizeof kept); /* b twice, */
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_E_AUTH);
+    memcpy(first + sizeof kept, kept, sizeof kept); /* b and a */
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_E_AUTH);
+    memcpy(first + sizeof kept, first, sizeof kept);
+    memcpy(first, kept, sizeof kept);
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_OK);
+    mv_opener_free(&o);
+    /* a recipient exchanges the names: not what alice signed */
+    assert_int_equal(mv_manifest_read(&m, t.plain[1], t.len[1], NULL), MV_OK);
+    strcpy(m.member[0].file_name, "b");
+    strcpy(m.member[1].file_name, "a");
+    mv_buffer again = mv_buffer_make(1000);
+    assert_int_equal(mv_manifest_write(&again, &m, NULL), MV_OK);
+    memcpy(t.plain[1], again.bytes, again.len);
+    (void)seal_section(&t, s.bytes + t.at[1], 1);
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_E_AUTH);
+    mv_buffer_clear(&again);
+    mv_manifest_clear(&m);
+    taken_clear(&t);
+    mv_sealer_free(&sealer);
+    mv_buffer_clear(&file);
+    mv_content_clear(&c);
+}
+
 static void files_of_a_study_need_names_each_its_own(void **state)
 {
     const char *names[][2] = {{"a", "a"}, {"", "a"}, {"a", ""}};
@@ -1348,10 +1461,8 @@ static void files_of_a_study_need_names_each_its_own(void **state)
 
 static void an_archive_opens_the_file_and_every_receiver_is_told(void **state)
 {
-    const mv_seal_opts opts = {.sender = alice,
-                               .recipient = &bob->card,
-                               .recipient_count = 1,
-                               .archive = &carol->card};
+    const mv_seal_opts opts = {
+        .sender = alice, .recipient = &bob->card, .recipient_count = 1, .archive = &carol->card};
     sealed s = seal_study(&opts);
     const mv_source source = mv_source_memory(s.bytes, s.len);
     const mv_identity *who[2] = {bob, carol};
@@ -1456,8 +1567,7 @@ static void a_collection_signed_by_an_outsider_or_nobody_is_refused(void **state
     (void)state;
     assert_int_equal(mv_collection_new(&c, bob), MV_OK);
     for (size_t i = 0; i < 3; i++) {
-        const mv_seal_opts opts = {
-            .sender = by[i], .recipient = &bob->card, .recipient_count = 1};
+        const mv_seal_opts opts = {.sender = by[i], .recipient = &bob->card, .recipient_count = 1};
         mv_sealer *sealer = NULL;
         mv_buffer b = mv_buffer_make(1000000);
         const mv_sink sink = {collect, &b};
@@ -1507,6 +1617,10 @@ int main(void)
         cmocka_unit_test(lengths_that_lie_are_refused_before_they_are_used),
         cmocka_unit_test(what_changes_after_it_was_authenticated_is_noticed_too),
         cmocka_unit_test(a_given_collection_key_is_the_one_that_travels),
+        cmocka_unit_test(a_replayed_file_is_the_very_same_file),
+        cmocka_unit_test(an_old_collection_key_opens_no_other_envelope),
+        cmocka_unit_test(one_half_of_a_wrap_does_not_open_it),
+        cmocka_unit_test(images_of_a_study_cannot_change_places_or_be_left_out),
         cmocka_unit_test(records_of_a_section_cannot_be_reordered_repeated_or_dropped),
         cmocka_unit_test(sections_of_equal_length_cannot_change_places),
         cmocka_unit_test(every_byte_of_the_padding_counts),
