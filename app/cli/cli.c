@@ -18,6 +18,7 @@
 const cli_command *const cli_commands[] = {
     &cmd_demo,
     &cmd_keygen,
+    &cmd_passphrase,
     &cmd_card_show,
     &cmd_card_add,
     &cmd_card_list,

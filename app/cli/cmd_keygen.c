@@ -55,7 +55,7 @@ static mv_status lock(mv_identity *identity, const cli_args *args, mv_error *err
     size_t len = 0;
 
     MV_TRY(mv_secret_new(&passphrase, MV_PASSPHRASE_MAX));
-    MV_TRY(people_new_passphrase(passphrase, &len, args, err));
+    MV_TRY(people_new_passphrase(passphrase, &len, cli_value(args, "passphrase-file"), err));
     MV_TRY(mv_identity_lock(identity, passphrase, len, NULL, err));
 done:
     mv_secret_free(&passphrase);

@@ -16,6 +16,7 @@ extern const cli_command cmd_bench;
 extern const cli_command cmd_compare;
 extern const cli_command cmd_phantom;
 extern const cli_command cmd_keygen;
+extern const cli_command cmd_passphrase;
 extern const cli_command cmd_card_show;
 extern const cli_command cmd_card_add;
 extern const cli_command cmd_card_list;

@@ -104,9 +104,8 @@ done:
     return st;
 }
 
-mv_status people_new_passphrase(char *out, size_t *len, const cli_args *args, mv_error *err)
+mv_status people_new_passphrase(char *out, size_t *len, const char *file, mv_error *err)
 {
-    const char *file = cli_value(args, "passphrase-file");
     const mv_status st = file != NULL ? from_file(out, len, file, err) : typed_twice(out, len, err);
     return st == MV_OK && *len == 0 ? mv_fail(err, MV_E_ARGUMENT, "the passphrase is empty") : st;
 }

@@ -19,10 +19,10 @@
 MV_MUST_CHECK mv_status people_identity(mv_identity **out, const cli_args *args, const char *path,
                                         mv_error *err);
 
-/* people_new_passphrase: for keygen: from --passphrase-file, else typed twice. out has
- * MV_PASSPHRASE_MAX bytes and is the caller's to wipe.
+/* people_new_passphrase: from a file, or typed twice when file is NULL. out has MV_PASSPHRASE_MAX
+ * bytes and is the caller's to wipe.
  * errors: MV_E_MISMATCH (typed differently), MV_E_ARGUMENT (empty), and those of reading */
-MV_MUST_CHECK mv_status people_new_passphrase(char *out, size_t *len, const cli_args *args,
+MV_MUST_CHECK mv_status people_new_passphrase(char *out, size_t *len, const char *file,
                                               mv_error *err);
 
 /* people_recipient: mv_card_find and mv_card_check of today; warns when the card expires soon. */

@@ -85,6 +85,20 @@ chmod 600 empty
 expect 2 keygen --passphrase-file empty -o nobody.id
 absent nobody.id
 
+step 'a passphrase can be given and changed later'
+expect 0 passphrase -i carol.id --passphrase-file pass --new-passphrase-file wrong
+expect 12 decrypt -i carol.id --passphrase-file pass locked.mv -o x.png
+expect 0 decrypt -i carol.id --passphrase-file wrong locked.mv -o changed.png
+same scan.png changed.png
+expect 0 passphrase -i carol.id --passphrase-file wrong --new-passphrase-file pass
+cp bob.id open.id
+expect 0 passphrase -i open.id --new-passphrase-file pass
+expect 12 decrypt -i open.id by-alias.mv -o x.png
+expect 12 passphrase -i open.id --passphrase-file wrong --new-passphrase-file wrong
+expect 0 decrypt -i open.id --passphrase-file pass by-alias.mv -o opened.png
+same scan.png opened.png
+absent x.png
+
 step 'a half-written identity and one of a newer version are refused'
 head -c 700 alice.id >half.id
 chmod 600 half.id
