@@ -140,7 +140,7 @@ typedef struct mv_opener mv_opener;
 /* mv_opener_new: reads and authenticates everything; source is borrowed until the opener is freed.
  * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_LIMIT (before any key is used), MV_E_WRONG_KEY (no wrap
  * opens with this identity), MV_E_AUTH; MV_E_FORMAT, MV_E_RANGE (an authentic envelope made
- * wrongly); MV_E_MEMORY; those of the source. *out is NULL on error. */
+ * wrongly); MV_E_MEMORY, MV_E_RANDOM; those of the source. *out is NULL on error. */
 MV_API MV_MUST_CHECK mv_status mv_opener_new(mv_opener **out, const mv_source *source,
                                              const mv_identity *identity, mv_error *err);
 MV_API void mv_opener_free(mv_opener **opener);

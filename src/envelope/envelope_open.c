@@ -5,6 +5,7 @@
  * padding. What is read again later is authenticated again, since the source may have changed.
  */
 #include "base/clock.h"
+#include "base/rng.h"
 #include "base/secret.h"
 #include "envelope_internal.h"
 #include "envelope_io.h"
@@ -17,13 +18,20 @@
 typedef struct section {
     uint64_t at, len; /* where its stream starts; plaintext bytes */
     uint8_t hash[MV_HASH_LEN];
+    uint8_t tag[MV_TAG_LEN]; /* to recognise it when it is read again */
 } section;
+
+/* In mv_secret memory. */
+typedef struct opening_keys {
+    mv_envelope_keys keys;
+    uint8_t watch[MV_KEY_LEN]; /* random, this opener's own */
+} opening_keys;
 
 struct mv_opener {
     mv_source source;
     const mv_identity *identity;
     mv_envelope_outside outside;
-    mv_envelope_keys *keys; /* mv_secret memory */
+    opening_keys *secret;
     mv_records *records;
     mv_start start;
     mv_manifest manifest;
@@ -38,8 +46,8 @@ void mv_opener_free(mv_opener **opener)
 {
     mv_opener *o = *opener;
     if (o != NULL) {
-        void *keys = o->keys;
-        mv_secret_free(&keys);
+        void *secret = o->secret;
+        mv_secret_free(&secret);
         mv_records_free(&o->records);
         mv_manifest_clear(&o->manifest);
         free(o->section);
@@ -75,7 +83,7 @@ const mv_manifest *mv_opener_manifest(const mv_opener *o)
 
 const uint8_t *mv_opener_collection_key(const mv_opener *o)
 {
-    return o->keys->collection;
+    return o->secret->keys.collection;
 }
 
 /* The one answer for everything that does not authenticate. */
@@ -104,7 +112,8 @@ static mv_status open_wraps(mv_opener *o, const uint8_t *head, mv_error *err)
     char name[MV_CARD_NAME_MAX];
 
     for (uint32_t i = 0; i < o->outside.wrap_count; i++) {
-        if (mv_wrap_open(o->keys, o->identity, head + MV_HEADER_LEN + (size_t)MV_WRAP_LEN * i)) {
+        if (mv_wrap_open(&o->secret->keys, o->identity,
+                         head + MV_HEADER_LEN + (size_t)MV_WRAP_LEN * i)) {
             return MV_OK;
         }
     }
@@ -126,7 +135,7 @@ static mv_status open_head(mv_opener *o, mv_error *err)
     MV_REQUIRE(head != NULL, err, MV_E_MEMORY, "out of memory");
     MV_TRY(mv_source_read(&o->source, 0, head, head_len, err));
     MV_TRY(open_wraps(o, head, err));
-    mv_commitment(expected, o->keys, head, bound_len);
+    mv_commitment(expected, &o->secret->keys, head, bound_len);
     if (!mv_equal_ct(expected, head + bound_len, MV_COMMITMENT_LEN)) {
         st = not_authentic(err);
         goto done;
@@ -152,41 +161,23 @@ static mv_status read_record(mv_opener *o, const section *s, uint64_t i, mv_erro
                           piece_len(s->len, i) + MV_TAG_LEN, err);
 }
 
-/* Opens section number index into the sink, piece by piece, each authentic; hash is what it was. */
-static mv_status open_section(mv_opener *o, size_t index, const section *s, uint8_t *hash,
-                              const mv_sink *sink, mv_error *err)
+/* The records of section number index into the sink, piece by piece, each authentic. The stream
+ * has been started. */
+static mv_status open_records(mv_opener *o, const section *s, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_records *r = o->records;
     const uint64_t count = mv_records_count(s->len);
 
-    mv_section_key(o->keys, index, o->transcript.head_hash);
-    MV_TRY(mv_records_start(r, o->keys->section, false));
     for (uint64_t i = 0; i < count; i++) {
         const size_t len = piece_len(s->len, i);
         MV_TRY(read_record(o, s, i, err));
         MV_TRY(mv_records_open(r, len, i + 1 == count));
         MV_TRY(sink->write(sink->user, r->plain, len, err));
     }
-    MV_TRY(mv_records_end(r, hash));
 done:
     mv_wipe(r->plain, sizeof r->plain);
     return st == MV_E_AUTH ? not_authentic(err) : st;
-}
-
-static mv_status hash_section(mv_opener *o, section *s, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const uint64_t count = mv_records_count(s->len);
-
-    MV_TRY(mv_records_start(o->records, NULL, false));
-    for (uint64_t i = 0; i < count; i++) {
-        MV_TRY(read_record(o, s, i, err));
-        MV_TRY(mv_records_skip(o->records, piece_len(s->len, i)));
-    }
-    MV_TRY(mv_records_end(o->records, s->hash));
-done:
-    return st;
 }
 
 static mv_status append(void *user, const uint8_t *bytes, size_t len, mv_error *err)
@@ -195,14 +186,51 @@ static mv_status append(void *user, const uint8_t *bytes, size_t len, mv_error *
     return st == MV_OK ? st : mv_fail(err, st, "%s", mv_status_sentence(st));
 }
 
-/* A whole section in memory; out->max is its length at least. */
-static mv_status open_whole(mv_opener *o, size_t index, const section *s, uint8_t *hash,
-                            mv_buffer *out, mv_error *err)
+/* A section that nobody has hashed yet, whole; s->hash is what it was. out->max is its length at
+ * least. */
+static mv_status open_first(mv_opener *o, size_t index, section *s, mv_buffer *out, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_sink sink = {append, out};
-    MV_TRY(mv_buffer_reserve(out, s->len == 0 ? 1 : (size_t)s->len));
-    MV_TRY(open_section(o, index, s, hash, &sink, err));
+
+    MV_TRY(mv_buffer_reserve(out, (size_t)s->len));
+    mv_section_key(&o->secret->keys, index, o->transcript.head_hash);
+    MV_TRY(mv_records_start(o->records, o->secret->keys.section, false));
+    MV_TRY(open_records(o, s, &sink, err));
+    MV_TRY(mv_records_end(o->records, s->hash));
+done:
+    return st;
+}
+
+/* A section that has been authenticated; that it is still the same shows at its end. */
+static mv_status open_again(mv_opener *o, size_t index, const mv_sink *sink, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint8_t tag[MV_TAG_LEN];
+
+    mv_section_key(&o->secret->keys, index, o->transcript.head_hash);
+    MV_TRY(mv_records_start(o->records, o->secret->keys.section, false));
+    MV_TRY(mv_records_watch(o->records, o->secret->watch, true));
+    MV_TRY(open_records(o, &o->section[index], sink, err));
+    MV_TRY(mv_records_tag(o->records, tag));
+    st = mv_equal_ct(tag, o->section[index].tag, sizeof tag) ? MV_OK : not_authentic(err);
+done:
+    return st;
+}
+
+static mv_status hash_section(mv_opener *o, section *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint64_t count = mv_records_count(s->len);
+
+    MV_TRY(mv_records_start(o->records, NULL, false));
+    MV_TRY(mv_records_watch(o->records, o->secret->watch, false));
+    for (uint64_t i = 0; i < count; i++) {
+        MV_TRY(read_record(o, s, i, err));
+        MV_TRY(mv_records_skip(o->records, piece_len(s->len, i)));
+    }
+    MV_TRY(mv_records_end(o->records, s->hash));
+    MV_TRY(mv_records_tag(o->records, s->tag));
 done:
     return st;
 }
@@ -222,7 +250,7 @@ static mv_status open_start(mv_opener *o, section *s, mv_error *err)
     *s = (section){.at = body_start(o), .len = MV_START_LEN};
     MV_REQUIRE(o->outside.padded_len >= mv_records_len(MV_START_LEN), err, MV_E_FORMAT,
                "the envelope is too short");
-    MV_TRY(open_whole(o, MV_SECTION_START, s, s->hash, &plain, err));
+    MV_TRY(open_first(o, MV_SECTION_START, s, &plain, err));
     st = mv_start_read(&o->start, plain.bytes);
     MV_REQUIRE(st == MV_OK && mv_records_len(MV_START_LEN) + mv_records_len(o->start.manifest_len) +
                                       mv_records_len(o->start.seal_len) <=
@@ -240,7 +268,7 @@ static mv_status open_manifest(mv_opener *o, section *s, mv_error *err)
 
     *s =
         (section){.at = body_start(o) + mv_records_len(MV_START_LEN), .len = o->start.manifest_len};
-    MV_TRY(open_whole(o, MV_SECTION_MANIFEST, s, s->hash, &plain, err));
+    MV_TRY(open_first(o, MV_SECTION_MANIFEST, s, &plain, err));
     MV_TRY(mv_manifest_read(&o->manifest, plain.bytes, plain.len, err));
 done:
     mv_buffer_clear(&plain);
@@ -295,7 +323,7 @@ static mv_status check_seal(mv_opener *o, mv_error *err)
         memcpy(hashes + MV_HASH_LEN * i, o->section[i].hash, MV_HASH_LEN);
     }
     mv_body_hash(o->transcript.body_hash, hashes, last);
-    MV_TRY(open_whole(o, last, &o->section[last], o->section[last].hash, &plain, err));
+    MV_TRY(open_first(o, last, &o->section[last], &plain, err));
     if (mv_seal_read(&o->sender, plain.bytes, plain.len, &o->transcript) != MV_OK) {
         st = not_authentic(err);
     }
@@ -312,11 +340,11 @@ static mv_status check_padding(mv_opener *o, mv_error *err)
     const uint64_t len = o->source.len - o->body_end;
     bool equal = true;
 
-    mv_padding_key(o->keys, o->transcript.head_hash);
+    mv_padding_key(&o->secret->keys, o->transcript.head_hash);
     for (uint64_t at = 0; at < len; at += MV_RECORD_LEN) {
         const size_t part = piece_len(len, at / MV_RECORD_LEN);
         MV_TRY(mv_source_read(&o->source, o->body_end + at, r->sealed, part, err));
-        mv_padding(r->plain, at, part, o->keys->section);
+        mv_padding(r->plain, at, part, o->secret->keys.section);
         equal = mv_equal_ct(r->sealed, r->plain, part) && equal;
     }
     st = equal ? MV_OK : not_authentic(err);
@@ -349,7 +377,7 @@ mv_status mv_opener_new(mv_opener **out, const mv_source *source, const mv_ident
                         mv_error *err)
 {
     mv_status st = MV_OK;
-    void *keys = NULL;
+    void *secret = NULL;
     mv_opener *o = NULL;
     mv_envelope_outside outside;
 
@@ -361,8 +389,9 @@ mv_status mv_opener_new(mv_opener **out, const mv_source *source, const mv_ident
     o->identity = identity;
     o->outside = outside;
     MV_TRY(mv_records_new(&o->records));
-    MV_TRY(mv_secret_new(&keys, sizeof *o->keys));
-    o->keys = keys;
+    MV_TRY(mv_secret_new(&secret, sizeof *o->secret));
+    o->secret = secret;
+    MV_TRY(mv_random_bytes(o->secret->watch, sizeof o->secret->watch));
     MV_TRY(authenticate(o, err));
     *out = o;
     o = NULL;
@@ -384,22 +413,14 @@ static size_t first_section(const mv_opener *o, size_t member)
     return index;
 }
 
-static mv_status same_as_before(const mv_opener *o, size_t index, const uint8_t *hash,
-                                mv_error *err)
-{
-    return mv_equal_ct(hash, o->section[index].hash, MV_HASH_LEN) ? MV_OK : not_authentic(err);
-}
-
 mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_member *m = mv_opener_member(o, i);
-    uint8_t hash[MV_HASH_LEN];
 
     MV_REQUIRE(m != NULL && m->exact_kept, err, MV_E_NOT_FOUND, "the original is not inside");
     const size_t index = first_section(o, i) + (m->feature_count != 0) + m->further_count;
-    MV_TRY(open_section(o, index, &o->section[index], hash, sink, err));
-    MV_TRY(same_as_before(o, index, hash, err));
+    MV_TRY(open_again(o, index, sink, err));
 done:
     return st;
 }
@@ -408,14 +429,14 @@ static mv_status open_ciphertext(mv_buffer *out, mv_opener *o, size_t i, mv_erro
 {
     mv_status st = MV_OK;
     const mv_member *m = mv_opener_member(o, i);
-    uint8_t hash[MV_HASH_LEN];
 
     MV_REQUIRE(m != NULL && m->feature_count != 0, err, MV_E_NOT_FOUND,
                "there are no features inside");
     const size_t index = first_section(o, i);
+    const mv_sink sink = {append, out};
     *out = mv_buffer_make((size_t)m->ciphertext_len);
-    MV_TRY(open_whole(o, index, &o->section[index], hash, out, err));
-    MV_TRY(same_as_before(o, index, hash, err));
+    MV_TRY(mv_buffer_reserve(out, out->max));
+    MV_TRY(open_again(o, index, &sink, err));
 done:
     return st;
 }
@@ -456,7 +477,7 @@ static mv_status decrypt_features(mv_code *code, const mv_opener *o, const mv_me
     code->feature = calloc(m->feature_count, sizeof *code->feature);
     MV_REQUIRE(code->feature != NULL, err, MV_E_MEMORY, "out of memory for the features");
     code->feature_count = m->feature_count;
-    MV_TRY(mv_he_key_new(&key, set, o->keys->collection));
+    MV_TRY(mv_he_key_new(&key, set, o->secret->keys.collection));
     MV_TRY(mv_pack_decrypt(code->feature, code->feature_count, key, ciphertext->bytes,
                            ciphertext->len));
     for (size_t i = 0; i < code->feature_count; i++) {

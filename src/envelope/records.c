@@ -31,7 +31,10 @@ mv_status mv_records_new(mv_records **out)
     }
     r->cipher = EVP_CIPHER_CTX_new();
     r->digest = EVP_MD_CTX_new();
-    if (r->cipher == NULL || r->digest == NULL) {
+    EVP_MAC *poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
+    r->watch = poly1305 == NULL ? NULL : EVP_MAC_CTX_new(poly1305);
+    EVP_MAC_free(poly1305);
+    if (r->cipher == NULL || r->digest == NULL || r->watch == NULL) {
         mv_records_free(&r);
         return MV_E_MEMORY;
     }
@@ -45,6 +48,7 @@ void mv_records_free(mv_records **records)
     if (r != NULL) {
         EVP_CIPHER_CTX_free(r->cipher); /* clears its key */
         EVP_MD_CTX_free(r->digest);
+        EVP_MAC_CTX_free(r->watch);
         mv_wipe(r, sizeof *r);
         free(r);
         *records = NULL;
@@ -54,6 +58,8 @@ void mv_records_free(mv_records **records)
 mv_status mv_records_start(mv_records *r, const uint8_t *key, bool sealing)
 {
     r->index = 0;
+    r->hashing = true;
+    r->watching = false;
     if (EVP_DigestInit_ex(r->digest, EVP_sha256(), NULL) != 1) {
         return MV_E_MEMORY;
     }
@@ -62,6 +68,20 @@ mv_status mv_records_start(mv_records *r, const uint8_t *key, bool sealing)
         return MV_E_MEMORY;
     }
     return MV_OK;
+}
+
+mv_status mv_records_watch(mv_records *r, const uint8_t key[MV_KEY_LEN], bool alone)
+{
+    r->hashing = !alone;
+    r->watching = true;
+    return EVP_MAC_init(r->watch, key, MV_KEY_LEN, NULL) == 1 ? MV_OK : MV_E_MEMORY;
+}
+
+/* The sealed record of len bytes of plaintext goes into hash and tag. */
+static bool absorb(mv_records *r, size_t len)
+{
+    return (!r->hashing || EVP_DigestUpdate(r->digest, r->sealed, len + MV_TAG_LEN) == 1) &&
+           (!r->watching || EVP_MAC_update(r->watch, r->sealed, len + MV_TAG_LEN) == 1);
 }
 
 static bool start_record(mv_records *r, bool last)
@@ -80,7 +100,7 @@ mv_status mv_records_seal(mv_records *r, size_t len, bool last)
         EVP_EncryptUpdate(r->cipher, r->sealed, &out, r->plain, (int)len) == 1 &&
         EVP_EncryptFinal_ex(r->cipher, r->sealed + len, &rest) == 1 &&
         EVP_CIPHER_CTX_ctrl(r->cipher, EVP_CTRL_AEAD_GET_TAG, MV_TAG_LEN, r->sealed + len) == 1 &&
-        EVP_DigestUpdate(r->digest, r->sealed, len + MV_TAG_LEN) == 1;
+        absorb(r, len);
     return done ? MV_OK : MV_E_INTERNAL;
 }
 
@@ -88,7 +108,7 @@ mv_status mv_records_open(mv_records *r, size_t len, bool last)
 {
     int out = 0, rest = 0;
     const bool ready =
-        EVP_DigestUpdate(r->digest, r->sealed, len + MV_TAG_LEN) == 1 && start_record(r, last) &&
+        absorb(r, len) && start_record(r, last) &&
         EVP_CIPHER_CTX_ctrl(r->cipher, EVP_CTRL_AEAD_SET_TAG, MV_TAG_LEN, r->sealed + len) == 1 &&
         EVP_DecryptUpdate(r->cipher, r->plain, &out, r->sealed, (int)len) == 1;
     const bool authentic = ready && EVP_DecryptFinal_ex(r->cipher, r->plain + len, &rest) == 1;
@@ -100,10 +120,16 @@ mv_status mv_records_open(mv_records *r, size_t len, bool last)
 
 mv_status mv_records_skip(mv_records *r, size_t len)
 {
-    return EVP_DigestUpdate(r->digest, r->sealed, len + MV_TAG_LEN) == 1 ? MV_OK : MV_E_INTERNAL;
+    return absorb(r, len) ? MV_OK : MV_E_INTERNAL;
 }
 
 mv_status mv_records_end(mv_records *r, uint8_t hash[MV_HASH_LEN])
 {
     return EVP_DigestFinal_ex(r->digest, hash, NULL) == 1 ? MV_OK : MV_E_INTERNAL;
+}
+
+mv_status mv_records_tag(mv_records *r, uint8_t tag[MV_TAG_LEN])
+{
+    size_t len = 0;
+    return EVP_MAC_final(r->watch, tag, &len, MV_TAG_LEN) == 1 ? MV_OK : MV_E_INTERNAL;
 }

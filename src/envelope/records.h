@@ -26,8 +26,9 @@ uint64_t mv_records_count(uint64_t plain_len);
 
 /* The machinery of one stream after another, and room for one record of each kind. */
 typedef struct mv_records {
-    void *cipher, *digest; /* libcrypto's contexts */
+    void *cipher, *digest, *watch; /* libcrypto's contexts */
     uint64_t index;
+    bool hashing, watching;
     uint8_t plain[MV_RECORD_LEN], sealed[MV_RECORD_SEALED];
 } mv_records;
 
@@ -39,12 +40,19 @@ void mv_records_free(mv_records **records); /* wipes */
  * errors: MV_E_MEMORY (libcrypto) */
 MV_MUST_CHECK mv_status mv_records_start(mv_records *r, const uint8_t *key, bool sealing);
 
+/* mv_records_watch: after start, also make a tag of the sealed bytes (Poly1305 under a key that
+ * nobody else ever knows), by which a section is recognised when it is read again; a third of the
+ * cost of the hash. alone: the hash is not made. errors: MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_records_watch(mv_records *r, const uint8_t key[MV_KEY_LEN], bool alone);
+
 /* The next record: len bytes of r->plain to r->sealed, or back. On failure r->plain is zero.
  * errors: MV_E_AUTH, MV_E_INTERNAL */
 MV_MUST_CHECK mv_status mv_records_seal(mv_records *r, size_t len, bool last);
 MV_MUST_CHECK mv_status mv_records_open(mv_records *r, size_t len, bool last);
 MV_MUST_CHECK mv_status mv_records_skip(mv_records *r, size_t len); /* hashes r->sealed only */
 
+/* The stream is complete: its hash, its tag. errors: MV_E_INTERNAL */
 MV_MUST_CHECK mv_status mv_records_end(mv_records *r, uint8_t hash[MV_HASH_LEN]);
+MV_MUST_CHECK mv_status mv_records_tag(mv_records *r, uint8_t tag[MV_TAG_LEN]);
 
 #endif

@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAUSE_FIRST_MS 250.0
-#define PAUSE_MAX_MS   8000.0
+#define PAUSE_FIRST_MS   250.0
+#define PAUSE_MAX_MS     8000.0
 #define TRANSFER_LEN_MAX ((uint64_t)1 << 30) /* of one file */
 
 _Static_assert(MV_CLIENT_HASH_LEN == MV_FILE_HASH_LEN, "one name for a file everywhere");

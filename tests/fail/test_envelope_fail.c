@@ -3,8 +3,8 @@
  * test_envelope_fail.c: no memory and no random bytes, at every place where envelopes ask for
  * them; reading and writing that fail at every call; and nothing secret in memory
  * that is given back. Linked with --wrap of malloc, calloc, realloc, strdup, free, sodium_malloc,
- * mv_random_bytes, tmpfile (in its 64-bit form) and of libcrypto's EVP_CIPHER_CTX_new and
- * EVP_MD_CTX_new.
+ * mv_random_bytes, tmpfile (in its 64-bit form) and of libcrypto's EVP_CIPHER_CTX_new,
+ * EVP_MD_CTX_new and EVP_MAC_CTX_new.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,8 @@ FILE *__real_tmpfile64(void);
 FILE *__wrap_tmpfile64(void);
 EVP_CIPHER_CTX *__real_EVP_CIPHER_CTX_new(void);
 EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void);
+EVP_MAC_CTX *__real_EVP_MAC_CTX_new(EVP_MAC *mac);
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *mac);
 EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
 EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
 
@@ -99,6 +101,11 @@ EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void)
 EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
 {
     return comes_to_zero(&memory_left) ? NULL : __real_EVP_MD_CTX_new();
+}
+
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *mac)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_EVP_MAC_CTX_new(mac);
 }
 
 FILE *__wrap_tmpfile64(void)
@@ -314,6 +321,7 @@ static void streams_without_memory_or_random_bytes_give_nothing(void **state)
     assert_true(fail_each(&memory_left, MV_E_MEMORY, seal_stream_once) >= 10);
     assert_true(fail_each(&random_left, MV_E_RANDOM, seal_stream_once) >= 2);
     assert_true(fail_each(&memory_left, MV_E_MEMORY, open_stream_once) >= 10);
+    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, open_stream_once), 1);
 }
 
 static mv_status collection_once(void)
