@@ -8,37 +8,49 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
-static mv_status copy_input(FILE *to, mv_error *err)
+/* A pipe is copied, still sealed, so that it can be read more than once. */
+static mv_status copy_pipe(FILE **stream, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
+    FILE *from = *stream, *to = tmpfile();
     uint8_t block[65536];
     size_t got = 0;
 
-    while ((got = fread(block, 1, sizeof block, stdin)) > 0) {
+    MV_REQUIRE(to != NULL, err, MV_E_IO, "cannot write a temporary file: %s", strerror(errno));
+    while ((got = fread(block, 1, sizeof block, from)) > 0) {
         MV_REQUIRE(fwrite(block, 1, got, to) == got, err, MV_E_IO,
                    "cannot write a temporary file: %s", strerror(errno));
     }
-    MV_REQUIRE(!ferror(stdin) && fflush(to) == 0, err, MV_E_IO, "cannot read standard input: %s",
+    MV_REQUIRE(!ferror(from) && fflush(to) == 0, err, MV_E_IO, "cannot read %s: %s", path,
                strerror(errno));
+    *stream = to;
+    to = NULL;
+    if (from != stdin) {
+        (void)fclose(from);
+    }
 done:
+    if (to != NULL) {
+        (void)fclose(to);
+    }
     return st;
 }
 
 mv_status sealed_source(sealed_file *file, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    const bool is_stdin = strcmp(path, "-") == 0;
-    mv_error why = {0};
+    struct stat info;
 
-    file->stream = is_stdin ? tmpfile() : fopen(path, "rb");
+    file->stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     MV_REQUIRE(file->stream != NULL, err, errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO,
                "cannot read %s: %s", path, strerror(errno));
-    if (is_stdin) {
-        MV_TRY(copy_input(file->stream, err));
+    MV_REQUIRE(fstat(fileno(file->stream), &info) == 0 && !S_ISDIR(info.st_mode), err, MV_E_IO,
+               "cannot read %s: it is a folder", path);
+    if (file->stream == stdin || !S_ISREG(info.st_mode)) {
+        MV_TRY(copy_pipe(&file->stream, path, err));
     }
-    st = mv_source_file(&file->source, file->stream, &why);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot read %s: it is no plain file", path);
+    MV_TRY(mv_source_file(&file->source, file->stream, err));
 done:
     return st;
 }
@@ -46,10 +58,10 @@ done:
 void sealed_close(sealed_file *file)
 {
     mv_opener_free(&file->opener);
-    if (file->stream != NULL) {
+    if (file->stream != NULL && file->stream != stdin) {
         (void)fclose(file->stream);
-        file->stream = NULL;
     }
+    file->stream = NULL;
 }
 
 /* Whether it starts like an envelope of the format that this program knows. */

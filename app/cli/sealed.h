@@ -11,7 +11,7 @@
 
 /* Zero-initialise; every path ends in sealed_close. */
 typedef struct sealed_file {
-    FILE *stream; /* standard input is copied, still sealed, to a file without a name */
+    FILE *stream; /* a pipe is copied, still sealed, to a file without a name */
     mv_source source;
     mv_opener *opener; /* NULL: only the source was opened */
 } sealed_file;

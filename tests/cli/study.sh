@@ -41,6 +41,16 @@ for word in one.png two.npy three.nii; do
     ! grep -aq "$word" study.mv || fail "the sealed bytes do not hold $word"
 done
 
+step 'a pipe is as good as a file, and a folder is none'
+"$MEDVEIL" decrypt -i bob.id - -o piped <study.mv 2>"$err" || fail 'a study opens from a pipe'
+same two.npy piped/two.npy
+mkfifo queue
+cat study.mv >queue &
+expect 0 verify -i bob.id queue
+wait
+expect 1 inspect piped
+says folder
+
 step 'a changed byte anywhere gives no image at all'
 length=$(size_of study.mv)
 for offset in 1300 2500 $((length / 2)) $((length - 1)); do

@@ -57,19 +57,35 @@ static bool comes_to_zero(int *left)
     return *left >= 0 && (*left)-- == 0;
 }
 
+/* Bytes in use and their peak, while counting. */
+static bool counting;
+static size_t live, peak;
+
+static void *counted(void *p)
+{
+    if (counting && p != NULL) {
+        live += malloc_usable_size(p);
+        peak = live > peak ? live : peak;
+    }
+    return p;
+}
+
 void *__wrap_malloc(size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
+    return comes_to_zero(&memory_left) ? NULL : counted(__real_malloc(len));
 }
 
 void *__wrap_calloc(size_t count, size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_calloc(count, len);
+    return comes_to_zero(&memory_left) ? NULL : counted(__real_calloc(count, len));
 }
 
 void *__wrap_realloc(void *p, size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_realloc(p, len);
+    const size_t before = counting && p != NULL ? malloc_usable_size(p) : 0;
+    void *moved = comes_to_zero(&memory_left) ? NULL : counted(__real_realloc(p, len));
+    live -= moved != NULL ? before : 0;
+    return moved;
 }
 
 char *__wrap_strdup(const char *text)
@@ -123,6 +139,9 @@ static int leftovers;
 
 void __wrap_free(void *p)
 {
+    if (counting && p != NULL) {
+        live -= malloc_usable_size(p);
+    }
     if (watching && p != NULL) {
         const size_t len = malloc_usable_size(p);
         leftovers += memmem(p, len, pixels, sizeof pixels - 1) != NULL;
@@ -348,6 +367,65 @@ static void collections_fail_like_envelopes(void **state)
     assert_true(fail_each(&write_left, MV_E_IO, collection_once) >= 4);
 }
 
+/* ---- memory ---- */
+
+static mv_status pattern(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err)
+{
+    (void)user;
+    (void)err;
+    memset(out, (int)(at >> 16), len);
+    return MV_OK;
+}
+
+static mv_status seal_much(FILE *file, uint64_t len)
+{
+    mv_status st = MV_OK;
+    mv_sealer *sealer = NULL;
+    const mv_source exact = {.read = pattern, .len = len};
+    const mv_sink sink = mv_sink_file(file);
+
+    MV_TRY(mv_sealer_new(&sealer, opts(), NULL));
+    MV_TRY(mv_sealer_add(sealer, "one", NULL, &exact, NULL));
+    MV_TRY(mv_sealer_add(sealer, "two", NULL, &exact, NULL));
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, NULL));
+    MV_ENSURE(fflush(file) == 0, MV_E_IO);
+done:
+    mv_sealer_free(&sealer);
+    return st;
+}
+
+static mv_status open_much(FILE *file, uint64_t len)
+{
+    mv_status st = MV_OK;
+    mv_opener *opener = NULL;
+    mv_source source;
+    size_t written = 0;
+    const mv_sink sink = {failing_write, &written};
+
+    MV_TRY(mv_source_file(&source, file, NULL));
+    MV_TRY(mv_opener_new(&opener, &source, bob, NULL));
+    MV_TRY(mv_opener_exact(opener, 0, &sink, NULL));
+    MV_TRY(mv_opener_exact(opener, 1, &sink, NULL));
+    MV_ENSURE(written == 2 * len, MV_E_INTERNAL);
+done:
+    mv_opener_free(&opener);
+    return st;
+}
+
+static void a_study_of_any_size_takes_little_memory(void **state)
+{
+    const uint64_t len = 20000000;
+    FILE *file = tmpfile();
+    (void)state;
+    counting = true;
+    assert_int_equal(seal_much(file, len), MV_OK);
+    assert_int_equal(open_much(file, len), MV_OK);
+    counting = false;
+    assert_int_equal(live, 0);
+    assert_true(peak > 100000 && peak < 1000000);
+    (void)fclose(file);
+}
+
 static void a_spool_without_a_temporary_file_says_so(void **state)
 {
     mv_spool spool = mv_spool_make();
@@ -427,6 +505,7 @@ int main(void)
         cmocka_unit_test(a_source_or_sink_that_fails_stops_the_work_with_its_status),
         cmocka_unit_test(streams_without_memory_or_random_bytes_give_nothing),
         cmocka_unit_test(collections_fail_like_envelopes),
+        cmocka_unit_test(a_study_of_any_size_takes_little_memory),
         cmocka_unit_test(a_spool_without_a_temporary_file_says_so),
         cmocka_unit_test(the_watch_sees_what_is_not_wiped),
         cmocka_unit_test(memory_given_back_holds_neither_pixels_nor_keys),
