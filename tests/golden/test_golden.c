@@ -470,6 +470,31 @@ static void the_reference_reader_opens_what_we_seal(void **state)
     mv_identity_free(&sender);
 }
 
+static void the_reference_reader_opens_studies_and_collections(void **state)
+{
+    mv_identity *receiver = golden_receiver();
+    mv_buffer study = read_in("MV_GOLDEN", "format1-study.mv");
+    mv_buffer collection = read_in("MV_GOLDEN", "format1-collection.mv");
+    char name[MV_CARD_NAME_MAX], holder[MV_CARD_NAME_MAX + 2];
+    (void)state;
+    reading r = run_reader(study.bytes, study.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(r.original.len, 300);
+    expect_json(&r, "\"file_name\": \"second.png\", \"exact_kept\": false");
+    expect_json(&r, "\"archive\": \"mv1");
+    reading_clear(&r);
+    r = run_reader(collection.bytes, collection.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    mv_card_name(name, receiver->card.id);
+    (void)snprintf(holder, sizeof holder, "%s\"]", name); /* the second and last */
+    expect_json(&r, holder);
+    expect_json(&r, "\"generation\": 1");
+    reading_clear(&r);
+    mv_buffer_clear(&study);
+    mv_buffer_clear(&collection);
+    mv_identity_free(&receiver);
+}
+
 static void the_reference_reader_tells_anonymous_and_lossy(void **state)
 {
     mv_identity *receiver = sample_identity(2);
@@ -527,6 +552,7 @@ int main(void)
         cmocka_unit_test(the_vectors_of_identity_md_are_right),
         cmocka_unit_test(the_vectors_of_mv_md_are_right),
         cmocka_unit_test(the_reference_reader_opens_what_we_seal),
+        cmocka_unit_test(the_reference_reader_opens_studies_and_collections),
         cmocka_unit_test(the_reference_reader_tells_anonymous_and_lossy),
         cmocka_unit_test(the_reference_reader_refuses_what_we_refuse),
     };
