@@ -324,8 +324,7 @@ static mv_status write_sealed(mv_envelope_stats *stats, mv_sealer *sealer, const
 
     MV_TRY(mv_output_open(&file, out, flags, err));
     const mv_sink sink = mv_sink_file(file.stream);
-    st = mv_sealer_finish(sealer, stats, &sink, err);
-    MV_TRY(st);
+    MV_TRY(mv_sealer_finish(sealer, stats, &sink, err));
     MV_TRY(mv_output_commit(&file, err));
 done:
     mv_output_abort(&file);

@@ -10,6 +10,8 @@
 #include <sodium.h>
 #include <string.h>
 
+_Static_assert(MV_SEAL_LEN_MAX == MV_CARD_BYTES_MAX + 160, "the format states it");
+
 enum { KEY_SIGNED = 1, KEY_BODY = 2, KEY_CARD = 3, KEY_SIGNATURE = 4 };
 enum { ANONYMOUS = 0, SIGNED = 1 };
 enum { ANONYMOUS_FIELDS = 2, SIGNED_FIELDS = 4 };

@@ -23,7 +23,7 @@ typedef struct mv_transcript {
     uint8_t body_hash[MV_HASH_LEN];
 } mv_transcript;
 
-#define MV_SEAL_LEN_MAX (MV_CARD_BYTES_MAX + 160)
+#define MV_SEAL_LEN_MAX 1696 /* a card of MV_CARD_BYTES_MAX and 160 bytes more */
 
 /* mv_body_hash: of count section hashes, one after another. */
 void mv_body_hash(uint8_t out[MV_HASH_LEN], const uint8_t *hashes, size_t count);

@@ -24,7 +24,7 @@ import mlkem
 
 MAGIC = b"medveil\x1a"
 HEADER, WRAP, CIPHER, COMMITMENT, START, RECORD, TAG = 20, 1200, 1120, 32, 16, 65536, 16
-MEMBERS_MAX, MANIFEST_MAX, LENGTH_MAX = 4096, 1 << 22, 1 << 40
+MEMBERS_MAX, MANIFEST_MAX, SEAL_MAX, LENGTH_MAX = 4096, 1 << 22, 1696, 1 << 40
 TYPES = {1: "u8", 2: "u16", 3: "i16", 4: "u32", 5: "i32", 6: "f32", 7: "f64", 8: "i8"}
 CODE_NAMES = ["width", "height", "depth", "channels", "type", "bits", "slope", "intercept", "spacing_mm",
               "range_lo", "range_hi", "model_hash", "model_name", "frame_slices", "feature_bits", "frames",
@@ -329,7 +329,7 @@ def open_envelope(data, identity):
     head_hash = labelled_hash("medveil 1 head", head)
     body = Body(data, len(head), envelope_key, head_hash)
     manifest_length, seal_length = struct.unpack("<QQ", body.next(START))
-    require(0 < manifest_length <= MANIFEST_MAX and seal_length > 0, "lengths")
+    require(0 < manifest_length <= MANIFEST_MAX and 0 < seal_length <= SEAL_MAX, "lengths")
     manifest = read_manifest(body.next(manifest_length))
     contents = []
     for member in manifest["members"]:
