@@ -24,6 +24,8 @@ typedef struct bench_case {
 /* Lists end with a case whose name is NULL. */
 extern const bench_case bench_cases_ring[];
 extern const bench_case bench_cases_he[];
+extern const bench_case bench_cases_keys[];
+extern const bench_case bench_cases_envelope[];
 extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
 

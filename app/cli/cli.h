@@ -32,7 +32,7 @@ typedef struct cli_option {
     const char *help;     /* one line */
 } cli_option;
 
-#define CLI_VALUES_MAX 256
+#define CLI_VALUES_MAX 4352 /* a study has up to 4096 files */
 
 typedef struct cli_args {
     const struct cli_command *command;

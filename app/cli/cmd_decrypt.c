@@ -7,10 +7,12 @@
 #include "commands.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ static const cli_option options[] = {
     {"model", 0, "FILE", "model file, when it is not on the search path"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -32,125 +35,194 @@ typedef struct job {
     bool has_from, reconstruct;
     mv_codec_opts codec;
     unsigned output_flags;
+    double open_ms; /* to authenticate the file in hand */
 } job;
 
-/* One opened file and how it went. */
-typedef struct opened {
-    mv_content content;
-    mv_sender sender;
-    mv_envelope_stats stats;
-    double decode_ms;
-    bool exact; /* what was written is the original */
-} opened;
+#define CONVERT_MAX ((size_t)1 << 31) /* bytes of an original that is converted in memory */
 
-static mv_status open_one(opened *o, const job *j, const char *in, mv_error *err)
+/* One member on its way out. */
+typedef struct member_out {
+    const job *j;
+    mv_opener *opener;
+    size_t index;
+    const mv_member *member;
+    const char *path;
+    mv_output file;  /* the very bytes go here, */
+    mv_buffer whole; /* or here, to be converted */
+    bool started, convert, exact;
+    const mv_he_set *set;
+    double decrypt_ms, he_ms, decode_ms;
+} member_out;
+
+/* The exact bytes when the output's format is the original's; else the same samples in another. */
+static mv_status take_exact(void *user, const uint8_t *bytes, size_t len, mv_error *err)
 {
-    const unsigned what = j->reconstruct ? MV_OPEN_FEATURES : MV_OPEN_EXACT | MV_OPEN_IF_LOSSY;
-    return sealed_open(&o->content, &o->sender, &o->stats, in, j->identity,
-                       j->has_from ? &j->from : NULL, what, err);
+    mv_status st = MV_OK;
+    member_out *m = user;
+
+    if (!m->started) {
+        m->started = true;
+        m->convert = strcmp(m->path, "-") != 0 && !mv_image_can_copy(m->path, bytes, len);
+        if (!m->convert) {
+            MV_TRY(mv_output_open(&m->file, m->path, m->j->output_flags, err));
+        }
+    }
+    if (m->convert) {
+        st = mv_buffer_append(&m->whole, bytes, len);
+        MV_REQUIRE(st == MV_OK, err, st, "cannot convert: %s", mv_status_sentence(st));
+    } else {
+        MV_REQUIRE(fwrite(bytes, 1, len, m->file.stream) == len, err, MV_E_IO,
+                   "cannot write %s: %s", m->path, strerror(errno));
+    }
+done:
+    return st;
 }
 
-static mv_status reconstruct(mv_image *out, const job *j, opened *o, mv_error *err)
+static mv_status save_image(const member_out *m, const mv_image *image, mv_error *err)
+{
+    return mv_image_save(image, m->path, (m->j->output_flags & MV_OUTPUT_FORCE) != 0, err);
+}
+
+static mv_status write_exact(member_out *m, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    const mv_sink sink = {take_exact, m};
+    const double start_ms = mv_clock_ms();
+
+    MV_TRY(mv_opener_exact(m->opener, m->index, &sink, err));
+    m->decrypt_ms = mv_clock_ms() - start_ms;
+    if (m->convert) {
+        MV_TRY(mv_image_decode(&image, m->whole.bytes, m->whole.len, "the exact image", err));
+        MV_TRY(save_image(m, &image, err));
+    } else {
+        MV_TRY(mv_output_commit(&m->file, err));
+    }
+done:
+    mv_image_clear(&image);
+    mv_buffer_clear(&m->whole);
+    mv_output_abort(&m->file);
+    return st;
+}
+
+static mv_status find_model(mv_model **model, const member_out *m, mv_error *err)
+{
+    const char *file = cli_value(m->j->args, "model");
+    return file != NULL ? mv_model_load(model, file, err)
+                        : mv_model_find_hash(model, m->member->code.model_hash, err);
+}
+
+static mv_status write_reconstructed(member_out *m, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_model *model = NULL;
-    const char *file = cli_value(j->args, "model");
-    double start_ms = 0;
+    mv_code code = {0};
+    mv_image image = {0};
+    double start_ms = mv_clock_ms();
 
-    MV_REQUIRE(o->content.code.feature_count != 0, err, MV_E_NOT_FOUND,
+    MV_REQUIRE(m->member->feature_count != 0, err, MV_E_NOT_FOUND,
                "there are no features inside to reconstruct an image from");
-    if (file != NULL) {
-        MV_TRY(mv_model_load(&model, file, err));
-    } else {
-        MV_TRY(mv_model_find_hash(&model, o->content.code.meta.model_hash, err));
-    }
+    MV_REQUIRE(strcmp(m->path, "-") != 0, err, MV_E_ARGUMENT,
+               "a reconstructed image needs a file name: its format follows from the extension");
+    MV_TRY(mv_opener_features(m->opener, m->index, &code, &m->set, &m->he_ms, err));
+    m->decrypt_ms = mv_clock_ms() - start_ms;
+    MV_TRY(find_model(&model, m, err));
     start_ms = mv_clock_ms();
-    MV_TRY(mv_codec_decode(out, model, &o->content.code, &j->codec, err));
-    o->decode_ms = mv_clock_ms() - start_ms;
+    MV_TRY(mv_codec_decode(&image, model, &code, &m->j->codec, err));
+    m->decode_ms = mv_clock_ms() - start_ms;
+    MV_TRY(save_image(m, &image, err));
 done:
+    mv_image_clear(&image);
+    mv_code_clear(&code);
     mv_model_free(&model);
     return st;
 }
 
-/* The exact bytes when the output's format is the original's; else the same samples in another. */
-static mv_status write_exact(const job *j, const mv_content *content, const char *out,
-                             mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image image = {0};
-
-    if (strcmp(out, "-") == 0 || mv_image_can_copy(out, content->exact, content->exact_len)) {
-        return mv_file_write(out, content->exact, content->exact_len, j->output_flags, err);
-    }
-    MV_TRY(mv_image_decode(&image, content->exact, content->exact_len, "the exact image", err));
-    MV_TRY(mv_image_save(&image, out, (j->output_flags & MV_OUTPUT_FORCE) != 0, err));
-done:
-    mv_image_clear(&image);
-    return st;
-}
-
-static mv_status write_one(const job *j, opened *o, const char *out, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image image = {0};
-
-    o->exact = o->content.exact != NULL && !j->reconstruct;
-    if (o->exact) {
-        return write_exact(j, &o->content, out, err);
-    }
-    MV_REQUIRE(strcmp(out, "-") != 0, err, MV_E_ARGUMENT,
-               "a reconstructed image needs a file name: its format follows from the extension");
-    MV_TRY(reconstruct(&image, j, o, err));
-    MV_TRY(mv_image_save(&image, out, (j->output_flags & MV_OUTPUT_FORCE) != 0, err));
-done:
-    mv_image_clear(&image);
-    return st;
-}
-
-static void report(const job *j, const opened *o, const char *in, const char *out)
+static void report(const member_out *m, const char *in, const sealed_file *sealed)
 {
     char sender[SHOW_SENDER_SIZE];
-    if (cli_flag(j->args, "json") && strcmp(out, "-") != 0) {
+    const mv_member *about = m->member;
+    const mv_sender *who = mv_opener_sender(m->opener);
+
+    if (cli_flag(m->j->args, "json") && strcmp(m->path, "-") != 0) {
         ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
-                          "out", out, "sender", show_sender_json(&o->sender), "anonymous",
-                          o->sender.anonymous, "exact", o->exact, "decrypt_ms", o->stats.total_ms,
-                          "he_ms", o->stats.he_ms, "decode_ms", o->decode_ms, "bytes_features",
-                          (json_int_t)o->stats.bytes_features, "bytes_ciphertext",
-                          (json_int_t)o->stats.bytes_ciphertext, "bytes_total",
-                          (json_int_t)o->stats.bytes_total));
-    } else if (strcmp(out, "-") != 0) {
-        show_sender(sender, &o->sender);
-        ui_say("wrote %s: %s; sender %s", out,
-               o->exact ? "the exact image" : "reconstructed by the network, not the exact image",
+                          "out", m->path, "sender", show_sender_json(who), "anonymous",
+                          who->anonymous, "exact", m->exact, "decrypt_ms",
+                          m->j->open_ms + m->decrypt_ms, "he_ms", m->he_ms, "decode_ms",
+                          m->decode_ms, "bytes_features",
+                          (json_int_t)((about->feature_count * about->code.feature_bits + 7) / 8),
+                          "bytes_ciphertext", (json_int_t)about->ciphertext_len, "bytes_total",
+                          (json_int_t)sealed->source.len));
+    } else if (strcmp(m->path, "-") != 0) {
+        show_sender(sender, who);
+        ui_say("wrote %s: %s; sender %s", m->path,
+               m->exact ? "the exact image" : "reconstructed by the network, not the exact image",
                sender);
     }
 }
 
-static mv_status decrypt_one(const job *j, const char *in, bool folder, mv_error *err)
+/* Where a member goes: its own name in a folder, or the one name that was given. */
+static mv_status member_path(char *out, const job *j, const mv_member *member, const char *in,
+                             bool folder, mv_error *err)
 {
     mv_status st = MV_OK;
-    opened o = {0};
-    char out[PATH_SIZE];
-    const char *name = o.content.file_name; /* checked by the envelope: no folder in it */
+    const char *given = cli_value(j->args, "output");
+    const char *name = member->file_name; /* checked by the envelope: no folder in it */
 
-    MV_TRY(open_one(&o, j, in, err));
-    if (folder) {
-        MV_REQUIRE(name[0] != '\0' && name[0] != '.', err, MV_E_FORMAT,
-                   "%s names no file to write; give -o FILE", in);
-        MV_TRY(path_make_folder(cli_value(j->args, "output"), err));
-        MV_TRY(path_join(out, sizeof out, cli_value(j->args, "output"), name, "", err));
-    } else {
-        MV_TRY(path_copy(out, sizeof out, cli_value(j->args, "output"), err));
+    if (!folder) {
+        return path_copy(out, PATH_SIZE, given, err);
     }
-    MV_TRY(write_one(j, &o, out, err));
-    report(j, &o, in, out);
+    MV_REQUIRE(name[0] != '\0' && name[0] != '.', err, MV_E_FORMAT,
+               "%s names no file to write; give -o FILE", in);
+    MV_TRY(path_make_folder(given, err));
+    MV_TRY(path_join(out, PATH_SIZE, given, name, "", err));
 done:
-    ui_progress_end();
-    mv_content_clear(&o.content);
     return st;
 }
 
-static int decrypt_all(const job *j)
+static mv_status decrypt_member(job *j, sealed_file *sealed, size_t i, const char *in, bool folder,
+                                mv_error *err)
+{
+    mv_status st = MV_OK;
+    char out[PATH_SIZE];
+    member_out m = {.j = j,
+                    .opener = sealed->opener,
+                    .index = i,
+                    .member = mv_opener_member(sealed->opener, i),
+                    .path = out,
+                    .whole = mv_buffer_make(CONVERT_MAX)};
+
+    MV_TRY(member_path(out, j, m.member, in, folder, err));
+    m.exact = m.member->exact_kept && !j->reconstruct;
+    MV_TRY(m.exact ? write_exact(&m, err) : write_reconstructed(&m, err));
+    report(&m, in, sealed);
+done:
+    return st;
+}
+
+static mv_status decrypt_one(job *j, const char *in, bool folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file sealed = {0};
+    const double start_ms = mv_clock_ms();
+
+    MV_TRY(sealed_open(&sealed, in, j->identity, j->has_from ? &j->from : NULL, err));
+    j->open_ms = mv_clock_ms() - start_ms;
+    const size_t count = mv_opener_count(sealed.opener);
+    MV_REQUIRE(count != 0, err, MV_E_ARGUMENT, "%s is a collection: there is no image inside", in);
+    MV_REQUIRE(count == 1 || strcmp(cli_value(j->args, "output"), "-") != 0, err, MV_E_ARGUMENT,
+               "%s holds %zu files; give a folder with -o", in, count);
+    for (size_t i = 0; i < count; i++) {
+        MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
+        MV_TRY(decrypt_member(j, &sealed, i, in, folder || count > 1, err));
+    }
+done:
+    ui_progress_end();
+    sealed_close(&sealed);
+    return st;
+}
+
+static int decrypt_all(job *j)
 {
     const bool folder = path_wants_folder(cli_value(j->args, "output"), j->args->operand_count);
     size_t failed = 0;
@@ -190,7 +262,7 @@ static int run(const cli_args *args)
     j.codec.progress = ui_progress();
     j.reconstruct = cli_flag(args, "reconstruct");
     j.output_flags = cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0;
-    MV_TRY(mv_identity_load(&j.identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&j.identity, args, cli_value(args, "identity"), &err));
     if (cli_value(args, "from") != NULL) {
         MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
         j.has_from = true;
@@ -212,7 +284,8 @@ const cli_command cmd_decrypt = {
     .examples = "  medveil decrypt -i me.id scan.mv -o scan.png\n"
                 "  medveil decrypt -i me.id --from clinic --reconstruct scan.mv -o network.png\n",
     .description =
-        "Everything is authenticated before anything is decrypted. The very file comes back when\n"
+        "Everything is authenticated before anything is written. A study, sealed as one file, is\n"
+        "opened into a folder. The very file comes back when\n"
         "the output's extension is the original's; another extension converts the same samples.\n"
         "With --reconstruct, or when the sender sealed with --lossy, the network's image is\n"
         "written: it can invent detail and is not for diagnosis.\n",

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd_encrypt.c: image files -> sealed .mv files. The whole way of one image is encrypt_one.
+ * cmd_encrypt.c: image files -> sealed .mv files. The whole way of one image is add_one; what it
+ * gives goes into encrypt_files' envelope.
  */
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
+#include "sealed.h"
 #include "ui.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 static const cli_option options[] = {
     {"recipient", 'r', "CARD", "card file, mv1... line or alias; may be repeated"},
+    {"archive", 0, "CARD", "a further recipient of whom every receiver is told"},
     {"sender", 's', "IDENTITY", "sign with this identity; without it the file is anonymous"},
-    {"output", 'o', "OUT", "file to write; a folder when there are several inputs"},
+    {"output", 'o', "OUT",
+     "file to write; of several inputs a study if it ends in .mv, or a folder"},
+    {"collection", 0, "FILE", "encrypt features under this collection's key; needs -s"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
@@ -27,8 +36,11 @@ static const cli_option options[] = {
     {"frame-slices", 0, "N", "gray slices that ride in one network frame: 1 (default) or 3"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
+
+#define INPUT_LEN_MAX ((size_t)1 << 31) /* an image is decoded in memory */
 
 /* Everything that stays the same from file to file. */
 typedef struct job {
@@ -36,6 +48,8 @@ typedef struct job {
     mv_model *model;
     mv_identity *sender;
     mv_card recipient[MV_ENVELOPE_RECIPIENTS_MAX];
+    mv_card archive;
+    mv_collection *collection;
     mv_codec_opts codec;
     mv_seal_opts seal;
     long slice; /* -1: all */
@@ -110,29 +124,65 @@ static bool parse_set(job *j)
     return true;
 }
 
-static mv_status find_people(job *j, mv_error *err)
+static mv_status find_recipients(job *j, mv_error *err)
 {
     mv_status st = MV_OK;
-    const char *sender = cli_value(j->args, "sender");
-    const char *name = NULL;
+    const char *name = NULL, *archive = cli_value(j->args, "archive");
     size_t count = 0;
 
     while ((name = cli_value_at(j->args, "recipient", count)) != NULL) {
         MV_REQUIRE(count < MV_ENVELOPE_RECIPIENTS_MAX, err, MV_E_LIMIT,
                    "at most %d recipients fit in one envelope", MV_ENVELOPE_RECIPIENTS_MAX);
-        MV_TRY(mv_card_find(&j->recipient[count++], name, err));
+        MV_TRY(people_recipient(&j->recipient[count++], name, err));
     }
     if (count == 0) {
         st = mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
         mv_hint(err, "give a card file, an mv1... line or an alias with -r");
         goto done;
     }
-    if (sender != NULL) {
-        MV_TRY(mv_identity_load(&j->sender, sender, err));
+    if (archive != NULL) {
+        MV_TRY(people_recipient(&j->archive, archive, err));
+        j->seal.archive = &j->archive;
     }
-    j->seal.sender = j->sender;
     j->seal.recipient = j->recipient;
     j->seal.recipient_count = count;
+done:
+    return st;
+}
+
+static mv_status open_collection(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = cli_value(j->args, "collection");
+    sealed_file file = {0};
+    mv_error why = {0};
+
+    if (path == NULL) {
+        return MV_OK;
+    }
+    MV_REQUIRE(j->sender != NULL, err, MV_E_ARGUMENT,
+               "--collection needs -s: the collection opens with the sender's identity");
+    MV_TRY(sealed_source(&file, path, err));
+    st = mv_collection_open(&j->collection, &file.source, j->sender, &why);
+    MV_REQUIRE(st == MV_OK, err, st, "cannot use %.150s: %.300s", path,
+               why.text[0] != '\0' ? why.text : mv_status_sentence(st));
+    j->seal.collection_key = mv_collection_key(j->collection);
+done:
+    sealed_close(&file);
+    return st;
+}
+
+static mv_status find_people(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *sender = cli_value(j->args, "sender");
+
+    MV_TRY(find_recipients(j, err));
+    if (sender != NULL) {
+        MV_TRY(people_identity(&j->sender, j->args, sender, err));
+    }
+    j->seal.sender = j->sender;
+    MV_TRY(open_collection(j, err));
 done:
     return st;
 }
@@ -157,60 +207,165 @@ done:
     return st;
 }
 
-static void report(const job *j, const char *in, const char *out, double encode_ms,
-                   const mv_envelope_stats *s, size_t bytes_in)
+/* ---- the original, read once more when the envelope is written ---- */
+
+/* One input file. Alone it stays in memory; of a study each is opened again, and must not have
+ * changed since its features were made. */
+typedef struct input {
+    const char *path;
+    struct stat seen;
+    FILE *stream;
+    mv_buffer bytes;
+} input;
+
+static void input_clear(input *in)
 {
+    mv_buffer_clear(&in->bytes);
+    if (in->stream != NULL) {
+        (void)fclose(in->stream);
+        in->stream = NULL;
+    }
+}
+
+static bool unchanged(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_ino == b->st_ino &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static mv_status read_again(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    input *in = user;
+    struct stat now;
+
+    if (in->stream == NULL) {
+        in->stream = fopen(in->path, "rb");
+        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err, MV_E_IO,
+                   "cannot read %s: %s", in->path, strerror(errno));
+    }
+    MV_REQUIRE(fread(out, 1, len, in->stream) == len && fstat(fileno(in->stream), &now) == 0 &&
+                   unchanged(&now, &in->seen),
+               err, MV_E_IO, "%s changed while it was being sealed", in->path);
+    if (at + len == (uint64_t)in->seen.st_size) {
+        (void)fclose(in->stream);
+        in->stream = NULL;
+    }
+done:
+    return st;
+}
+
+static mv_source input_source(input *in, bool alone)
+{
+    return alone ? mv_source_memory(in->bytes.bytes, in->bytes.len)
+                 : (mv_source){.read = read_again, .user = in, .len = (uint64_t)in->seen.st_size};
+}
+
+static mv_status input_read(input *in, const char *path, bool alone, mv_error *err)
+{
+    mv_status st = MV_OK;
+    *in = (input){.path = path, .bytes = mv_buffer_make(INPUT_LEN_MAX)};
+    MV_REQUIRE(alone || strcmp(path, "-") != 0, err, MV_E_ARGUMENT,
+               "standard input cannot be part of a study");
+    MV_REQUIRE(alone || stat(path, &in->seen) == 0, err, errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO,
+               "cannot read %s: %s", path, strerror(errno));
+    MV_TRY(mv_file_read(&in->bytes, path, err));
+    MV_REQUIRE(alone || in->bytes.len == (uint64_t)in->seen.st_size, err, MV_E_IO,
+               "%s changed while it was being sealed", path);
+done:
+    return st;
+}
+
+/* ---- sealing ---- */
+
+static void report(const job *j, const char *in, size_t count, const char *out, double encode_ms,
+                   const mv_envelope_stats *s, uint64_t bytes_in)
+{
+    char many[40] = "";
+
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "file", in, "out", out,
-                          "encode_ms", encode_ms, "encrypt_ms", s->total_ms, "he_ms", s->he_ms,
+        ui_json(json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in, "out",
+                          out, "encode_ms", encode_ms, "encrypt_ms", s->total_ms, "he_ms", s->he_ms,
                           "bytes_in", (json_int_t)bytes_in, "bytes_features",
                           (json_int_t)s->bytes_features, "bytes_ciphertext",
                           (json_int_t)s->bytes_ciphertext, "bytes_total",
-                          (json_int_t)s->bytes_total));
+                          (json_int_t)s->bytes_total, "members", (json_int_t)count));
     } else if (strcmp(out, "-") != 0) {
-        ui_say("sealed %s: %zu bytes%s%s", out, s->bytes_total,
+        if (count > 1) {
+            (void)snprintf(many, sizeof many, ", a study of %zu files", count);
+        }
+        ui_say("sealed %s: %llu bytes%s%s%s", out, (unsigned long long)s->bytes_total, many,
                s->bytes_exact == 0 ? ", lossy" : "", j->sender == NULL ? ", anonymous" : "");
     }
 }
 
-/* load -> encode -> seal -> write */
-static mv_status encrypt_one(const job *j, const char *in, const char *out, mv_error *err)
+/* load -> encode -> into the sealer */
+static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
+                         mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_buffer file = mv_buffer_make(MV_ENVELOPE_LEN_MAX / 2);
     mv_image image = {0};
-    mv_content content = {0};
-    mv_envelope_stats stats = {0};
-    uint8_t *sealed = NULL;
-    size_t sealed_len = 0;
-    double start_ms = 0, encode_ms = 0;
+    mv_code code = {0};
+    const char *name = strcmp(in->path, "-") == 0 ? "" : path_base(in->path);
+    const mv_source exact = input_source(in, alone);
+    double start_ms = 0;
 
-    MV_TRY(mv_file_read(&file, in, err));
-    MV_TRY(load_image(&image, &file, in, j->slice, err));
-
+    MV_TRY(load_image(&image, &in->bytes, in->path, j->slice, err));
     start_ms = mv_clock_ms();
-    MV_TRY(mv_codec_encode(&content.code, j->model, &image, &j->codec, err));
-    encode_ms = mv_clock_ms() - start_ms;
+    MV_TRY(mv_codec_encode(&code, j->model, &image, &j->codec, err));
+    *encode_ms += mv_clock_ms() - start_ms;
+    MV_TRY(mv_sealer_add(sealer, name, &code, cli_flag(j->args, "lossy") ? NULL : &exact, err));
+done:
+    mv_code_clear(&code);
+    mv_image_clear(&image);
+    return st;
+}
 
-    (void)snprintf(content.file_name, sizeof content.file_name, "%s",
-                   strcmp(in, "-") == 0 ? "" : path_base(in));
-    if (!cli_flag(j->args, "lossy")) {
-        content.exact = file.bytes;
-        content.exact_len = file.len;
+static mv_status write_sealed(mv_envelope_stats *stats, mv_sealer *sealer, const char *out,
+                              unsigned flags, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output file = {0};
+
+    MV_TRY(mv_output_open(&file, out, flags, err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_sealer_finish(sealer, stats, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+done:
+    mv_output_abort(&file);
+    return st;
+}
+
+/* count inputs -> one envelope; several are a study. */
+static mv_status encrypt_files(const job *j, const char *const *path, size_t count, const char *out,
+                               mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_sealer *sealer = NULL;
+    mv_envelope_stats stats = {0};
+    input *in = calloc(count, sizeof *in);
+    double encode_ms = 0;
+    uint64_t bytes_in = 0;
+
+    MV_REQUIRE(in != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(mv_sealer_new(&sealer, &j->seal, err));
+    for (size_t i = 0; i < count; i++) {
+        MV_TRY(input_read(&in[i], path[i], count == 1, err));
+        bytes_in += in[i].bytes.len;
+        MV_TRY(add_one(j, sealer, &in[i], count == 1, &encode_ms, err));
+        if (count > 1) {
+            mv_buffer_clear(&in[i].bytes);
+        }
     }
-    st = mv_envelope_seal(&sealed, &sealed_len, &stats, &content, &j->seal, err);
-    content.exact = NULL; /* belongs to file */
-    if (st != MV_OK) {
-        goto done;
-    }
-    MV_TRY(mv_file_write(out, sealed, sealed_len, j->output_flags, err));
-    report(j, in, out, encode_ms, &stats, file.len);
+    MV_TRY(write_sealed(&stats, sealer, out, j->output_flags, err));
+    report(j, path[0], count, out, encode_ms, &stats, bytes_in);
 done:
     ui_progress_end();
-    mv_envelope_free_bytes(&sealed, sealed_len);
-    mv_content_clear(&content);
-    mv_image_clear(&image);
-    mv_buffer_clear(&file);
+    mv_sealer_free(&sealer);
+    for (size_t i = 0; in != NULL && i < count; i++) {
+        input_clear(&in[i]);
+    }
+    free(in);
     return st;
 }
 
@@ -222,6 +377,23 @@ static mv_status output_path(char *out, size_t cap, const job *j, const char *in
         return path_copy(out, cap, given, err);
     }
     return path_join(out, cap, given, path_base(in), ".mv", err);
+}
+
+/* Several inputs and an output that is called .mv: one envelope. */
+static bool wants_study(const job *j)
+{
+    struct stat info;
+    const char *out = cli_value(j->args, "output");
+    return j->args->operand_count > 1 && strcasecmp(path_extension(out), ".mv") == 0 &&
+           !(stat(out, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+static int encrypt_study(const job *j)
+{
+    mv_error err = {0};
+    const mv_status st = encrypt_files(j, j->args->operand, j->args->operand_count,
+                                       cli_value(j->args, "output"), &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 
 static int encrypt_all(const job *j)
@@ -238,7 +410,7 @@ static int encrypt_all(const job *j)
             st = path_make_folder(cli_value(j->args, "output"), &err);
         }
         if (st == MV_OK) {
-            st = encrypt_one(j, j->args->operand[i], out, &err);
+            st = encrypt_files(j, &j->args->operand[i], 1, out, &err);
         }
         if (st != MV_OK) {
             failed++;
@@ -271,8 +443,9 @@ static int run(const cli_args *args)
     }
     MV_TRY(find_people(&j, &err));
     MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
-    code = encrypt_all(&j);
+    code = wants_study(&j) ? encrypt_study(&j) : encrypt_all(&j);
 done:
+    mv_collection_free(&j.collection);
     mv_identity_free(&j.sender);
     mv_model_free(&j.model);
     return st == MV_OK ? code : ui_fail(st, &err);
@@ -287,11 +460,13 @@ const cli_command cmd_encrypt = {
     .operands_min = 1,
     .operands_max = CLI_VALUES_MAX,
     .examples = "  medveil encrypt -s me.id -r radiology.card scan.png -o scan.mv\n"
-                "  medveil encrypt -r mv1... --lossy a.png b.png -o sealed/\n",
+                "  medveil encrypt -r mv1... --lossy a.png b.png -o sealed/\n"
+                "  medveil encrypt -s me.id -r radiology slices/*.png -o study.mv\n",
     .description =
         "The network turns each image into features, which travel under homomorphic encryption; "
         "by\n"
         "default the original bytes travel beside them under authenticated encryption, so that\n"
         "decrypt gives back the very file. With --lossy only the features travel.\n"
+        "Several inputs and an output that ends in .mv make a study: one sealed file.\n"
         "Formats: PNG, JPEG, NIfTI, NPY. \"-\" reads standard input or writes standard output.\n",
 };

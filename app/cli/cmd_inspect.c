@@ -2,9 +2,11 @@
  *
  * cmd_inspect.c: what a relay can see of a sealed file; with an identity, what is inside.
  */
-#include "base/file.h"
+#include "base/status.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "people.h"
+#include "sealed.h"
 #include "show.h"
 #include "ui.h"
 
@@ -12,33 +14,32 @@
 
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "also show what is inside"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
-/* What an opened envelope tells. */
-typedef struct inside {
-    mv_content content; /* description and name only */
-    mv_sender sender;
-    mv_envelope_stats stats;
-} inside;
-
-static const char *why_exact(const inside *in)
+static const char *why_exact(const mv_member *m)
 {
-    return in->stats.exact_kept ? "kept, so that the receiver gets the very file"
-                                : "left out: the sender chose lossy";
+    return m->exact_kept ? "kept, so that the receiver gets the very file"
+                         : "left out: the sender chose lossy";
 }
 
-static const char *why_features(const inside *in)
+static const char *why_features(const mv_member *m)
 {
-    return in->stats.set != NULL ? "kept, for reconstruction and for computing while encrypted"
+    return m->feature_count != 0 ? "kept, for reconstruction and for computing while encrypted"
                                  : "none travel";
+}
+
+static size_t bytes_features(const mv_member *m)
+{
+    return (m->feature_count * m->code.feature_bits + 7) / 8;
 }
 
 static void print_outside(const char *file, const mv_envelope_outside *o)
 {
     printf("%s, as anybody sees it\n", file);
     printf("  bytes       %llu\n", (unsigned long long)o->total_len);
-    printf("  format      %u, for trials: a later program may not open it\n", (unsigned)o->version);
+    printf("  format      %u\n", (unsigned)o->version);
     printf("  key slots   %u, without names\n", (unsigned)o->wrap_count);
     printf("  body        %llu bytes, rounded up to a length class\n",
            (unsigned long long)o->padded_len);
@@ -52,39 +53,46 @@ static void print_image(const mv_code_meta *m)
            m->channels == 1 ? "" : "s", mv_sample_name(m->type), (unsigned)m->bits);
 }
 
-static void print_features(const inside *in)
+static void print_features(const mv_member *member, const mv_he_set *set)
 {
-    const mv_code_meta *m = &in->content.code.meta;
+    const mv_code_meta *m = &member->code;
     char hash[SHOW_HEX_SIZE];
 
-    if (in->stats.set == NULL) {
-        printf("  features    %s\n", why_features(in));
+    if (set == NULL) {
+        printf("  features    %s\n", why_features(member));
         return;
     }
     show_hex(hash, m->model_hash, sizeof m->model_hash);
     printf("  model       %s %.16s\n", m->model_name, hash);
-    printf("  features    %u x %u x %u x %u, %u bits: %zu bytes, %zu under %s\n",
+    printf("  features    %u x %u x %u x %u, %u bits: %zu bytes, %llu under %s\n",
            (unsigned)m->frames, (unsigned)m->feature_height, (unsigned)m->feature_width,
-           (unsigned)m->feature_channels, (unsigned)m->feature_bits, in->stats.bytes_features,
-           in->stats.bytes_ciphertext, mv_he_set_name(in->stats.set));
-    printf("              %s\n", why_features(in));
+           (unsigned)m->feature_channels, (unsigned)m->feature_bits, bytes_features(member),
+           (unsigned long long)member->ciphertext_len, mv_he_set_name(set));
+    printf("              %s\n", why_features(member));
 }
 
-static void print_inside(const inside *in)
+static void print_member(const mv_member *m, const mv_he_set *set)
 {
-    char sender[SHOW_SENDER_SIZE];
-    show_sender(sender, &in->sender);
-    printf("inside\n  sender      %s\n", sender);
-    printf("  file name   %s\n",
-           in->content.file_name[0] != '\0' ? in->content.file_name : "not told");
-    if (in->content.code.meta.width != 0) {
-        print_image(&in->content.code.meta);
+    printf("  file name   %s\n", m->file_name[0] != '\0' ? m->file_name : "not told");
+    if (m->described) {
+        print_image(&m->code);
     }
-    print_features(in);
-    if (in->stats.exact_kept) {
-        printf("  original    %zu bytes, %s\n", in->stats.bytes_exact, why_exact(in));
+    print_features(m, set);
+    if (m->exact_kept) {
+        printf("  original    %llu bytes, %s\n", (unsigned long long)m->exact_len, why_exact(m));
     } else {
-        printf("  original    %s\n", why_exact(in));
+        printf("  original    %s\n", why_exact(m));
+    }
+}
+
+static void print_people(const mv_opener *opener)
+{
+    char sender[SHOW_SENDER_SIZE], archive[MV_CARD_NAME_MAX];
+    show_sender(sender, mv_opener_sender(opener));
+    printf("inside\n  sender      %s\n", sender);
+    if (mv_opener_archive(opener) != NULL) {
+        mv_card_name(archive, mv_opener_archive(opener));
+        printf("  archive     %s can open it too, says the sender\n", archive);
     }
 }
 
@@ -99,54 +107,78 @@ static json_t *image_json(const mv_code_meta *m)
                      (json_int_t)m->bits);
 }
 
-static json_t *features_json(const inside *in)
+static json_t *features_json(const mv_member *member, const mv_he_set *set)
 {
-    const mv_code_meta *m = &in->content.code.meta;
+    const mv_code_meta *m = &member->code;
     char hash[SHOW_HEX_SIZE];
-    if (in->stats.set == NULL) {
+    if (set == NULL) {
         return json_null();
     }
     show_hex(hash, m->model_hash, sizeof m->model_hash);
     return json_pack(
         "{s:s, s:s, s:s, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model", m->model_name, "model_hash",
-        hash, "set", mv_he_set_name(in->stats.set), "bits", (json_int_t)m->feature_bits, "shape",
+        hash, "set", mv_he_set_name(set), "bits", (json_int_t)m->feature_bits, "shape",
         (json_int_t)m->frames, (json_int_t)m->feature_height, (json_int_t)m->feature_width,
-        (json_int_t)m->feature_channels, "bytes_features", (json_int_t)in->stats.bytes_features,
-        "bytes_ciphertext", (json_int_t)in->stats.bytes_ciphertext, "why", why_features(in));
+        (json_int_t)m->feature_channels, "bytes_features", (json_int_t)bytes_features(member),
+        "bytes_ciphertext", (json_int_t)member->ciphertext_len, "why", why_features(member));
 }
 
-static json_t *inside_json(const inside *in)
+static json_t *member_json(const mv_member *m, const mv_he_set *set)
 {
-    return json_pack("{s:o, s:b, s:s, s:o, s:o, s:{s:b, s:I, s:s}}", "sender",
-                     show_sender_json(&in->sender), "anonymous", in->sender.anonymous, "file_name",
-                     in->content.file_name, "image", image_json(&in->content.code.meta), "features",
-                     features_json(in), "exact", "kept", in->stats.exact_kept, "bytes_exact",
-                     (json_int_t)in->stats.bytes_exact, "why", why_exact(in));
+    return json_pack("{s:s, s:o, s:o, s:{s:b, s:I, s:s}}", "file_name", m->file_name, "image",
+                     image_json(&m->code), "features", features_json(m, set), "exact", "kept",
+                     m->exact_kept, "bytes_exact", (json_int_t)m->exact_len, "why", why_exact(m));
 }
 
-static void print_json(const char *file, const mv_envelope_outside *o, const inside *in)
+static json_t *who_json(const mv_opener *opener)
 {
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", file, "version", (json_int_t)o->version,
-                  "wraps", (json_int_t)o->wrap_count, "bytes_body", (json_int_t)o->padded_len,
-                  "bytes_total", (json_int_t)o->total_len);
-    if (in != NULL) {
-        (void)json_object_set_new(object, "inside", inside_json(in));
+    char archive[MV_CARD_NAME_MAX];
+    const bool archived = mv_opener_archive(opener) != NULL;
+    if (archived) {
+        mv_card_name(archive, mv_opener_archive(opener));
     }
-    ui_json(object);
+    return json_pack("{s:o, s:b, s:s?, s:[]}", "sender", show_sender_json(mv_opener_sender(opener)),
+                     "anonymous", mv_opener_sender(opener)->anonymous, "archive",
+                     archived ? archive : NULL, "members");
 }
 
-/* in NULL: the outside only. */
-static mv_status look(mv_envelope_outside *outside, inside *in, const mv_buffer *bytes,
-                      const mv_identity *identity, const char *file, mv_error *err)
+static json_t *outside_json(const char *file, const mv_envelope_outside *o)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", file, "version", (json_int_t)o->version,
+                     "wraps", (json_int_t)o->wrap_count, "bytes_body", (json_int_t)o->padded_len,
+                     "bytes_total", (json_int_t)o->total_len);
+}
+
+/* Each member, put into inside's list unless that is NULL, else printed. */
+static mv_status look_inside(mv_opener *opener, json_t *inside, mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    for (size_t i = 0; i < mv_opener_count(opener); i++) {
+        const mv_member *m = mv_opener_member(opener, i);
+        const mv_he_set *set = NULL;
+        if (m->feature_count != 0) {
+            MV_TRY(mv_opener_set(opener, i, &set, err));
+        }
+        if (inside == NULL) {
+            print_member(m, set);
+        } else {
+            json_t *member = member_json(m, set);
+            if (mv_opener_count(opener) == 1) {
+                (void)json_object_update(inside, member); /* of one image, without a list too */
+            }
+            (void)json_array_append_new(json_object_get(inside, "members"), member);
+        }
+    }
+done:
+    return st;
+}
+
+static mv_status outside(mv_envelope_outside *out, const mv_source *source, const char *file,
+                         mv_error *err)
 {
     mv_error why = {0};
-    mv_status st = mv_envelope_inspect(outside, bytes->bytes, bytes->len, &why);
-
-    if (st == MV_OK && in != NULL) {
-        st = mv_envelope_open(&in->content, &in->sender, &in->stats, bytes->bytes, bytes->len,
-                              identity, 0, &why);
-    }
+    const mv_status st = mv_envelope_inspect(out, source, &why);
     if (st != MV_OK) {
         (void)mv_fail(err, st, "cannot inspect %.150s: %.300s", file,
                       why.text[0] != '\0' ? why.text : mv_status_sentence(st));
@@ -155,34 +187,58 @@ static mv_status look(mv_envelope_outside *outside, inside *in, const mv_buffer 
     return st;
 }
 
+/* opener NULL: the outside only. */
+static mv_status show(const char *file, const mv_envelope_outside *o, mv_opener *opener, bool json,
+                      mv_error *err)
+{
+    mv_status st = MV_OK;
+    json_t *object = json ? outside_json(file, o) : NULL;
+    json_t *inside = json && opener != NULL ? who_json(opener) : NULL;
+
+    if (!json) {
+        print_outside(file, o);
+    }
+    if (opener != NULL) {
+        if (!json) {
+            print_people(opener);
+        }
+        MV_TRY(look_inside(opener, inside, err));
+    }
+    if (json) {
+        if (inside != NULL) {
+            (void)json_object_set(object, "inside", inside);
+        }
+        ui_json(object);
+        object = NULL;
+    }
+done:
+    json_decref(object);
+    json_decref(inside);
+    return st;
+}
+
 static int run(const cli_args *args)
 {
     mv_status st = MV_OK;
     mv_error err = {0};
-    mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
-    mv_envelope_outside outside;
+    mv_envelope_outside o;
     mv_identity *identity = NULL;
-    inside opened = {0}, *in = NULL;
+    sealed_file sealed = {0};
     const char *file = args->operand[0];
 
     if (cli_flag(args, "identity")) {
-        MV_TRY(mv_identity_load(&identity, cli_value(args, "identity"), &err));
-        in = &opened;
+        MV_TRY(people_identity(&identity, args, cli_value(args, "identity"), &err));
     }
-    MV_TRY(mv_file_read(&bytes, file, &err));
-    MV_TRY(look(&outside, in, &bytes, identity, file, &err));
-    if (cli_flag(args, "json")) {
-        print_json(file, &outside, in);
-    } else {
-        print_outside(file, &outside);
-        if (in != NULL) {
-            print_inside(in);
-        }
+    MV_TRY(sealed_source(&sealed, file, &err));
+    MV_TRY(outside(&o, &sealed.source, file, &err));
+    if (identity != NULL) {
+        sealed_close(&sealed);
+        MV_TRY(sealed_open(&sealed, file, identity, NULL, &err));
     }
+    MV_TRY(show(file, &o, sealed.opener, cli_flag(args, "json"), &err));
 done:
-    mv_content_clear(&opened.content);
+    sealed_close(&sealed);
     mv_identity_free(&identity);
-    mv_buffer_clear(&bytes);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 

@@ -9,6 +9,8 @@
 #include "medveil/client.h"
 #include "medveil/envelope.h"
 #include "paths.h"
+#include "people.h"
+#include "sealed.h"
 #include "show.h"
 #include "ui.h"
 
@@ -64,17 +66,18 @@ done:
     return st;
 }
 
-/* Opens the envelope and throws the content away: everything in it has then been authenticated. */
+/* Opens the envelope: everything in it has then been authenticated. */
 static mv_status authenticate(arrival *a, const receiving *r, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
-    mv_content content = {0};
+    sealed_file file = {0};
     mv_error why = {0};
 
-    MV_TRY(mv_file_read(&bytes, a->part, err));
-    st = mv_envelope_open(&content, &a->sender, NULL, bytes.bytes, bytes.len, r->identity, 0, &why);
-    if (st != MV_OK && st != MV_E_MEMORY) {
+    MV_TRY(sealed_source(&file, a->part, err));
+    st = mv_opener_new(&file.opener, &file.source, r->identity, &why);
+    if (st == MV_OK) {
+        a->sender = *mv_opener_sender(file.opener);
+    } else if (st != MV_E_MEMORY && st != MV_E_IO) {
         a->bad = true;
         st = mv_fail(err, MV_E_AUTH,
                      "a file of %llu bytes on the relay is not for this identity "
@@ -83,8 +86,7 @@ static mv_status authenticate(arrival *a, const receiving *r, mv_error *err)
                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
     }
 done:
-    mv_content_clear(&content);
-    mv_buffer_clear(&bytes);
+    sealed_close(&file);
     return st;
 }
 
@@ -234,7 +236,7 @@ static int run(const cli_args *args)
     if (cli_value(args, "from") == NULL || cli_value(args, "identity") == NULL) {
         return usage(cli_value(args, "from") == NULL ? "--from URL" : "-i IDENTITY");
     }
-    MV_TRY(mv_identity_load(&identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&identity, args, cli_value(args, "identity"), &err));
     r.identity = opts.identity = identity;
     opts.progress = ui_progress();
     MV_TRY(mv_client_new(&r.client, cli_value(args, "from"), &opts, &err));
@@ -254,6 +256,7 @@ static const cli_option options[] = {
     {"output", 'o', "DIR", "where to store the files (default: here)"},
     {"keep", 0, NULL, "leave the files on the relay"},
     {"drop-bad", 0, NULL, "remove files from the relay that are not authentic"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

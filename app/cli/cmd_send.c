@@ -3,10 +3,12 @@
  * cmd_send.c: sealed files into somebody's mailbox on a relay.
  */
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/status.h"
 #include "commands.h"
 #include "medveil/client.h"
 #include "medveil/envelope.h"
+#include "people.h"
+#include "sealed.h"
 #include "ui.h"
 
 #include <string.h>
@@ -23,18 +25,18 @@ typedef struct sending {
 static mv_status check_sealed(const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_buffer bytes = mv_buffer_make(MV_ENVELOPE_LEN_MAX);
+    sealed_file file = {0};
     mv_envelope_outside outside;
 
-    MV_TRY(mv_file_read(&bytes, path, err));
-    st = mv_envelope_inspect(&outside, bytes.bytes, bytes.len, NULL);
+    MV_TRY(sealed_source(&file, path, err));
+    st = mv_envelope_inspect(&outside, &file.source, NULL);
     if (st != MV_OK) {
         st = mv_fail(err, st, "%s is not a whole sealed file (.mv): %s", path,
                      mv_status_sentence(st));
         mv_hint(err, "seal it first: medveil encrypt -r CARD %s -o OUT.mv", path);
     }
 done:
-    mv_buffer_clear(&bytes);
+    sealed_close(&file);
     return st;
 }
 
@@ -93,9 +95,9 @@ static int run(const cli_args *args)
     if (cli_value(args, "to") == NULL || cli_value(args, "recipient") == NULL) {
         return usage(cli_value(args, "to") == NULL ? "--to URL" : "-r CARD");
     }
-    MV_TRY(mv_card_find(&s.recipient, cli_value(args, "recipient"), &err));
+    MV_TRY(people_recipient(&s.recipient, cli_value(args, "recipient"), &err));
     if (cli_value(args, "sender") != NULL) {
-        MV_TRY(mv_identity_load(&sender, cli_value(args, "sender"), &err));
+        MV_TRY(people_identity(&sender, args, cli_value(args, "sender"), &err));
     }
     opts.identity = sender;
     opts.progress = ui_progress();
@@ -118,6 +120,7 @@ static const cli_option options[] = {
     {"to", 0, "URL", "the relay's address: https://host:port#key"},
     {"recipient", 'r', "CARD", "whose mailbox: card file, mv1... line or alias"},
     {"sender", 's', "IDENTITY", "sign the upload with this identity, for relays that ask for it"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "people.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -15,6 +16,7 @@
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files sealed by this card: file, mv1... line or alias"},
+    PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -23,41 +25,82 @@ typedef struct job {
     mv_identity *identity;
     mv_card from;
     bool has_from;
-    size_t identical, lossy, failed, not_authentic;
+    size_t members, identical; /* images; a file that does not open counts as one */
+    size_t lossy, failed, not_authentic;
     int last_code; /* of a failed one */
 } job;
 
 /* What one file turned out to be. */
 typedef struct finding {
     mv_sender sender;
-    mv_envelope_stats stats;
+    size_t members, exact;
+    uint64_t bytes_exact;
 } finding;
 
-/* Everything is opened, features included; mv_envelope_open compares the original bytes with the
- * hash that the sender took. */
+static mv_status drop(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)user;
+    (void)bytes;
+    (void)len;
+    return ui_interrupted() ? mv_fail(err, MV_E_INTERRUPTED, "interrupted") : MV_OK;
+}
+
+/* Everything is opened, features included. */
+static mv_status examine_member(finding *f, mv_opener *opener, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(opener, i);
+    const mv_sink sink = {drop, NULL};
+    mv_code code = {0};
+
+    if (m->feature_count != 0) {
+        MV_TRY(mv_opener_features(opener, i, &code, NULL, NULL, err));
+    }
+    if (m->exact_kept) {
+        MV_TRY(mv_opener_exact(opener, i, &sink, err));
+        f->exact++;
+        f->bytes_exact += m->exact_len;
+    }
+done:
+    mv_code_clear(&code);
+    return st;
+}
+
 static mv_status examine(finding *f, const job *j, const char *file, mv_error *err)
 {
-    mv_content content = {0};
-    const mv_status st = sealed_open(&content, &f->sender, &f->stats, file, j->identity,
-                                     j->has_from ? &j->from : NULL, MV_OPEN_ALL, err);
-    mv_content_clear(&content);
+    mv_status st = MV_OK;
+    sealed_file sealed = {0};
+
+    MV_TRY(sealed_open(&sealed, file, j->identity, j->has_from ? &j->from : NULL, err));
+    f->sender = *mv_opener_sender(sealed.opener);
+    f->members = mv_opener_count(sealed.opener);
+    for (size_t i = 0; i < f->members; i++) {
+        MV_TRY(examine_member(f, sealed.opener, i, err));
+    }
+done:
+    sealed_close(&sealed);
     return st;
 }
 
 static void report(const job *j, const char *file, const finding *f)
 {
-    char sender[SHOW_SENDER_SIZE];
+    char sender[SHOW_SENDER_SIZE], count[64] = "";
+    const bool identical = f->exact == f->members;
 
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:b, s:b, s:o, s:b, s:I}", "file", file, "authentic", 1,
-                          "identical", f->stats.exact_kept, "sender", show_sender_json(&f->sender),
+        ui_json(json_pack("{s:s, s:b, s:b, s:o, s:b, s:I, s:I, s:I}", "file", file, "authentic", 1,
+                          "identical", identical, "sender", show_sender_json(&f->sender),
                           "anonymous", f->sender.anonymous, "bytes_exact",
-                          (json_int_t)f->stats.bytes_exact));
+                          (json_int_t)f->bytes_exact, "members", (json_int_t)f->members,
+                          "members_identical", (json_int_t)f->exact));
         return;
     }
     show_sender(sender, &f->sender);
-    printf("%s: %s, from %s\n", file,
-           f->stats.exact_kept ? "bit-identical" : "authentic, but lossy", sender);
+    if (f->members != 1) {
+        (void)snprintf(count, sizeof count, " (%zu of %zu files)", f->exact, f->members);
+    }
+    printf("%s: %s%s, from %s\n", file, identical ? "bit-identical" : "authentic, but lossy", count,
+           sender);
 }
 
 static void report_failure(job *j, const char *file, mv_status st, const mv_error *err)
@@ -68,6 +111,7 @@ static void report_failure(job *j, const char *file, mv_status st, const mv_erro
     }
     j->last_code = ui_fail(st, err);
     j->failed++;
+    j->members++;
     j->not_authentic += st == MV_E_AUTH;
 }
 
@@ -82,11 +126,12 @@ static void verify_one(job *j, const char *file)
         return;
     }
     report(j, file, &f);
-    if (f.stats.exact_kept) {
-        j->identical++;
-    } else {
+    j->members += f.members;
+    j->identical += f.exact;
+    if (f.exact != f.members) {
         j->lossy++;
-        ui_say("%s is lossy: the original is not inside", file);
+        ui_say("%s is lossy: the original is not inside%s", file,
+               f.members == 1 ? "" : ", of some of its files");
     }
 }
 
@@ -111,7 +156,7 @@ static int verify_all(job *j)
         verify_one(j, j->args->operand[i]);
     }
     if (!cli_flag(j->args, "json")) {
-        printf("bit-identical: %zu/%zu\n", j->identical, count);
+        printf("bit-identical: %zu/%zu\n", j->identical, j->members);
     }
     return exit_code(j);
 }
@@ -127,7 +172,7 @@ static int run(const cli_args *args)
         ui_say("verify needs an identity: -i IDENTITY");
         return CLI_USAGE;
     }
-    MV_TRY(mv_identity_load(&j.identity, cli_value(args, "identity"), &err));
+    MV_TRY(people_identity(&j.identity, args, cli_value(args, "identity"), &err));
     if (cli_value(args, "from") != NULL) {
         MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
         j.has_from = true;
@@ -148,9 +193,10 @@ const cli_command cmd_verify = {
     .operands_max = CLI_VALUES_MAX,
     .examples = "  medveil verify -i me.id --from clinic *.mv\n",
     .description =
-        "Every byte is authenticated, the sender's signature is checked, the original bytes are\n"
-        "compared with the hash the sender took of them, the features are decrypted. Nothing is\n"
-        "written. A lossy file is authentic but not bit-identical. Exit code 0: all identical; "
-        "13:\n"
-        "one is not authentic; 15: some are lossy or could not be opened.\n",
+        "Every byte is compared with the hash that the sender signed and decrypted, the features\n"
+        "too. Nothing is written. Every image of a study counts. A lossy file is authentic but "
+        "not\n"
+        "bit-identical. Exit code 0: all identical; 13: one is not authentic; 15: some are lossy "
+        "or\n"
+        "could not be opened.\n",
 };

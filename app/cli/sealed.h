@@ -6,16 +6,25 @@
 #ifndef MV_CLI_SEALED_H
 #define MV_CLI_SEALED_H
 
+#include "base/status.h"
 #include "medveil/envelope.h"
 
-/* sealed_open: as mv_envelope_open on the file at path. from NULL: any sender. what may be
- * MV_OPEN_EXACT | MV_OPEN_IF_LOSSY: the features are opened when the original is not inside.
- * A file that starts as an envelope and is damaged or cut short is MV_E_AUTH, like any other that
- * is not what was sealed; a file of another kind is MV_E_FORMAT. owner: content is the caller's */
-enum { MV_OPEN_IF_LOSSY = 1 << 8 };
-MV_MUST_CHECK mv_status sealed_open(mv_content *content, mv_sender *sender,
-                                    mv_envelope_stats *stats, const char *path,
-                                    const mv_identity *identity, const mv_card *from, unsigned what,
+/* Zero-initialise; every path ends in sealed_close. */
+typedef struct sealed_file {
+    FILE *stream; /* a pipe is copied, still sealed, to a file without a name */
+    mv_source source;
+    mv_opener *opener; /* NULL: only the source was opened */
+} sealed_file;
+
+/* sealed_source: the bytes alone. errors: MV_E_NOT_FOUND, MV_E_IO */
+MV_MUST_CHECK mv_status sealed_source(sealed_file *file, const char *path, mv_error *err);
+
+/* sealed_open: as mv_opener_new on the file at path. from NULL: any sender. A file that starts as
+ * an envelope of this format and is damaged or cut short is MV_E_AUTH, like any other that is not
+ * what was sealed; a file of another kind is MV_E_FORMAT. */
+MV_MUST_CHECK mv_status sealed_open(sealed_file *file, const char *path,
+                                    const mv_identity *identity, const mv_card *from,
                                     mv_error *err);
+void sealed_close(sealed_file *file);
 
 #endif

@@ -4,19 +4,10 @@
  */
 #include "show.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-void show_date(char out[SHOW_DATE_SIZE], uint32_t day)
-{
-    const time_t seconds = (time_t)day * 86400;
-    struct tm when;
-    if (gmtime_r(&seconds, &when) == NULL ||
-        strftime(out, SHOW_DATE_SIZE, "%Y-%m-%d", &when) == 0) {
-        (void)snprintf(out, SHOW_DATE_SIZE, "day %u", (unsigned)day);
-    }
-}
 
 void show_hex(char *out, const uint8_t *bytes, size_t len)
 {
@@ -31,38 +22,65 @@ void show_hex(char *out, const uint8_t *bytes, size_t len)
 void show_sender(char out[SHOW_SENDER_SIZE], const mv_sender *sender)
 {
     char name[MV_CARD_NAME_MAX], alias[64];
+    uint32_t day = 0;
+
     if (sender->anonymous) {
         (void)snprintf(out, SHOW_SENDER_SIZE, "anonymous: nobody vouches for it");
         return;
     }
     mv_card_name(name, sender->card.id);
-    if (mv_card_alias(alias, sizeof alias, sender->card.id)) {
-        (void)snprintf(out, SHOW_SENDER_SIZE, "%s (%s)", name, alias);
-    } else {
-        (void)snprintf(out, SHOW_SENDER_SIZE, "%s (not in the card book)", name);
+    if (!mv_card_alias(alias, sizeof alias, &sender->card)) {
+        (void)snprintf(alias, sizeof alias, "not in the card book");
     }
+    (void)snprintf(out, SHOW_SENDER_SIZE, "%s (%s%s)", name, alias,
+                   mv_card_revoked(&day, &sender->card) ? "; revoked by its owner" : "");
+}
+
+const char *show_card_state(const mv_card *card)
+{
+    uint32_t day = 0;
+    if (mv_card_revoked(&day, card)) {
+        return "revoked";
+    }
+    switch (mv_card_state_on(card, mv_today())) {
+    case MV_CARD_EXPIRED:
+        return "expired";
+    case MV_CARD_EXPIRES_SOON:
+        return "expires soon";
+    case MV_CARD_NOT_YET:
+        return "of the future";
+    case MV_CARD_VALID:
+        break;
+    }
+    return "valid";
 }
 
 json_t *show_card_json(const mv_card *card, const char *alias)
 {
-    char name[MV_CARD_NAME_MAX], date[SHOW_DATE_SIZE];
-    char seal[SHOW_HEX_SIZE], sign[SHOW_HEX_SIZE];
+    char name[MV_CARD_NAME_MAX], spoken[MV_CARD_SPOKEN_MAX], sign[SHOW_HEX_SIZE];
+    char created[MV_DAY_TEXT_MAX], expires[MV_DAY_TEXT_MAX];
+
     mv_card_name(name, card->id);
-    show_date(date, card->created_day);
-    show_hex(seal, card->seal_public, sizeof card->seal_public);
+    mv_card_spoken(spoken, card);
+    mv_day_text(created, card->created_day);
+    mv_day_text(expires, card->expires_day);
     show_hex(sign, card->sign_public, sizeof card->sign_public);
-    return json_pack("{s:s, s:s?, s:s, s:s, s:s}", "name", name, "alias",
-                     alias != NULL && alias[0] != '\0' ? alias : NULL, "created", date,
-                     "seal_public", seal, "sign_public", sign);
+    return json_pack("{s:s, s:s?, s:s, s:s?, s:s, s:s, s:s}", "name", name, "alias",
+                     alias != NULL && alias[0] != '\0' ? alias : NULL, "created", created,
+                     "expires", card->expires_day != 0 ? expires : NULL, "state",
+                     show_card_state(card), "spoken", spoken, "sign_public", sign);
 }
 
 json_t *show_sender_json(const mv_sender *sender)
 {
     char name[MV_CARD_NAME_MAX], alias[64];
+    uint32_t day = 0;
+
     if (sender->anonymous) {
         return json_null();
     }
     mv_card_name(name, sender->card.id);
-    const bool known = mv_card_alias(alias, sizeof alias, sender->card.id);
-    return json_pack("{s:s, s:s?}", "name", name, "alias", known ? alias : NULL);
+    const bool known = mv_card_alias(alias, sizeof alias, &sender->card);
+    return json_pack("{s:s, s:s?, s:b}", "name", name, "alias", known ? alias : NULL, "revoked",
+                     mv_card_revoked(&day, &sender->card));
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope.h: the .mv file: what travels under BFV, what under AEAD, and for whom.
+ * envelope.h: the .mv file: one image or a whole study, sealed for those who may open it.
  *
  * Sealing makes a fresh 32-byte envelope key (AEAD and commitment only) and, unless one is given, a
  * fresh 32-byte collection key (the paper's K, from which the HE secret is expanded); both are
- * wrapped to every recipient. Sections are streams of authenticated records: meta, features (BFV
- * ciphertext), exact (the original bytes), signature. The outer header shows version, number of
- * unnamed wraps and the padded length, nothing else. Opening checks, in this order: wrap,
- * commitment, record authentication, sender signature; only then is anything decrypted under HE.
- * Every authentication failure is one indistinct MV_E_AUTH.
- * Format 0 is unstable: files of this version are for trials. docs/formats/mv.md has every byte.
+ * wrapped to every recipient by X25519 and ML-KEM-768 together. Inside is a manifest (names, sizes,
+ * descriptions), then each member's features (a BFV ciphertext) and its original bytes as streams
+ * of authenticated records, then the sender's signature. The outer header shows version, number of
+ * unnamed wraps and the padded length, nothing else.
+ *
+ * A sealer is given its members and writes everything in one call. An opener does not exist before
+ * the whole file has been authenticated: wrap, commitment, every byte, padding, sender's signature;
+ * what it then gives was sealed by that sender. Both use a few hundred kB whatever the size, beside
+ * the features of one image. Every authentication failure is one indistinct MV_E_AUTH.
+ * docs/formats/mv.md has every byte; files of format 1 stay readable.
  */
 #ifndef MEDVEIL_ENVELOPE_H
 #define MEDVEIL_ENVELOPE_H
@@ -18,53 +22,94 @@
 #include "medveil/codec.h"
 #include "medveil/keys.h"
 
+#include <stdio.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define MV_ENVELOPE_MAGIC          "medveil\x1a" /* what every .mv starts with */
 #define MV_ENVELOPE_MAGIC_LEN      8
-#define MV_ENVELOPE_LEN_MAX        ((uint64_t)1 << 30)
+#define MV_ENVELOPE_LEN_MAX        ((uint64_t)1 << 40)
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
+#define MV_ENVELOPE_MEMBERS_MAX    4096
+#define MV_MEMBER_FURTHER_MAX      4
+#define MV_FILE_NAME_MAX           256 /* with the final zero */
 
-/* What goes in and what comes out. */
-typedef struct mv_content {
-    mv_code code;        /* features; code.feature_count 0: none travel. meta.width 0: no image */
-    char file_name[256]; /* base name of the original in UTF-8, or ""; travels encrypted */
-    uint8_t *exact;      /* original bytes; NULL: lossy */
-    size_t exact_len;
-} mv_content;
+/* ---- where bytes come from and go to ---- */
 
-MV_API void mv_content_clear(mv_content *content); /* wipes and frees code.feature and exact */
+/* Bytes that can be read at any place, more than once. bytes not NULL: they lie in memory and are
+ * borrowed; otherwise read gives exactly len bytes from place at, or a status. */
+typedef struct mv_source {
+    const uint8_t *bytes;
+    mv_status (*read)(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err);
+    void *user;
+    uint64_t len;
+} mv_source;
+
+typedef struct mv_sink {
+    mv_status (*write)(void *user, const uint8_t *bytes, size_t len, mv_error *err);
+    void *user;
+} mv_sink;
+
+MV_API mv_source mv_source_memory(const uint8_t *bytes, size_t len);
+
+/* mv_source_file: stream must be seekable and stays the caller's. errors: MV_E_IO */
+MV_API MV_MUST_CHECK mv_status mv_source_file(mv_source *out, FILE *stream, mv_error *err);
+MV_API mv_sink mv_sink_file(FILE *stream);
+
+/* ---- sealing ---- */
 
 typedef struct mv_seal_opts {
     const mv_identity *sender; /* NULL: anonymous, and shown so */
     const mv_card *recipient;  /* at least one */
     size_t recipient_count;
+    const mv_card *archive;        /* NULL, or a further recipient of whom every receiver is told */
     const mv_he_set *set;          /* for the features; NULL: pack4096 */
     uint32_t sums;                 /* n of the pack shape; 0 means 1 */
     const uint8_t *collection_key; /* MV_COLLECTION_KEY_LEN bytes; NULL: fresh */
 } mv_seal_opts;
 
-/* Times and sizes of one sealing or opening, for --json and the bench. */
+/* Times and sizes, for --json and the bench. */
 typedef struct mv_envelope_stats {
-    double he_ms;            /* HE part alone */
-    double total_ms;         /* the whole call */
-    size_t bytes_features;   /* raw features at their bit width */
-    size_t bytes_ciphertext; /* of the features */
-    size_t bytes_exact;
-    size_t bytes_total;   /* the .mv */
+    double he_ms;              /* HE part alone */
+    double total_ms;           /* the whole call */
+    uint64_t bytes_features;   /* raw features at their bit width */
+    uint64_t bytes_ciphertext; /* of the features */
+    uint64_t bytes_exact;
+    uint64_t bytes_total; /* the .mv */
     const mv_he_set *set; /* of the features; NULL: none are inside */
-    bool exact_kept;      /* the original bytes are inside */
+    bool exact_kept;      /* the original bytes are inside, of every member */
 } mv_envelope_stats;
 
-/* mv_envelope_seal: the whole .mv into a fresh allocation (*out, freed with
- * mv_envelope_free_bytes). stats may be NULL.
- * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_RANGE, MV_E_RANDOM, MV_E_MEMORY; *out is then NULL */
-MV_API MV_MUST_CHECK mv_status mv_envelope_seal(uint8_t **out, size_t *out_len,
-                                                mv_envelope_stats *stats, const mv_content *content,
-                                                const mv_seal_opts *opts, mv_error *err);
-MV_API void mv_envelope_free_bytes(uint8_t **bytes, size_t len);
+/* One envelope in the making. Belongs to one thread at a time. */
+typedef struct mv_sealer mv_sealer;
+
+/* mv_sealer_new: the cards and the sender are borrowed until the sealer is freed.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_RANDOM, MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts *opts,
+                                             mv_error *err);
+
+/* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
+ * original is left out. The features are encrypted at once; exact is read when the sealer finishes,
+ * until when it is borrowed. Several members need names, each its own.
+ * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
+MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
+                                             const mv_code *code, const mv_source *exact,
+                                             mv_error *err);
+
+/* mv_sealer_len: bytes of the .mv that finish will write; errors as finish. */
+MV_API MV_MUST_CHECK mv_status mv_sealer_len(uint64_t *out, mv_sealer *sealer, mv_error *err);
+
+/* mv_sealer_finish: the whole .mv into the sink, once: whether it works or not, this sealer seals
+ * nothing more, so that no key is used twice. stats may be NULL.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_RANGE (a recipient's key), MV_E_MEMORY, those of the
+ * sources and of the sink */
+MV_API MV_MUST_CHECK mv_status mv_sealer_finish(mv_sealer *sealer, mv_envelope_stats *stats,
+                                                const mv_sink *sink, mv_error *err);
+MV_API void mv_sealer_free(mv_sealer **sealer);
+
+/* ---- opening ---- */
 
 /* Who sealed it. */
 typedef struct mv_sender {
@@ -72,22 +117,58 @@ typedef struct mv_sender {
     mv_card card; /* valid unless anonymous */
 } mv_sender;
 
-enum {
-    MV_OPEN_FEATURES = 1, /* decrypt the features */
-    MV_OPEN_EXACT = 2,    /* give the original bytes */
-    MV_OPEN_ALL = 3
-};
+/* What the manifest says of a member. */
+typedef struct mv_member {
+    char file_name[MV_FILE_NAME_MAX]; /* a plain name in UTF-8, no folder in it; may be "" */
+    bool exact_kept;                  /* false: left out by the sender's choice */
+    uint64_t exact_len;
+    bool described; /* code is set; always so when features travel */
+    mv_code_meta code;
+    size_t feature_count;    /* follows from code; 0: none travel */
+    uint64_t ciphertext_len; /* of the features */
+    /* Sections of a later program: authenticated like all others, and left closed. */
+    uint32_t further_count;
+    struct {
+        uint32_t kind;
+        uint64_t len;
+    } further[MV_MEMBER_FURTHER_MAX];
+} mv_member;
 
-/* mv_envelope_open: everything is authenticated whatever is asked for; what says which parts to
- * give (0: meta, file name and sender only). stats may be NULL. The original bytes are checked
- * against the hash that the sender took of them.
+/* An authentic envelope. Belongs to one thread at a time. */
+typedef struct mv_opener mv_opener;
+
+/* mv_opener_new: reads and authenticates everything; source is borrowed until the opener is freed.
  * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_LIMIT (before any key is used), MV_E_WRONG_KEY (no wrap
  * opens with this identity), MV_E_AUTH; MV_E_FORMAT, MV_E_RANGE (an authentic envelope made
- * wrongly); MV_E_MEMORY. All outputs are zero on error. */
-MV_API MV_MUST_CHECK mv_status mv_envelope_open(mv_content *out, mv_sender *sender,
-                                                mv_envelope_stats *stats, const uint8_t *bytes,
-                                                size_t len, const mv_identity *identity,
-                                                unsigned what, mv_error *err);
+ * wrongly); MV_E_MEMORY, MV_E_RANDOM; those of the source. *out is NULL on error. */
+MV_API MV_MUST_CHECK mv_status mv_opener_new(mv_opener **out, const mv_source *source,
+                                             const mv_identity *identity, mv_error *err);
+MV_API void mv_opener_free(mv_opener **opener);
+
+/* Views borrow from the opener. */
+MV_API const mv_sender *mv_opener_sender(const mv_opener *opener);
+MV_API size_t mv_opener_count(const mv_opener *opener);
+MV_API const mv_member *mv_opener_member(const mv_opener *opener, size_t i);
+/* The id of the archive's card that the sender names, or NULL: none. */
+MV_API const uint8_t *mv_opener_archive(const mv_opener *opener);
+
+/* mv_opener_exact: the original bytes of member i into the sink. Should the source have changed
+ * since it was authenticated, the end of this call says so: keep nothing then.
+ * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, those of source and sink */
+MV_API MV_MUST_CHECK mv_status mv_opener_exact(mv_opener *opener, size_t i, const mv_sink *sink,
+                                               mv_error *err);
+
+/* mv_opener_features: the features of member i, decrypted; *he_ms and *set may be NULL.
+ * owner: out is the caller's, clear with mv_code_clear.
+ * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, MV_E_FORMAT, MV_E_RANGE, MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_opener_features(mv_opener *opener, size_t i, mv_code *out,
+                                                  const mv_he_set **set, double *he_ms,
+                                                  mv_error *err);
+
+/* mv_opener_set: the parameter set of member i's features, from the ciphertext's own header.
+ * errors: as mv_opener_features */
+MV_API MV_MUST_CHECK mv_status mv_opener_set(mv_opener *opener, size_t i, const mv_he_set **set,
+                                             mv_error *err);
 
 /* What anybody sees without a key. */
 typedef struct mv_envelope_outside {
@@ -97,8 +178,76 @@ typedef struct mv_envelope_outside {
     uint64_t total_len;
 } mv_envelope_outside;
 
-MV_API MV_MUST_CHECK mv_status mv_envelope_inspect(mv_envelope_outside *out, const uint8_t *bytes,
-                                                   size_t len, mv_error *err);
+/* errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_LIMIT, those of the source */
+MV_API MV_MUST_CHECK mv_status mv_envelope_inspect(mv_envelope_outside *out,
+                                                   const mv_source *source, mv_error *err);
+
+/* ---- collections ---- */
+
+/* The collection key with the cards it is kept for; its file is an envelope without members, signed
+ * by one of them, whose manifest tells each holder who the others are. Locked memory. */
+typedef struct mv_collection mv_collection;
+
+/* mv_collection_new: a fresh key, for the owner alone. errors: MV_E_RANDOM, MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_collection_new(mv_collection **out, const mv_identity *owner);
+
+/* mv_collection_open: errors: as mv_opener_new; MV_E_FORMAT (no collection), MV_E_AUTH (not signed
+ * by one of its holders) */
+MV_API MV_MUST_CHECK mv_status mv_collection_open(mv_collection **out, const mv_source *source,
+                                                  const mv_identity *identity, mv_error *err);
+MV_API void mv_collection_free(mv_collection **collection);
+MV_API const uint8_t *mv_collection_key(const mv_collection *collection);
+MV_API uint32_t mv_collection_generation(const mv_collection *collection); /* 1, 2, .. */
+MV_API size_t mv_collection_holder_count(const mv_collection *collection);
+MV_API const mv_card *mv_collection_holder(const mv_collection *collection, size_t i);
+
+/* errors: MV_E_EXISTS (a holder already), MV_E_LIMIT */
+MV_API MV_MUST_CHECK mv_status mv_collection_add(mv_collection *collection, const mv_card *card,
+                                                 mv_error *err);
+/* mv_collection_remove: takes effect with the next rotation. errors: MV_E_NOT_FOUND */
+MV_API MV_MUST_CHECK mv_status mv_collection_remove(mv_collection *collection,
+                                                    const uint8_t id[MV_CARD_ID_LEN],
+                                                    mv_error *err);
+/* mv_collection_rotate: a fresh key and the next generation; what was sealed under the old key
+ * stays readable for its own recipients. errors: MV_E_RANDOM */
+MV_API MV_MUST_CHECK mv_status mv_collection_rotate(mv_collection *collection);
+/* mv_collection_seal: by must be a holder. errors: as mv_sealer_finish */
+MV_API MV_MUST_CHECK mv_status mv_collection_seal(const mv_collection *collection,
+                                                  const mv_identity *by, const mv_sink *sink,
+                                                  mv_error *err);
+
+/* ---- one image in memory ---- */
+
+typedef struct mv_content {
+    mv_code code; /* features; code.feature_count 0: none travel. meta.width 0: no image */
+    char file_name[MV_FILE_NAME_MAX];
+    uint8_t *exact; /* original bytes; NULL: lossy */
+    size_t exact_len;
+} mv_content;
+
+MV_API void mv_content_clear(mv_content *content); /* wipes and frees code.feature and exact */
+
+/* mv_envelope_seal: a sealer with this one member, into a fresh allocation (*out, freed with
+ * mv_envelope_free_bytes). stats may be NULL. errors: as the sealer's; *out is then NULL */
+MV_API MV_MUST_CHECK mv_status mv_envelope_seal(uint8_t **out, size_t *out_len,
+                                                mv_envelope_stats *stats, const mv_content *content,
+                                                const mv_seal_opts *opts, mv_error *err);
+MV_API void mv_envelope_free_bytes(uint8_t **bytes, size_t len);
+
+enum {
+    MV_OPEN_FEATURES = 1, /* decrypt the features */
+    MV_OPEN_EXACT = 2,    /* give the original bytes */
+    MV_OPEN_ALL = 3
+};
+
+/* mv_envelope_open: everything is authenticated whatever is asked for; what says which parts to
+ * give (0: description, file name and sender only). stats may be NULL.
+ * errors: as the opener's; MV_E_UNSUPPORTED (not exactly one member). All outputs are zero on
+ * error. */
+MV_API MV_MUST_CHECK mv_status mv_envelope_open(mv_content *out, mv_sender *sender,
+                                                mv_envelope_stats *stats, const uint8_t *bytes,
+                                                size_t len, const mv_identity *identity,
+                                                unsigned what, mv_error *err);
 
 #ifdef __cplusplus
 }

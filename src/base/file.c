@@ -205,3 +205,61 @@ done:
     mv_output_abort(&out);
     return st;
 }
+
+/* ---- secrets ---- */
+
+static mv_status check_private(int fd, const char *path, const char *what, mv_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
+        return mv_fail(err, MV_E_IO, "cannot read %s: it is not a file", path);
+    }
+    if (S_ISREG(info.st_mode) && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        mv_hint(err, "chmod 600 %s", path);
+        return mv_fail(err, MV_E_POLICY, "the %s %s can be read by other users (mode %04o)", what,
+                       path, (unsigned)(info.st_mode & 07777));
+    }
+    return MV_OK;
+}
+
+static mv_status read_private(char *out, size_t cap, size_t *len, int fd, const char *path,
+                              const char *what, mv_error *err)
+{
+    for (;;) {
+        char more = 0; /* one byte beyond cap tells that there is too much */
+        const bool full = *len == cap;
+        const ssize_t got = full ? read(fd, &more, 1) : read(fd, out + *len, cap - *len);
+        if (got == 0) {
+            return MV_OK;
+        }
+        if (got < 0 && errno != EINTR) {
+            return mv_fail(err, MV_E_IO, "cannot read %s: %s", path, strerror(errno));
+        }
+        if (got > 0 && full) {
+            return mv_fail(err, MV_E_LIMIT, "%s is too long: it is no %s", path, what);
+        }
+        *len += got < 0 ? 0 : (size_t)got;
+    }
+}
+
+mv_status mv_private_read(char *out, size_t cap, size_t *len, const char *path, const char *what,
+                          mv_error *err)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    mv_status st = MV_OK;
+
+    *len = 0;
+    if (fd < 0) {
+        st = errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO;
+        return mv_fail(err, st, "cannot read %s: %s", path, strerror(errno));
+    }
+    st = check_private(fd, path, what, err);
+    if (st == MV_OK) {
+        st = read_private(out, cap, len, fd, path, what, err);
+    }
+    if (!is_stdin) {
+        (void)close(fd);
+    }
+    return st;
+}

@@ -15,6 +15,12 @@
  * errors: MV_E_NOT_FOUND, MV_E_IO, MV_E_LIMIT, MV_E_MEMORY, each with a sentence in err */
 MV_MUST_CHECK mv_status mv_file_read(mv_buffer *out, const char *path, mv_error *err);
 
+/* mv_private_read: a file with a secret of at most cap bytes; refuses a regular file that others
+ * can read, with the chmod command as hint. No copy of the content stays in a buffer. what names it
+ * in sentences ("identity"). errors: MV_E_NOT_FOUND, MV_E_IO, MV_E_POLICY, MV_E_LIMIT */
+MV_MUST_CHECK mv_status mv_private_read(char *out, size_t cap, size_t *len, const char *path,
+                                        const char *what, mv_error *err);
+
 /* A file being written. Zero-initialise with mv_output out = {0}; every path ends in
  * mv_output_abort, which does nothing after a successful mv_output_commit. */
 typedef struct mv_output {

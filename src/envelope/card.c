@@ -1,29 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * card.c: the public half of an identity: its bytes, its signature, its name and its file.
- * docs/formats/identity.md, section "Card".
+ * card.c: the public half of an identity: its bytes, its signature, its names, its days and its
+ * file. docs/formats/identity.md, section "Card".
  */
 #include "identity.h"
 
+#include "armour.h"
 #include "base/cbor.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "bech32.h"
 
 #include <sodium.h>
 #include <string.h>
 
-enum { CARD_VERSION = 0 };
-enum { KEY_VERSION = 1, KEY_CREATED = 2, KEY_SEAL = 3, KEY_SIGN = 4, KEY_SIGNATURE = 5 };
+enum { CARD_VERSION = 1, SOON_DAYS = 30, SPOKEN_GROUPS = 8 };
+enum {
+    KEY_VERSION = 1,
+    KEY_CREATED = 2,
+    KEY_EXPIRES = 3,
+    KEY_SEAL = 4,
+    KEY_SIGN = 5,
+    KEY_HE = 6,
+    KEY_SIGNATURE = 7
+};
+enum { ENTRIES_MIN = 5 }; /* expires and HE hash may be left out */
+
+_Static_assert(MV_CARD_SEAL_LEN == MV_XWING_PUBLIC_LEN, "an X-Wing public key");
 
 static const char name_prefix[] = "mv";
-static const char armour_begin[] = "-----BEGIN MEDVEIL CARD-----";
-static const char armour_end[] = "-----END MEDVEIL CARD-----";
 
 /* What the signature covers: every byte of the card before the signature's own 64. */
 static void card_message(uint8_t out[MV_HASH_LEN], const uint8_t *bytes, size_t len)
 {
     const mv_part part = {bytes, len - MV_SIGNATURE_LEN};
-    mv_derive(out, NULL, "medveil 0 card", &part, 1);
+    mv_derive(out, NULL, "medveil 1 card", &part, 1);
 }
 
 static void card_id(mv_card *card)
@@ -34,15 +45,25 @@ static void card_id(mv_card *card)
 static mv_status put_card(mv_buffer *b, const mv_card *card, const uint8_t *signature)
 {
     mv_status st = MV_OK;
-    MV_TRY(mv_cbor_put_map(b, 5));
+    const bool expires = card->expires_day != 0, he = card->has_he_public;
+
+    MV_TRY(mv_cbor_put_map(b, ENTRIES_MIN + (expires ? 1u : 0u) + (he ? 1u : 0u)));
     MV_TRY(mv_cbor_put_uint(b, KEY_VERSION));
     MV_TRY(mv_cbor_put_uint(b, CARD_VERSION));
     MV_TRY(mv_cbor_put_uint(b, KEY_CREATED));
     MV_TRY(mv_cbor_put_uint(b, card->created_day));
+    if (expires) {
+        MV_TRY(mv_cbor_put_uint(b, KEY_EXPIRES));
+        MV_TRY(mv_cbor_put_uint(b, card->expires_day));
+    }
     MV_TRY(mv_cbor_put_uint(b, KEY_SEAL));
     MV_TRY(mv_cbor_put_bytes(b, card->seal_public, sizeof card->seal_public));
     MV_TRY(mv_cbor_put_uint(b, KEY_SIGN));
     MV_TRY(mv_cbor_put_bytes(b, card->sign_public, sizeof card->sign_public));
+    if (he) {
+        MV_TRY(mv_cbor_put_uint(b, KEY_HE));
+        MV_TRY(mv_cbor_put_bytes(b, card->he_public_hash, sizeof card->he_public_hash));
+    }
     MV_TRY(mv_cbor_put_uint(b, KEY_SIGNATURE));
     MV_TRY(mv_cbor_put_bytes(b, signature, MV_SIGNATURE_LEN));
 done:
@@ -69,37 +90,67 @@ done:
     return st;
 }
 
-static mv_status expect_key(mv_reader *r, uint64_t expected)
+/* ---- reading ---- */
+
+static mv_status expect_version(mv_reader *r, uint64_t *key, mv_error *err)
 {
-    uint64_t key = 0;
-    const mv_status st = mv_cbor_get_uint(r, &key);
-    return st != MV_OK ? st : key == expected ? MV_OK : MV_E_FORMAT;
+    mv_status st = MV_OK;
+    uint64_t version = 0;
+
+    MV_TRY(mv_cbor_get_key(r, key));
+    MV_ENSURE(*key == KEY_VERSION, MV_E_FORMAT);
+    MV_TRY(mv_cbor_get_uint(r, &version));
+    MV_REQUIRE(version == CARD_VERSION, err, MV_E_FORMAT,
+               "the card is of version %llu; this program knows version %d",
+               (unsigned long long)version, CARD_VERSION);
+done:
+    return st;
+}
+
+static mv_status get_field(mv_card *card, uint8_t signature[MV_SIGNATURE_LEN], mv_reader *r,
+                           uint64_t key)
+{
+    mv_status st = MV_OK;
+    switch (key) {
+    case KEY_CREATED:
+        return mv_cbor_get_u32(r, &card->created_day);
+    case KEY_EXPIRES:
+        MV_TRY(mv_cbor_get_u32(r, &card->expires_day));
+        MV_ENSURE(card->expires_day != 0 && card->expires_day >= card->created_day, MV_E_RANGE);
+        break;
+    case KEY_SEAL:
+        return mv_cbor_get_exactly(r, card->seal_public, sizeof card->seal_public);
+    case KEY_SIGN:
+        return mv_cbor_get_exactly(r, card->sign_public, sizeof card->sign_public);
+    case KEY_HE:
+        card->has_he_public = true;
+        return mv_cbor_get_exactly(r, card->he_public_hash, sizeof card->he_public_hash);
+    case KEY_SIGNATURE:
+        return mv_cbor_get_exactly(r, signature, MV_SIGNATURE_LEN);
+    default:
+        return MV_E_FORMAT;
+    }
+done:
+    return st;
 }
 
 static mv_status get_card(mv_card *card, uint8_t signature[MV_SIGNATURE_LEN], mv_reader *r,
                           mv_error *err)
 {
     mv_status st = MV_OK;
-    uint64_t count = 0, version = 0;
+    const unsigned needed = 1u << KEY_VERSION | 1u << KEY_CREATED | 1u << KEY_SEAL |
+                            1u << KEY_SIGN | 1u << KEY_SIGNATURE;
+    unsigned seen = 1u << KEY_VERSION;
+    uint64_t count = 0, key = 0;
 
     MV_TRY(mv_cbor_get_map(r, &count));
-    MV_TRY(expect_key(r, KEY_VERSION));
-    MV_TRY(mv_cbor_get_uint(r, &version));
-    if (version != CARD_VERSION) {
-        st = mv_fail(err, MV_E_FORMAT, "the card is of version %llu; this program knows version 0",
-                     (unsigned long long)version);
-        goto done;
+    MV_TRY(expect_version(r, &key, err));
+    for (uint64_t i = 1; i < count; i++) {
+        MV_TRY(mv_cbor_get_key(r, &key)); /* ascending, so each at most once */
+        MV_TRY(get_field(card, signature, r, key));
+        seen |= 1u << key;
     }
-    MV_ENSURE(count == 5, MV_E_FORMAT);
-    MV_TRY(expect_key(r, KEY_CREATED));
-    MV_TRY(mv_cbor_get_u32(r, &card->created_day));
-    MV_TRY(expect_key(r, KEY_SEAL));
-    MV_TRY(mv_cbor_get_exactly(r, card->seal_public, sizeof card->seal_public));
-    MV_TRY(expect_key(r, KEY_SIGN));
-    MV_TRY(mv_cbor_get_exactly(r, card->sign_public, sizeof card->sign_public));
-    MV_TRY(expect_key(r, KEY_SIGNATURE));
-    MV_TRY(mv_cbor_get_exactly(r, signature, MV_SIGNATURE_LEN));
-    MV_ENSURE(mv_reader_left(r) == 0, MV_E_FORMAT);
+    MV_ENSURE((seen & needed) == needed && mv_reader_left(r) == 0, MV_E_FORMAT);
 done:
     return st;
 }
@@ -118,6 +169,8 @@ mv_status mv_card_decode(mv_card *out, const uint8_t *bytes, size_t len, mv_erro
     MV_REQUIRE(crypto_sign_verify_detached(signature, message, sizeof message, out->sign_public) ==
                    0,
                err, MV_E_AUTH, "the card is not authentic: its signature is wrong");
+    MV_REQUIRE(mv_xwing_public_valid(out->seal_public), err, MV_E_FORMAT,
+               "the card's key cannot be used: it is not a valid public key");
     memcpy(out->bytes, bytes, len);
     out->bytes_len = (uint32_t)len;
     card_id(out);
@@ -128,10 +181,12 @@ done:
     return st;
 }
 
+/* ---- names ---- */
+
 void mv_card_name(char out[MV_CARD_NAME_MAX], const uint8_t id[MV_CARD_ID_LEN])
 {
     const mv_status st = mv_bech32m_encode(out, MV_CARD_NAME_MAX, name_prefix, id, MV_CARD_ID_LEN);
-    MV_ASSERT(st == MV_OK); /* 2 + 1 + 52 + 6 characters */
+    MV_ASSERT(st == MV_OK); /* 61 characters */
     (void)st;
 }
 
@@ -140,49 +195,86 @@ mv_status mv_card_name_parse(uint8_t id[MV_CARD_ID_LEN], const char *name)
     return mv_bech32m_decode(id, MV_CARD_ID_LEN, name_prefix, name, strlen(name));
 }
 
-/* ---- the file ---- */
-
-enum { LINE_LEN = 64 };
-
-static mv_status put_line(mv_buffer *b, const char *text, size_t len)
+void mv_card_spoken(char out[MV_CARD_SPOKEN_MAX], const mv_card *card)
 {
-    const mv_status st = mv_buffer_append(b, (const uint8_t *)text, len);
-    return st == MV_OK ? mv_buffer_put_u8(b, '\n') : st;
+    const mv_part part[2] = {{card->sign_public, sizeof card->sign_public},
+                             {card->seal_public, sizeof card->seal_public}};
+    uint8_t hash[MV_HASH_LEN];
+
+    mv_derive(hash, NULL, "medveil 1 spoken", part, 2);
+    for (size_t i = 0; i < SPOKEN_GROUPS;
+         i++) { /* 2^32 is 42949 times 10^5: no digit is favoured */
+        (void)snprintf(out + 6 * i, 7, "%05u%s", mv_load_u32le(hash + 4 * i) % 100000u,
+                       i + 1 < SPOKEN_GROUPS ? " " : "");
+    }
 }
 
-static mv_status put_text(mv_buffer *b, const char *text)
+bool mv_card_same_owner(const mv_card *a, const mv_card *b)
 {
-    return put_line(b, text, strlen(text));
+    return memcmp(a->sign_public, b->sign_public, sizeof a->sign_public) == 0;
 }
 
-static mv_status armour(mv_buffer *b, const mv_card *card)
+/* ---- days ---- */
+
+uint32_t mv_today(void)
 {
-    mv_status st = MV_OK;
-    char name[MV_CARD_NAME_MAX], comment[MV_CARD_NAME_MAX + 32];
-    char base64[sodium_base64_ENCODED_LEN(MV_CARD_BYTES_MAX, sodium_base64_VARIANT_ORIGINAL)];
+    return mv_clock_day();
+}
+
+mv_card_state mv_card_state_on(const mv_card *card, uint32_t day)
+{
+    if (card->created_day > (uint64_t)day + 1) {
+        return MV_CARD_NOT_YET;
+    }
+    if (card->expires_day == 0 || card->expires_day > (uint64_t)day + SOON_DAYS) {
+        return MV_CARD_VALID;
+    }
+    return card->expires_day < day ? MV_CARD_EXPIRED : MV_CARD_EXPIRES_SOON;
+}
+
+mv_status mv_card_check(const mv_card *card, uint32_t day, mv_error *err)
+{
+    char name[MV_CARD_NAME_MAX], now[MV_DAY_TEXT_MAX], that[MV_DAY_TEXT_MAX];
+    const mv_card_state state = mv_card_state_on(card, day);
+    uint32_t revoked_day = 0;
 
     mv_card_name(name, card->id);
-    (void)snprintf(comment, sizeof comment, "# medveil card %s", name);
-    (void)sodium_bin2base64(base64, sizeof base64, card->bytes, card->bytes_len,
-                            sodium_base64_VARIANT_ORIGINAL);
-    MV_TRY(put_text(b, comment));
-    MV_TRY(put_text(b, armour_begin));
-    for (size_t at = 0, len = strlen(base64); at < len; at += LINE_LEN) {
-        MV_TRY(put_line(b, base64 + at, len - at < LINE_LEN ? len - at : LINE_LEN));
+    mv_day_text(now, day);
+    if (mv_card_revoked(&revoked_day, card)) {
+        mv_day_text(that, revoked_day);
+        mv_hint(err, "ask its owner for a card of a new identity");
+        return mv_fail(err, MV_E_POLICY, "the owner of card %s revoked it%s%s", name,
+                       revoked_day != 0 ? " on " : "", revoked_day != 0 ? that : "");
     }
-    MV_TRY(put_text(b, armour_end));
-done:
-    return st;
+    if (state == MV_CARD_EXPIRED) {
+        mv_day_text(that, card->expires_day);
+        mv_hint(err,
+                "ask its owner for a renewed card (medveil card renew); or set this machine's "
+                "clock, if today is not %s",
+                now);
+        return mv_fail(err, MV_E_POLICY, "card %s expired on %s", name, that);
+    }
+    if (state == MV_CARD_NOT_YET) {
+        mv_day_text(that, card->created_day);
+        mv_hint(err, "set this machine's clock, if today is not %s; or the owner's was wrong", now);
+        return mv_fail(err, MV_E_POLICY, "card %s is of %s, which is in the future", name, that);
+    }
+    return MV_OK;
 }
+
+/* ---- the file ---- */
 
 mv_status mv_card_save(const mv_card *card, const char *path, bool overwrite, mv_error *err)
 {
     mv_status st = MV_OK;
+    char name[MV_CARD_NAME_MAX], comment[MV_CARD_NAME_MAX + 32];
     mv_buffer b = mv_buffer_make(MV_CARD_FILE_MAX);
 
     MV_REQUIRE(card->bytes_len != 0 && card->bytes_len <= MV_CARD_BYTES_MAX, err, MV_E_ARGUMENT,
                "there is no card to save");
-    st = armour(&b, card);
+    mv_card_name(name, card->id);
+    (void)snprintf(comment, sizeof comment, "# medveil card %s", name);
+    st = mv_armour_write(&b, MV_ARMOUR_CARD, comment, card->bytes, card->bytes_len);
     MV_REQUIRE(st == MV_OK, err, st, "cannot write %s: %s", path, mv_status_sentence(st));
     MV_TRY(mv_file_write(path, b.bytes, b.len, overwrite ? MV_OUTPUT_FORCE : 0, err));
 done:
@@ -190,35 +282,20 @@ done:
     return st;
 }
 
-/* Where needle starts in text, or NULL. */
-static const char *find(const char *text, size_t len, const char *needle)
-{
-    return len == 0 ? NULL : memmem(text, len, needle, strlen(needle));
-}
-
 mv_status mv_card_read(mv_card *out, const uint8_t *bytes, size_t len, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *text = (const char *)bytes;
-    const char *begin = find(text, len, armour_begin);
-    const char *body = begin == NULL ? NULL : begin + strlen(armour_begin);
-    const char *end = begin == NULL ? NULL : find(body, (size_t)(text + len - body), armour_end);
     uint8_t card[MV_CARD_BYTES_MAX];
     size_t card_len = 0;
 
     memset(out, 0, sizeof *out);
-    if (begin == NULL && find(text, len, "MVID-SECRET-") != NULL) {
+    if (mv_armour_is(MV_ARMOUR_IDENTITY, text, len)) {
         mv_hint(err, "this is a secret identity: hand around the card beside it, FILE.card");
+    } else if (mv_armour_is(MV_ARMOUR_REVOCATION, text, len)) {
+        mv_hint(err, "this is a revocation: put it on the list with medveil card revoke FILE");
     }
-    MV_REQUIRE(begin != NULL, err, MV_E_FORMAT, "this is not a card: it has no line \"%s\"",
-               armour_begin);
-    MV_REQUIRE(end != NULL, err, MV_E_TRUNCATED, "the card ends too early: no line \"%s\"",
-               armour_end);
-    MV_REQUIRE(find(end, (size_t)(text + len - end), armour_begin) == NULL, err, MV_E_FORMAT,
-               "the file holds more than one card");
-    MV_REQUIRE(sodium_base642bin(card, sizeof card, body, (size_t)(end - body), " \t\r\n",
-                                 &card_len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0,
-               err, MV_E_FORMAT, "this is not a card: its lines are damaged");
+    MV_TRY(mv_armour_read(card, sizeof card, &card_len, MV_ARMOUR_CARD, text, len, err));
     MV_TRY(mv_card_decode(out, card, card_len, err));
 done:
     return st;

@@ -8,12 +8,13 @@
  */
 #include "identity.h"
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/home.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -145,8 +146,10 @@ done:
     return st;
 }
 
+/* Looks for a card by its id, or for its owner's by the signing key. */
 typedef struct search {
     const uint8_t *id;
+    const mv_card *owner;
     mv_card card;
     char name[NAME_MAX + 1]; /* alias, or "" */
     bool found;
@@ -155,7 +158,9 @@ typedef struct search {
 static mv_status search_step(void *user, const mv_card *card, const char *alias)
 {
     search *s = user;
-    if (memcmp(card->id, s->id, MV_CARD_ID_LEN) != 0) {
+    const bool same = s->id != NULL ? memcmp(card->id, s->id, MV_CARD_ID_LEN) == 0
+                                    : mv_card_same_owner(card, s->owner);
+    if (!same) {
         return MV_OK;
     }
     s->card = *card;
@@ -165,13 +170,25 @@ static mv_status search_step(void *user, const mv_card *card, const char *alias)
 }
 
 /* A damaged file elsewhere in the book does not keep a good card from being found. */
-static bool book_search(search *s, const uint8_t id[MV_CARD_ID_LEN])
+static bool book_search(search *s)
 {
-    memset(s, 0, sizeof *s);
-    s->id = id;
     const mv_status st = mv_card_book_each(search_step, s, NULL);
     (void)st;
     return s->found;
+}
+
+static bool search_id(search *s, const uint8_t id[MV_CARD_ID_LEN])
+{
+    memset(s, 0, sizeof *s);
+    s->id = id;
+    return book_search(s);
+}
+
+static bool search_owner(search *s, const mv_card *card)
+{
+    memset(s, 0, sizeof *s);
+    s->owner = card;
+    return book_search(s);
 }
 
 static mv_status check_alias(const char *alias, mv_error *err)
@@ -185,24 +202,37 @@ static mv_status check_alias(const char *alias, mv_error *err)
                    ALIAS_MAX);
 }
 
-/* The card is in the book: nothing to do, or the file without an alias gets one. */
-static mv_status add_again(const search *known, const char *folder, const char *alias,
-                           mv_error *err)
+/* The file of a card in the book. */
+static mv_status file_of(char out[PATH_LEN], const char *folder, const mv_card *card,
+                         const char *alias, mv_error *err)
+{
+    char name[MV_CARD_NAME_MAX];
+    mv_card_name(name, card->id);
+    return entry_path(out, folder, alias[0] == '\0' ? name : alias, err);
+}
+
+/* The owner has a card in the book already: a renewal takes its place, an alias is added where
+ * there was none, the same card again changes nothing. */
+static mv_status add_again(const search *known, const mv_card *card, const char *folder,
+                           const char *alias, mv_error *err)
 {
     mv_status st = MV_OK;
-    char from[PATH_LEN], to[PATH_LEN], name[MV_CARD_NAME_MAX];
+    char from[PATH_LEN], to[PATH_LEN], day[MV_DAY_TEXT_MAX];
 
-    if (alias[0] == '\0' || strcmp(alias, known->name) == 0) {
-        return MV_OK;
-    }
-    MV_REQUIRE(known->name[0] == '\0', err, MV_E_EXISTS, "this card is in the book already, as %s",
-               known->name);
-    mv_card_name(name, known->card.id);
-    MV_TRY(entry_path(from, folder, name, err));
-    MV_TRY(entry_path(to, folder, alias, err));
-    MV_REQUIRE(access(to, F_OK) != 0, err, MV_E_EXISTS, "the alias %s is taken by another card",
-               alias);
-    MV_REQUIRE(rename(from, to) == 0, err, MV_E_IO, "cannot rename %s: %s", from, strerror(errno));
+    mv_day_text(day, known->card.created_day);
+    MV_REQUIRE(card->created_day >= known->card.created_day, err, MV_E_POLICY,
+               "the book has a newer card of this owner, of %s", day);
+    MV_REQUIRE(alias[0] == '\0' || known->name[0] == '\0' || strcmp(alias, known->name) == 0, err,
+               MV_E_EXISTS, "this owner is in the book already, as %s", known->name);
+    alias = alias[0] == '\0' ? known->name : alias;
+    MV_TRY(file_of(from, folder, &known->card, known->name, err));
+    MV_TRY(file_of(to, folder, card, alias, err));
+    const bool same_file = strcmp(from, to) == 0;
+    MV_REQUIRE(same_file || access(to, F_OK) != 0, err, MV_E_EXISTS,
+               "the alias %s is taken by another card", alias);
+    MV_TRY(mv_card_save(card, to, same_file, err));
+    MV_REQUIRE(same_file || unlink(from) == 0, err, MV_E_IO, "cannot remove %s: %s", from,
+               strerror(errno));
 done:
     return st;
 }
@@ -210,21 +240,48 @@ done:
 mv_status mv_card_book_add(const mv_card *card, const char *alias, mv_error *err)
 {
     mv_status st = MV_OK;
-    char folder[PATH_LEN], path[PATH_LEN], name[MV_CARD_NAME_MAX];
+    char folder[PATH_LEN], path[PATH_LEN];
     search known;
+    uint32_t revoked_day = 0;
 
     alias = alias == NULL ? "" : alias;
     MV_TRY(alias[0] == '\0' ? MV_OK : check_alias(alias, err));
     MV_TRY(book_folder(folder, err));
-    if (book_search(&known, card->id)) {
-        return add_again(&known, folder, alias, err);
+    MV_REQUIRE(!mv_card_revoked(&revoked_day, card), err, MV_E_POLICY,
+               "the owner of this card revoked it");
+    if (search_owner(&known, card)) {
+        return add_again(&known, card, folder, alias, err);
     }
-    mv_card_name(name, card->id);
-    MV_TRY(entry_path(path, folder, alias[0] == '\0' ? name : alias, err));
+    MV_TRY(file_of(path, folder, card, alias, err));
     MV_REQUIRE(alias[0] == '\0' || access(path, F_OK) != 0, err, MV_E_EXISTS,
                "the alias %s is taken by another card", alias);
     MV_TRY(mv_home_make(folder, sizeof folder, "cards", err));
     MV_TRY(mv_card_save(card, path, false, err));
+done:
+    return st;
+}
+
+mv_status mv_card_book_remove(const char *wanted, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char folder[PATH_LEN], path[PATH_LEN];
+    uint8_t id[MV_CARD_ID_LEN];
+    search s;
+    const bool by_id = mv_card_name_parse(id, wanted) == MV_OK;
+
+    MV_REQUIRE(by_id || is_alias(wanted), err, MV_E_NOT_FOUND,
+               "there is no card %.200s in the card book", wanted);
+    MV_TRY(book_folder(folder, err));
+    if (by_id && search_id(&s, id)) {
+        MV_TRY(file_of(path, folder, &s.card, s.name, err));
+    } else {
+        MV_TRY(entry_path(path, folder, wanted, err));
+    }
+    if (unlink(path) != 0) {
+        st = errno == ENOENT
+                 ? mv_fail(err, MV_E_NOT_FOUND, "there is no card %.200s in the card book", wanted)
+                 : mv_fail(err, MV_E_IO, "cannot remove %s: %s", path, strerror(errno));
+    }
 done:
     return st;
 }
@@ -240,7 +297,7 @@ static mv_status find_by_name(mv_card *out, const char *name, mv_error *err)
                        "missing",
                        name);
     }
-    if (!book_search(&s, id)) {
+    if (!search_id(&s, id)) {
         mv_hint(err, "add it with medveil card add FILE --alias NAME");
         return mv_fail(err, MV_E_NOT_FOUND, "there is no card %s in the card book", name);
     }
@@ -275,10 +332,10 @@ done:
     return st;
 }
 
-bool mv_card_alias(char *out, size_t cap, const uint8_t id[MV_CARD_ID_LEN])
+bool mv_card_alias(char *out, size_t cap, const mv_card *card)
 {
     search s;
-    if (!book_search(&s, id) || s.name[0] == '\0') {
+    if (!search_owner(&s, card) || s.name[0] == '\0') {
         return false;
     }
     return (size_t)snprintf(out, cap, "%s", s.name) < cap;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * container.c: head, directory and padding of format 0.
+ * container.c: head, start and padding of format 1.
  */
 #include "container.h"
 
 #include "base/bytes.h"
-#include "base/secret.h"
-#include "records.h"
+#include "envelope_signature.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -28,35 +27,47 @@ static mv_status truncated(mv_error *err)
     return mv_fail(err, MV_E_TRUNCATED, "the envelope ends too early");
 }
 
-mv_status mv_header_read(mv_envelope_outside *out, const uint8_t *bytes, size_t len, mv_error *err)
+static mv_status check_version(uint32_t version, mv_error *err)
+{
+    if (version == 0) {
+        return mv_fail(err, MV_E_FORMAT,
+                       "the envelope is of format 0, which was for trials and is no longer opened");
+    }
+    return version == MV_FORMAT_VERSION
+               ? MV_OK
+               : mv_fail(err, MV_E_FORMAT, "the envelope is of format %u; this program knows %d",
+                         version, MV_FORMAT_VERSION);
+}
+
+mv_status mv_header_read(mv_envelope_outside *out, const uint8_t *bytes, uint64_t file_len,
+                         mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t start_len = len < MV_ENVELOPE_MAGIC_LEN ? len : MV_ENVELOPE_MAGIC_LEN;
+    const size_t start_len =
+        file_len < MV_ENVELOPE_MAGIC_LEN ? (size_t)file_len : (size_t)MV_ENVELOPE_MAGIC_LEN;
     mv_envelope_outside o = {0};
 
     memset(out, 0, sizeof *out);
-    MV_REQUIRE(len != 0 && memcmp(bytes, magic, start_len) == 0, err, MV_E_FORMAT,
+    MV_REQUIRE(file_len != 0 && memcmp(bytes, magic, start_len) == 0, err, MV_E_FORMAT,
                "this is not a medveil envelope");
-    MV_REQUIRE(len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT, "the envelope is larger than 1 GiB");
-    if (len < MV_HEADER_LEN) {
+    if (file_len < MV_HEADER_LEN) {
         return truncated(err);
     }
     o.version = mv_load_u16le(bytes + 8);
     o.wrap_count = mv_load_u16le(bytes + 10);
     o.padded_len = mv_load_u64le(bytes + 12);
-    o.total_len = len;
-    MV_REQUIRE(o.version == MV_FORMAT_VERSION, err, MV_E_FORMAT,
-               "the envelope is of format %u; this program knows format 0", o.version);
+    o.total_len = file_len;
+    MV_TRY(check_version(o.version, err));
     MV_REQUIRE(o.wrap_count >= 1 && o.wrap_count <= MV_ENVELOPE_RECIPIENTS_MAX, err, MV_E_FORMAT,
                "the envelope has an impossible number of key slots");
     MV_REQUIRE(o.padded_len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-               "the envelope is larger than 1 GiB");
+               "the envelope is larger than 1 TiB");
     MV_REQUIRE(o.padded_len == mv_padded_len(o.padded_len), err, MV_E_FORMAT,
                "the envelope has an impossible length");
-    if (len < mv_head_len(o.wrap_count) || len - mv_head_len(o.wrap_count) < o.padded_len) {
+    if (file_len < mv_head_len(o.wrap_count) + o.padded_len) {
         return truncated(err);
     }
-    MV_REQUIRE(len - mv_head_len(o.wrap_count) == o.padded_len, err, MV_E_FORMAT,
+    MV_REQUIRE(file_len == mv_head_len(o.wrap_count) + o.padded_len, err, MV_E_FORMAT,
                "there are bytes after the end of the envelope");
     *out = o;
 done:
@@ -67,80 +78,49 @@ void mv_commitment(uint8_t out[MV_COMMITMENT_LEN], const mv_envelope_keys *keys,
                    const uint8_t *head, size_t head_len)
 {
     const mv_part part[2] = {{keys->collection, MV_KEY_LEN}, {head, head_len}};
-    mv_derive(out, keys->envelope, "medveil 0 commitment", part, 2);
+    mv_derive(out, keys->envelope, "medveil 1 commitment", part, 2);
 }
 
 void mv_head_hash(uint8_t out[MV_HASH_LEN], const uint8_t *head, size_t head_len)
 {
     const mv_part part = {head, head_len};
-    mv_derive(out, NULL, "medveil 0 head", &part, 1);
+    mv_derive(out, NULL, "medveil 1 head", &part, 1);
 }
 
-void mv_section_key(mv_envelope_keys *keys, mv_section_kind kind,
-                    const uint8_t head_hash[MV_HASH_LEN])
+void mv_section_key(mv_envelope_keys *keys, uint64_t index, const uint8_t head_hash[MV_HASH_LEN])
 {
-    const uint8_t kind_byte = (uint8_t)kind;
-    const mv_part part[2] = {{&kind_byte, 1}, {head_hash, MV_HASH_LEN}};
-    mv_derive(keys->section, keys->envelope, "medveil 0 section", part, 2);
+    uint8_t number[8];
+    const mv_part part[2] = {{number, sizeof number}, {head_hash, MV_HASH_LEN}};
+    mv_store_u64le(number, index);
+    mv_derive(keys->section, keys->envelope, "medveil 1 section", part, 2);
 }
 
-/* ---- directory ---- */
-
-void mv_directory_add(mv_directory *dir, mv_section_kind kind, uint64_t len)
+void mv_padding_key(mv_envelope_keys *keys, const uint8_t head_hash[MV_HASH_LEN])
 {
-    MV_ASSERT(dir->count < MV_DIRECTORY_SLOTS);
-    dir->entry[dir->count].kind = kind;
-    dir->entry[dir->count].len = len;
-    dir->count++;
+    const mv_part part = {head_hash, MV_HASH_LEN};
+    mv_derive(keys->section, keys->envelope, "medveil 1 padding", &part, 1);
 }
 
-void mv_directory_write(uint8_t out[MV_DIRECTORY_LEN], const mv_directory *dir)
+/* ---- start ---- */
+
+void mv_start_write(uint8_t out[MV_START_LEN], const mv_start *start)
 {
-    memset(out, 0, MV_DIRECTORY_LEN);
-    for (size_t i = 0; i < dir->count; i++) {
-        mv_store_u64le(out + 16 * i, dir->entry[i].kind);
-        mv_store_u64le(out + 16 * i + 8, dir->entry[i].len);
-    }
+    mv_store_u64le(out, start->manifest_len);
+    mv_store_u64le(out + 8, start->seal_len);
 }
 
-static bool known_kind(uint64_t kind)
-{
-    return kind == MV_SECTION_META || kind == MV_SECTION_FEATURES || kind == MV_SECTION_EXACT ||
-           kind == MV_SECTION_SIGNATURE;
-}
-
-mv_status mv_directory_read(mv_directory *out, const uint8_t in[MV_DIRECTORY_LEN])
+mv_status mv_start_read(mv_start *out, const uint8_t in[MV_START_LEN])
 {
     mv_status st = MV_OK;
-    uint64_t last = 0;
-    size_t i = 0;
+    const mv_start start = {mv_load_u64le(in), mv_load_u64le(in + 8)};
 
-    memset(out, 0, sizeof *out);
-    for (; i < MV_DIRECTORY_SLOTS && mv_load_u64le(in + 16 * i) != 0; i++) {
-        const uint64_t kind = mv_load_u64le(in + 16 * i), len = mv_load_u64le(in + 16 * i + 8);
-        MV_ENSURE(known_kind(kind) && kind > last, MV_E_FORMAT);
-        MV_ENSURE(len <= MV_ENVELOPE_LEN_MAX, MV_E_LIMIT);
-        mv_directory_add(out, (mv_section_kind)kind, len);
-        last = kind;
-    }
-    MV_ENSURE(sodium_is_zero(in + 16 * i, MV_DIRECTORY_LEN - 16 * i), MV_E_FORMAT);
-    MV_ENSURE(out->count >= 2 && out->entry[0].kind == MV_SECTION_META &&
-                  last == MV_SECTION_SIGNATURE,
-              MV_E_FORMAT);
+    *out = (mv_start){0, 0};
+    MV_ENSURE(start.manifest_len != 0 && start.seal_len != 0, MV_E_FORMAT);
+    MV_ENSURE(start.manifest_len <= MV_MANIFEST_LEN_MAX && start.seal_len <= MV_SEAL_LEN_MAX,
+              MV_E_LIMIT);
+    *out = start;
 done:
-    if (st != MV_OK) {
-        memset(out, 0, sizeof *out);
-    }
     return st;
-}
-
-uint64_t mv_body_len(const mv_directory *dir)
-{
-    uint64_t len = mv_records_len(MV_DIRECTORY_LEN);
-    for (size_t i = 0; i < dir->count; i++) {
-        len += mv_records_len(dir->entry[i].len); /* at most 8 times a little over 2^30 */
-    }
-    return len;
 }
 
 /* ---- padding ---- */
@@ -167,28 +147,14 @@ uint64_t mv_padded_len(uint64_t len)
     return (len + mask) & ~mask;
 }
 
-enum { STREAM_BLOCK = 64, STREAM_STEP = 65536 };
+enum { STREAM_BLOCK = 64 };
 
-/* The ChaCha20 key stream (RFC 8439) with nonce 0 from block 1 on, as the AEAD would lay it over
- * zeros. len is below 2^30 bytes, so the 32-bit block counter does not wrap. */
-void mv_padding_write(uint8_t *out, size_t len, const uint8_t key[MV_KEY_LEN])
+/* The ChaCha20 key stream (RFC 8439) with nonce 0 from block 1 on. A body is at most 2^40 bytes and
+ * its padding a 32nd of it, so the 32-bit block counter does not wrap. */
+void mv_padding(uint8_t *out, uint64_t at, size_t len, const uint8_t key[MV_KEY_LEN])
 {
     static const uint8_t nonce[12] = {0};
     memset(out, 0, len);
-    (void)crypto_stream_chacha20_ietf_xor_ic(out, out, len, nonce, 1, key);
-}
-
-bool mv_padding_valid(const uint8_t *in, size_t len, const uint8_t key[MV_KEY_LEN])
-{
-    static const uint8_t nonce[12] = {0};
-    uint8_t step[STREAM_STEP];
-    bool valid = true;
-
-    for (size_t at = 0; at < len; at += sizeof step) {
-        const size_t part = len - at < sizeof step ? len - at : sizeof step;
-        (void)crypto_stream_chacha20_ietf_xor_ic(step, in + at, part, nonce,
-                                                 (uint32_t)(1 + at / STREAM_BLOCK), key);
-        valid = sodium_is_zero(step, part) && valid;
-    }
-    return valid;
+    (void)crypto_stream_chacha20_ietf_xor_ic(out, out, len, nonce,
+                                             (uint32_t)(1 + at / STREAM_BLOCK), key);
 }

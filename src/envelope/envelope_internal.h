@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_internal.h: the part of sealing below the choice of random bytes, for mv_envelope_seal
- * and for tests that need the same envelope twice.
+ * envelope_internal.h: the part of sealing below the choice of random bytes, for mv_sealer_new and
+ * for tests that need the same envelope twice; and what collections need of both sides.
  */
 #ifndef MV_ENVELOPE_INTERNAL_H
 #define MV_ENVELOPE_INTERNAL_H
 
 #include "container.h"
+#include "envelope_manifest.h"
 
 /* Everything random in an envelope but the seeds of HE ciphertexts, which mv_pack_encrypt draws
- * itself. In mv_secret memory, drawn from the operating system by mv_envelope_seal and nowhere else
- * in the product; used for one envelope only. */
+ * itself. In mv_secret memory, drawn from the operating system by mv_sealer_new and nowhere else in
+ * the product; used for one envelope only. */
 typedef struct mv_seal_secrets {
     uint8_t envelope_key[MV_KEY_LEN];
     uint8_t collection_key[MV_KEY_LEN];
-    uint8_t ephemeral[MV_ENVELOPE_RECIPIENTS_MAX][MV_KEY_LEN]; /* one per recipient */
+    uint8_t coins[MV_ENVELOPE_RECIPIENTS_MAX][MV_XWING_COINS_LEN]; /* per wrap */
 } mv_seal_secrets;
 
-/* mv_envelope_seal_with: as mv_envelope_seal, but with these secrets; opts->collection_key is not
- * looked at. */
-MV_MUST_CHECK mv_status mv_envelope_seal_with(uint8_t **out, size_t *out_len,
-                                              mv_envelope_stats *stats, const mv_content *content,
-                                              const mv_seal_opts *opts,
-                                              const mv_seal_secrets *secrets, mv_error *err);
+/* mv_sealer_new_with: as mv_sealer_new, but with these secrets; opts->collection_key is not looked
+ * at. */
+MV_MUST_CHECK mv_status mv_sealer_new_with(mv_sealer **out, const mv_seal_opts *opts,
+                                           const mv_seal_secrets *secrets, mv_error *err);
+
+/* mv_sealer_collection: the envelope is a collection's: no members, these holders (copied).
+ * errors: MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_sealer_collection(mv_sealer *sealer, uint32_t generation,
+                                             const mv_card *holder, size_t holder_count);
+
+const mv_manifest *mv_opener_manifest(const mv_opener *opener);   /* borrowed */
+const uint8_t *mv_opener_collection_key(const mv_opener *opener); /* borrowed; secret */
 
 #endif

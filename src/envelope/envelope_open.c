@@ -1,70 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_open.c: .mv of format 0 -> content. Order: outer header, wrap, commitment, every record,
- * padding, sender's signature, hash of the original; only then is the inside read, and HE last.
+ * envelope_open.c: .mv of format 1 -> an opener, which exists only once everything is authentic.
+ * Order: outer header, wrap, commitment, start, manifest, seal, hash of every section, signature,
+ * padding. What is read again later is authenticated again, since the source may have changed.
  */
-#include "container.h"
-
 #include "base/clock.h"
+#include "base/rng.h"
 #include "base/secret.h"
-#include "envelope_meta.h"
+#include "envelope_internal.h"
+#include "envelope_io.h"
 #include "envelope_signature.h"
 #include "recipients.h"
 #include "records.h"
 
-#include <sodium.h>
 #include <string.h>
 
-/* The plaintext of one section. */
 typedef struct section {
-    uint8_t *bytes; /* owned; not NULL when the section is there, even if empty */
-    size_t len;
+    uint64_t at, len; /* where its stream starts; plaintext bytes */
+    uint8_t hash[MV_HASH_LEN];
+    uint8_t tag[MV_TAG_LEN]; /* to recognise it when it is read again */
 } section;
 
-typedef struct opening {
-    const uint8_t *bytes; /* the envelope */
-    size_t len;
-    mv_envelope_outside outside;
+/* In mv_secret memory. */
+typedef struct opening_keys {
+    mv_envelope_keys keys;
+    uint8_t watch[MV_KEY_LEN]; /* random, this opener's own */
+} opening_keys;
+
+struct mv_opener {
+    mv_source source;
     const mv_identity *identity;
-    mv_envelope_keys *keys; /* mv_secret memory */
-    mv_directory directory;
+    mv_envelope_outside outside;
+    opening_keys *secret;
+    mv_records *records;
+    mv_start start;
+    mv_manifest manifest;
+    section *section; /* section_count of them; the last is the seal */
+    size_t section_count;
+    uint64_t body_end; /* where the padding starts */
     mv_transcript transcript;
-    section meta_bytes, ciphertext, exact, signature;
-    mv_envelope_meta meta;
-} opening;
+    mv_sender sender;
+};
 
-static void section_clear(section *s)
+void mv_opener_free(mv_opener **opener)
 {
-    if (s->bytes != NULL) {
-        mv_wipe(s->bytes, s->len);
-        free(s->bytes);
+    mv_opener *o = *opener;
+    if (o != NULL) {
+        void *secret = o->secret;
+        mv_secret_free(&secret);
+        mv_records_free(&o->records);
+        mv_manifest_clear(&o->manifest);
+        free(o->section);
+        free(o);
+        *opener = NULL;
     }
-    *s = (section){NULL, 0};
 }
 
-static void opening_clear(opening *o)
+const mv_sender *mv_opener_sender(const mv_opener *o)
 {
-    void *keys = o->keys;
-    mv_secret_free(&keys);
-    section_clear(&o->meta_bytes);
-    section_clear(&o->ciphertext);
-    section_clear(&o->exact);
-    section_clear(&o->signature);
-    mv_wipe(o, sizeof *o);
+    return &o->sender;
 }
 
-void mv_content_clear(mv_content *content)
+size_t mv_opener_count(const mv_opener *o)
 {
-    section exact = {content->exact, content->exact_len};
-    section_clear(&exact);
-    mv_code_clear(&content->code);
-    mv_wipe(content, sizeof *content);
+    return o->manifest.count;
 }
 
-mv_status mv_envelope_inspect(mv_envelope_outside *out, const uint8_t *bytes, size_t len,
-                              mv_error *err)
+const mv_member *mv_opener_member(const mv_opener *o, size_t i)
 {
-    return mv_header_read(out, bytes, len, err);
+    return i < o->manifest.count ? &o->manifest.member[i] : NULL;
+}
+
+const uint8_t *mv_opener_archive(const mv_opener *o)
+{
+    return o->manifest.archived ? o->manifest.archive : NULL;
+}
+
+const mv_manifest *mv_opener_manifest(const mv_opener *o)
+{
+    return &o->manifest;
+}
+
+const uint8_t *mv_opener_collection_key(const mv_opener *o)
+{
+    return o->secret->keys.collection;
 }
 
 /* The one answer for everything that does not authenticate. */
@@ -73,171 +92,396 @@ static mv_status not_authentic(mv_error *err)
     return mv_fail(err, MV_E_AUTH, "the envelope is not authentic: it was altered or damaged");
 }
 
-static mv_status open_wraps(opening *o, mv_error *err)
+mv_status mv_envelope_inspect(mv_envelope_outside *out, const mv_source *source, mv_error *err)
 {
-    const uint8_t *wrap = o->bytes + MV_HEADER_LEN;
+    mv_status st = MV_OK;
+    uint8_t header[MV_HEADER_LEN] = {0};
+    const size_t len = source->len < sizeof header ? (size_t)source->len : sizeof header;
+
+    memset(out, 0, sizeof *out);
+    MV_TRY(mv_source_read(source, 0, header, len, err));
+    MV_TRY(mv_header_read(out, header, source->len, err));
+done:
+    return st;
+}
+
+/* ---- head ---- */
+
+static mv_status open_wraps(mv_opener *o, const uint8_t *head, mv_error *err)
+{
     char name[MV_CARD_NAME_MAX];
 
-    for (uint32_t i = 0; i < o->outside.wrap_count; i++, wrap += MV_WRAP_LEN) {
-        if (mv_wrap_open(o->keys, o->identity, wrap)) {
+    for (uint32_t i = 0; i < o->outside.wrap_count; i++) {
+        if (mv_wrap_open(&o->secret->keys, o->identity,
+                         head + MV_HEADER_LEN + (size_t)MV_WRAP_LEN * i)) {
             return MV_OK;
         }
     }
     mv_card_name(name, o->identity->card.id);
     mv_hint(err, "use another identity, or ask the sender to seal it for %s", name);
     return mv_fail(err, MV_E_WRONG_KEY,
-                   "none of the envelope's %u key slots opens with this "
-                   "identity",
+                   "none of the envelope's %u key slots opens with this identity",
                    o->outside.wrap_count);
 }
 
-static mv_status check_commitment(opening *o, mv_error *err)
+static mv_status open_head(mv_opener *o, mv_error *err)
 {
+    mv_status st = MV_OK;
     const size_t head_len = mv_head_len(o->outside.wrap_count);
     const size_t bound_len = head_len - MV_COMMITMENT_LEN;
     uint8_t expected[MV_COMMITMENT_LEN];
+    uint8_t *head = malloc(head_len);
 
-    mv_commitment(expected, o->keys, o->bytes, bound_len);
-    if (!mv_equal_ct(expected, o->bytes + bound_len, MV_COMMITMENT_LEN)) {
-        return not_authentic(err);
+    MV_REQUIRE(head != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(mv_source_read(&o->source, 0, head, head_len, err));
+    MV_TRY(open_wraps(o, head, err));
+    mv_commitment(expected, &o->secret->keys, head, bound_len);
+    if (!mv_equal_ct(expected, head + bound_len, MV_COMMITMENT_LEN)) {
+        st = not_authentic(err);
+        goto done;
     }
-    mv_head_hash(o->transcript.head_hash, o->bytes, head_len);
-    return MV_OK;
+    mv_head_hash(o->transcript.head_hash, head, head_len);
+done:
+    free(head);
+    return st;
 }
 
-static mv_status open_directory(opening *o, const uint8_t *in, mv_error *err)
+/* ---- sections ---- */
+
+static size_t piece_len(uint64_t len, uint64_t i)
+{
+    const uint64_t left = len - i * MV_RECORD_LEN;
+    return left < MV_RECORD_LEN ? (size_t)left : MV_RECORD_LEN;
+}
+
+/* Record i of a section, still sealed, into records->sealed. */
+static mv_status read_record(mv_opener *o, const section *s, uint64_t i, mv_error *err)
+{
+    return mv_source_read(&o->source, s->at + i * MV_RECORD_SEALED, o->records->sealed,
+                          piece_len(s->len, i) + MV_TAG_LEN, err);
+}
+
+/* The records of section number index into the sink, piece by piece, each authentic. The stream
+ * has been started. */
+static mv_status open_records(mv_opener *o, const section *s, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
-    uint8_t unused[MV_HASH_LEN];
+    mv_records *r = o->records;
+    const uint64_t count = mv_records_count(s->len);
 
-    MV_REQUIRE(o->outside.padded_len >= mv_records_len(MV_DIRECTORY_LEN), err, MV_E_FORMAT,
-               "the envelope is too short for a directory");
-    mv_section_key(o->keys, MV_SECTION_DIRECTORY, o->transcript.head_hash);
-    if (!mv_records_open(o->transcript.directory, unused, MV_DIRECTORY_LEN, in, o->keys->section)) {
-        return not_authentic(err);
+    for (uint64_t i = 0; i < count; i++) {
+        const size_t len = piece_len(s->len, i);
+        MV_TRY(read_record(o, s, i, err));
+        MV_TRY(mv_records_open(r, len, i + 1 == count));
+        MV_TRY(sink->write(sink->user, r->plain, len, err));
     }
-    st = mv_directory_read(&o->directory, o->transcript.directory);
-    MV_REQUIRE(st == MV_OK && mv_padded_len(mv_body_len(&o->directory)) == o->outside.padded_len,
-               err, MV_E_FORMAT, "the directory inside the envelope is damaged");
+done:
+    mv_wipe(r->plain, sizeof r->plain);
+    return st == MV_E_AUTH ? not_authentic(err) : st;
+}
+
+static mv_status append(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    const mv_status st = mv_buffer_append(user, bytes, len);
+    return st == MV_OK ? st : mv_fail(err, st, "%s", mv_status_sentence(st));
+}
+
+/* A section that nobody has hashed yet, whole; s->hash is what it was. out->max is its length at
+ * least. */
+static mv_status open_first(mv_opener *o, size_t index, section *s, mv_buffer *out, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {append, out};
+
+    MV_TRY(mv_buffer_reserve(out, (size_t)s->len));
+    mv_section_key(&o->secret->keys, index, o->transcript.head_hash);
+    MV_TRY(mv_records_start(o->records, o->secret->keys.section, false));
+    MV_TRY(open_records(o, s, &sink, err));
+    MV_TRY(mv_records_end(o->records, s->hash));
 done:
     return st;
 }
 
-static section *section_of(opening *o, mv_section_kind kind)
-{
-    switch (kind) {
-    case MV_SECTION_META:
-        return &o->meta_bytes;
-    case MV_SECTION_FEATURES:
-        return &o->ciphertext;
-    case MV_SECTION_EXACT:
-        return &o->exact;
-    default:
-        return &o->signature;
-    }
-}
-
-/* All sections and the padding; lengths are bounded by the envelope's own, see open_directory. */
-static mv_status open_sections(opening *o, const uint8_t *in, mv_error *err)
+/* A section that has been authenticated; that it is still the same shows at its end. */
+static mv_status open_again(mv_opener *o, size_t index, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_transcript *t = &o->transcript;
-    const uint8_t *end = o->bytes + o->len;
+    uint8_t tag[MV_TAG_LEN];
 
-    for (size_t i = 0; i < o->directory.count; i++) {
-        const mv_section_kind kind = o->directory.entry[i].kind;
-        const size_t len = (size_t)o->directory.entry[i].len;
-        section *s = section_of(o, kind);
-        s->bytes = malloc(len == 0 ? 1 : len);
-        MV_REQUIRE(s->bytes != NULL, err, MV_E_MEMORY, "out of memory for %zu bytes", len);
-        s->len = len;
-        mv_section_key(o->keys, kind, t->head_hash);
-        if (!mv_records_open(s->bytes, t->section_hash[i], len, in, o->keys->section)) {
-            return not_authentic(err);
+    mv_section_key(&o->secret->keys, index, o->transcript.head_hash);
+    MV_TRY(mv_records_start(o->records, o->secret->keys.section, false));
+    MV_TRY(mv_records_watch(o->records, o->secret->watch, true));
+    MV_TRY(open_records(o, &o->section[index], sink, err));
+    MV_TRY(mv_records_tag(o->records, tag));
+    st = mv_equal_ct(tag, o->section[index].tag, sizeof tag) ? MV_OK : not_authentic(err);
+done:
+    return st;
+}
+
+static mv_status hash_section(mv_opener *o, section *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint64_t count = mv_records_count(s->len);
+
+    MV_TRY(mv_records_start(o->records, NULL, false));
+    MV_TRY(mv_records_watch(o->records, o->secret->watch, false));
+    for (uint64_t i = 0; i < count; i++) {
+        MV_TRY(read_record(o, s, i, err));
+        MV_TRY(mv_records_skip(o->records, piece_len(s->len, i)));
+    }
+    MV_TRY(mv_records_end(o->records, s->hash));
+    MV_TRY(mv_records_tag(o->records, s->tag));
+done:
+    return st;
+}
+
+/* ---- what is inside ---- */
+
+static uint64_t body_start(const mv_opener *o)
+{
+    return mv_head_len(o->outside.wrap_count);
+}
+
+static mv_status open_start(mv_opener *o, section *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer plain = mv_buffer_make(MV_START_LEN);
+
+    *s = (section){.at = body_start(o), .len = MV_START_LEN};
+    MV_REQUIRE(o->outside.padded_len >= mv_records_len(MV_START_LEN), err, MV_E_FORMAT,
+               "the envelope is too short");
+    MV_TRY(open_first(o, MV_SECTION_START, s, &plain, err));
+    st = mv_start_read(&o->start, plain.bytes);
+    MV_REQUIRE(st == MV_OK && mv_records_len(MV_START_LEN) + mv_records_len(o->start.manifest_len) +
+                                      mv_records_len(o->start.seal_len) <=
+                                  o->outside.padded_len,
+               err, MV_E_FORMAT, "the lengths inside the envelope are damaged");
+done:
+    mv_buffer_clear(&plain);
+    return st;
+}
+
+static mv_status open_manifest(mv_opener *o, section *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer plain = mv_buffer_make(MV_MANIFEST_LEN_MAX);
+
+    *s =
+        (section){.at = body_start(o) + mv_records_len(MV_START_LEN), .len = o->start.manifest_len};
+    MV_TRY(open_first(o, MV_SECTION_MANIFEST, s, &plain, err));
+    MV_TRY(mv_manifest_read(&o->manifest, plain.bytes, plain.len, err));
+done:
+    mv_buffer_clear(&plain);
+    return st;
+}
+
+static void place_section(mv_opener *o, uint64_t len)
+{
+    o->section[o->section_count++] = (section){.at = o->body_end, .len = len};
+    o->body_end += mv_records_len(len);
+}
+
+/* Where everything lies, as start and manifest say; it must fill the body. */
+static mv_status place_sections(mv_opener *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_manifest *m = &o->manifest;
+
+    o->section = calloc((2 + MV_MEMBER_FURTHER_MAX) * m->count + 3, sizeof *o->section);
+    MV_REQUIRE(o->section != NULL, err, MV_E_MEMORY, "out of memory");
+    o->body_end = body_start(o);
+    place_section(o, MV_START_LEN);
+    place_section(o, o->start.manifest_len);
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->member[i].feature_count != 0) {
+            place_section(o, m->member[i].ciphertext_len);
         }
-        in += mv_records_len(len);
-    }
-    t->section_count = o->directory.count - 1; /* all but the signature, which is the last */
-    mv_section_key(o->keys, MV_SECTION_PADDING, t->head_hash);
-    if (!mv_padding_valid(in, (size_t)(end - in), o->keys->section)) {
-        return not_authentic(err);
-    }
-done:
-    return st;
-}
-
-static mv_status authenticate(opening *o, mv_sender *sender, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const uint8_t *body = o->bytes + mv_head_len(o->outside.wrap_count);
-    void *keys = NULL;
-
-    MV_TRY(mv_secret_new(&keys, sizeof *o->keys));
-    o->keys = keys;
-    MV_TRY(open_wraps(o, err));
-    MV_TRY(check_commitment(o, err));
-    MV_TRY(open_directory(o, body, err));
-    MV_TRY(open_sections(o, body + mv_records_len(MV_DIRECTORY_LEN), err));
-    if (mv_signature_read(sender, o->signature.bytes, o->signature.len, &o->transcript) != MV_OK) {
-        return not_authentic(err);
-    }
-done:
-    return st;
-}
-
-/* The description, and whether it and the directory tell the same story. */
-static mv_status read_meta(opening *o, mv_error *err)
-{
-    mv_status st = MV_OK;
-    uint8_t sha256[MV_SHA256_LEN];
-
-    MV_TRY(mv_meta_read(&o->meta, o->meta_bytes.bytes, o->meta_bytes.len, err));
-    MV_REQUIRE(o->meta.exact_kept == (o->exact.bytes != NULL) &&
-                   (o->meta.feature_count != 0) == (o->ciphertext.bytes != NULL),
-               err, MV_E_FORMAT, "the envelope does not hold what it says");
-    if (o->exact.bytes != NULL) {
-        (void)crypto_hash_sha256(sha256, o->exact.bytes, o->exact.len);
-        if (!mv_equal_ct(sha256, o->meta.exact_sha256, sizeof sha256)) {
-            return not_authentic(err);
+        for (uint32_t k = 0; k < m->member[i].further_count; k++) {
+            place_section(o, m->member[i].further[k].len);
+        }
+        if (m->member[i].exact_kept) {
+            place_section(o, m->member[i].exact_len);
         }
     }
+    place_section(o, o->start.seal_len);
+    MV_REQUIRE(mv_padded_len(o->body_end - body_start(o)) == o->outside.padded_len, err,
+               MV_E_FORMAT, "the manifest inside the envelope is damaged");
 done:
     return st;
 }
 
-static mv_status inspect_features(const opening *o, const mv_he_set **set, mv_error *err)
+static mv_status check_seal(mv_opener *o, mv_error *err)
 {
     mv_status st = MV_OK;
+    const size_t last = o->section_count - 1;
+    mv_buffer plain = mv_buffer_make(MV_SEAL_LEN_MAX);
+    uint8_t *hashes = malloc(last * MV_HASH_LEN);
+
+    MV_REQUIRE(hashes != NULL, err, MV_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < last; i++) {
+        MV_TRY(hash_section(o, &o->section[i], err));
+        memcpy(hashes + MV_HASH_LEN * i, o->section[i].hash, MV_HASH_LEN);
+    }
+    mv_body_hash(o->transcript.body_hash, hashes, last);
+    MV_TRY(open_first(o, last, &o->section[last], &plain, err));
+    if (mv_seal_read(&o->sender, plain.bytes, plain.len, &o->transcript) != MV_OK) {
+        st = not_authentic(err);
+    }
+done:
+    mv_buffer_clear(&plain);
+    free(hashes);
+    return st;
+}
+
+static mv_status check_padding(mv_opener *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_records *r = o->records;
+    const uint64_t len = o->source.len - o->body_end;
+    bool equal = true;
+
+    mv_padding_key(&o->secret->keys, o->transcript.head_hash);
+    for (uint64_t at = 0; at < len; at += MV_RECORD_LEN) {
+        const size_t part = piece_len(len, at / MV_RECORD_LEN);
+        MV_TRY(mv_source_read(&o->source, o->body_end + at, r->sealed, part, err));
+        mv_padding(r->plain, at, part, o->secret->keys.section);
+        equal = mv_equal_ct(r->sealed, r->plain, part) && equal;
+    }
+    st = equal ? MV_OK : not_authentic(err);
+done:
+    return st;
+}
+
+static mv_status authenticate(mv_opener *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    section start, manifest;
+
+    MV_TRY(open_head(o, err));
+    MV_TRY(open_start(o, &start, err));
+    MV_TRY(open_manifest(o, &manifest, err));
+    MV_TRY(place_sections(o, err));
+    MV_TRY(check_seal(o, err));
+    /* what was parsed is what was sealed, even if the source changes in between */
+    if (memcmp(start.hash, o->section[0].hash, MV_HASH_LEN) != 0 ||
+        memcmp(manifest.hash, o->section[1].hash, MV_HASH_LEN) != 0) {
+        st = not_authentic(err);
+        goto done;
+    }
+    MV_TRY(check_padding(o, err));
+done:
+    return st;
+}
+
+mv_status mv_opener_new(mv_opener **out, const mv_source *source, const mv_identity *identity,
+                        mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *secret = NULL;
+    mv_opener *o = NULL;
+    mv_envelope_outside outside;
+
+    *out = NULL;
+    MV_TRY(mv_envelope_inspect(&outside, source, err));
+    o = calloc(1, sizeof *o);
+    MV_REQUIRE(o != NULL, err, MV_E_MEMORY, "out of memory");
+    o->source = *source;
+    o->identity = identity;
+    o->outside = outside;
+    MV_TRY(mv_records_new(&o->records));
+    MV_TRY(mv_secret_new(&secret, sizeof *o->secret));
+    o->secret = secret;
+    MV_TRY(mv_random_bytes(o->secret->watch, sizeof o->secret->watch));
+    MV_TRY(authenticate(o, err));
+    *out = o;
+    o = NULL;
+done:
+    mv_opener_free(&o);
+    return st;
+}
+
+/* ---- members ---- */
+
+/* The number of the first section of member i. */
+static size_t first_section(const mv_opener *o, size_t member)
+{
+    size_t index = MV_SECTION_MEMBERS;
+    for (size_t i = 0; i < member; i++) {
+        const mv_member *m = &o->manifest.member[i];
+        index += (size_t)(m->feature_count != 0) + m->further_count + (size_t)m->exact_kept;
+    }
+    return index;
+}
+
+mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+
+    MV_REQUIRE(m != NULL && m->exact_kept, err, MV_E_NOT_FOUND, "the original is not inside");
+    const size_t index = first_section(o, i) + (m->feature_count != 0) + m->further_count;
+    MV_TRY(open_again(o, index, sink, err));
+done:
+    return st;
+}
+
+static mv_status open_ciphertext(mv_buffer *out, mv_opener *o, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+
+    MV_REQUIRE(m != NULL && m->feature_count != 0, err, MV_E_NOT_FOUND,
+               "there are no features inside");
+    const size_t index = first_section(o, i);
+    const mv_sink sink = {append, out};
+    *out = mv_buffer_make((size_t)m->ciphertext_len);
+    MV_TRY(mv_buffer_reserve(out, out->max));
+    MV_TRY(open_again(o, index, &sink, err));
+done:
+    return st;
+}
+
+static mv_status inspect_features(const mv_he_set **set, const mv_member *m,
+                                  const mv_buffer *ciphertext, mv_error *err)
+{
     mv_pack_shape shape = {0, 0, 0};
     uint32_t summed = 0;
+    const mv_status st = mv_pack_inspect(set, &shape, &summed, ciphertext->bytes, ciphertext->len);
 
-    if (o->ciphertext.bytes == NULL) {
-        return MV_OK;
-    }
-    st = mv_pack_inspect(set, &shape, &summed, o->ciphertext.bytes, o->ciphertext.len);
-    MV_REQUIRE(st == MV_OK && summed == 1 && shape.count == o->meta.feature_count &&
-                   shape.bits == o->meta.code.feature_bits,
-               err, st == MV_OK ? MV_E_FORMAT : st,
-               "the features inside do not fit their description");
+    return st == MV_OK && summed == 1 && shape.count == m->feature_count &&
+                   shape.bits == m->code.feature_bits
+               ? MV_OK
+               : mv_fail(err, st == MV_OK ? MV_E_FORMAT : st,
+                         "the features inside do not fit their description");
+}
+
+mv_status mv_opener_set(mv_opener *o, size_t i, const mv_he_set **set, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer ciphertext = mv_buffer_make(0);
+    MV_TRY(open_ciphertext(&ciphertext, o, i, err));
+    MV_TRY(inspect_features(set, mv_opener_member(o, i), &ciphertext, err));
 done:
+    mv_buffer_clear(&ciphertext);
     return st;
 }
 
-static mv_status decrypt_features(mv_code *code, const opening *o, const mv_he_set *set,
-                                  mv_error *err)
+static mv_status decrypt_features(mv_code *code, const mv_opener *o, const mv_member *m,
+                                  const mv_he_set *set, const mv_buffer *ciphertext, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t count = o->meta.feature_count;
     mv_he_key *key = NULL;
     uint32_t over = 0;
 
-    code->feature = calloc(count, sizeof *code->feature);
+    code->meta = m->code;
+    code->feature = calloc(m->feature_count, sizeof *code->feature);
     MV_REQUIRE(code->feature != NULL, err, MV_E_MEMORY, "out of memory for the features");
-    code->feature_count = count;
-    MV_TRY(mv_he_key_new(&key, set, o->keys->collection));
-    MV_TRY(mv_pack_decrypt(code->feature, count, key, o->ciphertext.bytes, o->ciphertext.len));
-    for (size_t i = 0; i < count; i++) {
-        over |= code->feature[i] >> o->meta.code.feature_bits;
+    code->feature_count = m->feature_count;
+    MV_TRY(mv_he_key_new(&key, set, o->secret->keys.collection));
+    MV_TRY(mv_pack_decrypt(code->feature, code->feature_count, key, ciphertext->bytes,
+                           ciphertext->len));
+    for (size_t i = 0; i < code->feature_count; i++) {
+        over |= code->feature[i] >> m->code.feature_bits;
     }
     MV_REQUIRE(over == 0, err, MV_E_RANGE, "the features inside are out of range");
 done:
@@ -245,59 +489,29 @@ done:
     return st;
 }
 
-static mv_status give(mv_content *content, opening *o, const mv_he_set *set, double *he_ms,
-                      unsigned what, mv_error *err)
+mv_status mv_opener_features(mv_opener *o, size_t i, mv_code *out, const mv_he_set **set,
+                             double *he_ms, mv_error *err)
 {
     mv_status st = MV_OK;
-    const double start_ms = mv_clock_ms();
-
-    content->code.meta = o->meta.code;
-    memcpy(content->file_name, o->meta.file_name, sizeof content->file_name);
-    if ((what & MV_OPEN_FEATURES) != 0 && o->ciphertext.bytes != NULL) {
-        MV_TRY(decrypt_features(&content->code, o, set, err));
-        *he_ms = mv_clock_ms() - start_ms;
-    }
-    if ((what & MV_OPEN_EXACT) != 0 && o->exact.bytes != NULL) {
-        content->exact = o->exact.bytes;
-        content->exact_len = o->exact.len;
-        o->exact.bytes = NULL; /* handed over */
-    }
-done:
-    return st;
-}
-
-mv_status mv_envelope_open(mv_content *out, mv_sender *sender, mv_envelope_stats *stats,
-                           const uint8_t *bytes, size_t len, const mv_identity *identity,
-                           unsigned what, mv_error *err)
-{
-    mv_status st = MV_OK;
-    opening o = {.bytes = bytes, .len = len, .identity = identity};
-    mv_content content = {0};
-    mv_sender who = {0};
-    mv_envelope_stats s = {0};
-    const double start_ms = mv_clock_ms();
+    mv_buffer ciphertext = mv_buffer_make(0);
+    const mv_he_set *found = NULL;
+    double start_ms = 0;
 
     memset(out, 0, sizeof *out);
-    memset(sender, 0, sizeof *sender);
-    MV_TRY(mv_header_read(&o.outside, bytes, len, err));
-    MV_TRY(authenticate(&o, &who, err));
-    MV_TRY(read_meta(&o, err));
-    MV_TRY(inspect_features(&o, &s.set, err));
-    s.exact_kept = o.exact.bytes != NULL;
-    s.bytes_exact = o.exact.len;
-    s.bytes_features = (o.meta.feature_count * o.meta.code.feature_bits + 7) / 8;
-    s.bytes_ciphertext = o.ciphertext.len;
-    s.bytes_total = len;
-    MV_TRY(give(&content, &o, s.set, &s.he_ms, what, err));
-    s.total_ms = mv_clock_ms() - start_ms;
-    *out = content;
-    *sender = who;
-    memset(&content, 0, sizeof content);
-done:
-    if (stats != NULL) {
-        *stats = st == MV_OK ? s : (mv_envelope_stats){0};
+    MV_TRY(open_ciphertext(&ciphertext, o, i, err));
+    MV_TRY(inspect_features(&found, mv_opener_member(o, i), &ciphertext, err));
+    start_ms = mv_clock_ms();
+    MV_TRY(decrypt_features(out, o, mv_opener_member(o, i), found, &ciphertext, err));
+    if (he_ms != NULL) {
+        *he_ms = mv_clock_ms() - start_ms;
     }
-    mv_content_clear(&content);
-    opening_clear(&o);
+    if (set != NULL) {
+        *set = found;
+    }
+done:
+    if (st != MV_OK) {
+        mv_code_clear(out);
+    }
+    mv_buffer_clear(&ciphertext);
     return st;
 }

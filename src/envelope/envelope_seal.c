@@ -1,273 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_seal.c: content -> .mv of format 0. Read container.h first.
+ * envelope_seal.c: members -> .mv of format 1. Read container.h first.
  */
-#include "envelope_internal.h"
-
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/secret.h"
-#include "envelope_meta.h"
+#include "envelope_internal.h"
+#include "envelope_io.h"
 #include "envelope_signature.h"
 #include "recipients.h"
 #include "records.h"
 
-#include <sodium.h>
 #include <string.h>
 
-/* One section on its way out; bytes borrow. */
-typedef struct section {
-    mv_section_kind kind;
-    const uint8_t *bytes;
-    size_t len;
-} section;
+/* In mv_secret memory. */
+typedef struct sealing_keys {
+    mv_envelope_keys keys;
+    uint8_t coins[MV_ENVELOPE_RECIPIENTS_MAX][MV_XWING_COINS_LEN];
+} sealing_keys;
 
-typedef struct sealing {
-    const mv_content *content;
-    const mv_seal_opts *opts;
-    mv_envelope_keys *keys; /* mv_secret memory */
-    mv_buffer meta;
-    uint8_t *ciphertext; /* features under HE */
-    size_t ciphertext_len;
-    mv_buffer signature;
-    section section[MV_DIRECTORY_SLOTS]; /* all but the signature */
-    size_t section_count;
-    mv_directory directory;
+struct mv_sealer {
+    mv_seal_opts opts;
+    sealing_keys *secret;
+    mv_he_key *he_key; /* NULL until features come */
+    mv_manifest manifest;
+    mv_source *exact; /* one per member; where there is an original */
+    size_t exact_cap;
+    mv_spool spool; /* ciphertexts, one after another */
+    mv_records *records;
+    bool spent;
+    mv_envelope_stats stats;
+
+    /* while finishing */
+    const mv_sink *sink;
     mv_transcript transcript;
-    uint8_t *out; /* the envelope */
-    size_t out_len;
-    double he_ms;
-} sealing;
+    uint8_t *section_hash; /* MV_HASH_LEN each */
+    size_t section_count;  /* written so far */
+};
 
-static void sealing_clear(sealing *s)
+void mv_sealer_free(mv_sealer **sealer)
 {
-    void *keys = s->keys;
-    mv_secret_free(&keys);
-    mv_buffer_clear(&s->meta);
-    mv_buffer_clear(&s->signature);
-    free(s->ciphertext);
-    mv_envelope_free_bytes(&s->out, s->out_len);
-}
-
-void mv_envelope_free_bytes(uint8_t **bytes, size_t len)
-{
-    if (bytes != NULL && *bytes != NULL) {
-        mv_wipe(*bytes, len);
-        free(*bytes);
-        *bytes = NULL;
+    mv_sealer *s = *sealer;
+    if (s != NULL) {
+        void *secret = s->secret;
+        mv_secret_free(&secret);
+        mv_he_key_free(&s->he_key);
+        mv_manifest_clear(&s->manifest);
+        free(s->exact);
+        mv_spool_clear(&s->spool);
+        mv_records_free(&s->records);
+        free(s->section_hash);
+        free(s);
+        *sealer = NULL;
     }
 }
 
-static mv_status check(const mv_content *content, const mv_seal_opts *opts, mv_error *err)
+static uint32_t wrap_count(const mv_seal_opts *opts)
+{
+    return (uint32_t)opts->recipient_count + (opts->archive != NULL);
+}
+
+static mv_status check_opts(const mv_seal_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
     MV_REQUIRE(opts->recipient_count >= 1 && opts->recipient != NULL, err, MV_E_ARGUMENT,
                "an envelope needs at least one recipient");
-    MV_REQUIRE(opts->recipient_count <= MV_ENVELOPE_RECIPIENTS_MAX, err, MV_E_LIMIT,
-               "an envelope has at most %d recipients", MV_ENVELOPE_RECIPIENTS_MAX);
-    MV_REQUIRE(content->code.feature_count == 0 || content->code.feature != NULL, err,
-               MV_E_ARGUMENT, "the features are missing");
-    MV_REQUIRE(content->exact != NULL || content->code.feature_count != 0, err, MV_E_ARGUMENT,
-               "there is nothing to seal: neither features nor the original");
-    MV_REQUIRE(content->exact == NULL || content->exact_len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-               "the original is larger than 1 GiB");
+    MV_REQUIRE(opts->recipient_count <= MV_ENVELOPE_RECIPIENTS_MAX &&
+                   wrap_count(opts) <= MV_ENVELOPE_RECIPIENTS_MAX,
+               err, MV_E_LIMIT, "an envelope has at most %d recipients",
+               MV_ENVELOPE_RECIPIENTS_MAX);
 done:
     return st;
 }
 
-static mv_status make_meta(sealing *s, mv_error *err)
+mv_status mv_sealer_new_with(mv_sealer **out, const mv_seal_opts *opts,
+                             const mv_seal_secrets *secrets, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_content *c = s->content;
-    mv_envelope_meta meta = {.exact_kept = c->exact != NULL, .described = c->code.meta.width != 0};
+    mv_sealer *s = NULL;
+    void *memory = NULL;
 
-    MV_REQUIRE(memchr(c->file_name, '\0', sizeof c->file_name) != NULL, err, MV_E_ARGUMENT,
-               "the file name to send is too long");
-    memcpy(meta.file_name, c->file_name, sizeof meta.file_name);
-    meta.code = c->code.meta;
-    if (c->code.feature_count == 0) {
-        meta.code.frames = 0; /* so the receiver expects none */
+    MV_TRY(check_opts(opts, err));
+    s = calloc(1, sizeof *s);
+    MV_REQUIRE(s != NULL, err, MV_E_MEMORY, "out of memory");
+    s->opts = *opts;
+    s->spool = mv_spool_make();
+    MV_TRY(mv_records_new(&s->records));
+    MV_TRY(mv_secret_new(&memory, sizeof *s->secret));
+    s->secret = memory;
+    memcpy(s->secret->keys.envelope, secrets->envelope_key, MV_KEY_LEN);
+    memcpy(s->secret->keys.collection, secrets->collection_key, MV_KEY_LEN);
+    memcpy(s->secret->coins, secrets->coins, sizeof s->secret->coins);
+    if (opts->archive != NULL) {
+        s->manifest.archived = true;
+        memcpy(s->manifest.archive, opts->archive->id, MV_CARD_ID_LEN);
     }
-    if (meta.described) {
-        MV_TRY(mv_code_expect(&meta.feature_count, &meta.code, err));
-    }
-    MV_REQUIRE(meta.feature_count == c->code.feature_count, err, MV_E_ARGUMENT,
-               "the features do not fit their description");
-    if (meta.exact_kept) {
-        (void)crypto_hash_sha256(meta.exact_sha256, c->exact, c->exact_len);
-    }
-    s->meta = mv_buffer_make(MV_META_LEN_MAX);
-    st = mv_meta_write(&s->meta, &meta, err);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot describe the image: %s", mv_status_sentence(st));
+    *out = s;
+    s = NULL;
 done:
-    mv_wipe(&meta, sizeof meta);
+    mv_sealer_free(&s);
     return st;
 }
 
-static mv_status make_features(sealing *s, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const mv_code *code = &s->content->code;
-    const mv_he_set *set = s->opts->set != NULL ? s->opts->set : mv_he_set_find("pack4096");
-    const mv_pack_shape shape = {code->meta.feature_bits, s->opts->sums == 0 ? 1 : s->opts->sums,
-                                 (uint32_t)code->feature_count};
-    mv_he_key *key = NULL;
-    const double start_ms = mv_clock_ms();
-
-    if (code->feature_count == 0) {
-        return MV_OK;
-    }
-    MV_REQUIRE(set != NULL && code->feature_count <= UINT32_MAX && mv_pack_size(set, &shape) != 0,
-               err, MV_E_ARGUMENT, "the parameter set cannot hold these features");
-    s->ciphertext_len = mv_pack_size(set, &shape);
-    s->ciphertext = malloc(s->ciphertext_len);
-    MV_REQUIRE(s->ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
-    MV_TRY(mv_he_key_new(&key, set, s->keys->collection));
-    MV_TRY(mv_pack_encrypt(s->ciphertext, s->ciphertext_len, &s->ciphertext_len, key, &shape,
-                           code->feature));
-    s->he_ms = mv_clock_ms() - start_ms;
-done:
-    mv_he_key_free(&key);
-    return st;
-}
-
-static void add_section(sealing *s, mv_section_kind kind, const uint8_t *bytes, size_t len)
-{
-    s->section[s->section_count++] = (section){kind, bytes, len};
-    mv_directory_add(&s->directory, kind, len);
-}
-
-/* Sections in ascending order of kind; then the whole length is known. */
-static mv_status plan(sealing *s, mv_error *err)
-{
-    mv_status st = MV_OK;
-    uint64_t total = mv_head_len((uint32_t)s->opts->recipient_count);
-
-    add_section(s, MV_SECTION_META, s->meta.bytes, s->meta.len);
-    if (s->ciphertext != NULL) {
-        add_section(s, MV_SECTION_FEATURES, s->ciphertext, s->ciphertext_len);
-    }
-    if (s->content->exact != NULL) {
-        add_section(s, MV_SECTION_EXACT, s->content->exact, s->content->exact_len);
-    }
-    mv_directory_add(&s->directory, MV_SECTION_SIGNATURE, mv_signature_len(s->opts->sender));
-    total += mv_padded_len(mv_body_len(&s->directory));
-    MV_REQUIRE(total <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-               "the envelope would be larger than 1 GiB");
-    s->out_len = (size_t)total;
-    s->out = malloc(s->out_len);
-    MV_REQUIRE(s->out != NULL, err, MV_E_MEMORY, "out of memory for %zu bytes", s->out_len);
-done:
-    return st;
-}
-
-static mv_status write_head(sealing *s, const mv_seal_secrets *secrets, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const uint32_t count = (uint32_t)s->opts->recipient_count;
-    const size_t head_len = mv_head_len(count), bound_len = head_len - MV_COMMITMENT_LEN;
-    uint8_t *wrap = s->out + MV_HEADER_LEN;
-
-    mv_header_write(s->out, count, s->out_len - head_len);
-    for (uint32_t i = 0; i < count; i++, wrap += MV_WRAP_LEN) {
-        st = mv_wrap_seal(wrap, s->keys, &s->opts->recipient[i], secrets->ephemeral[i]);
-        MV_REQUIRE(st == MV_OK, err, st, "the card of recipient %u has an unusable key", i + 1);
-    }
-    mv_commitment(s->out + bound_len, s->keys, s->out, bound_len);
-    mv_head_hash(s->transcript.head_hash, s->out, head_len);
-done:
-    return st;
-}
-
-static uint8_t *write_section(sealing *s, uint8_t *next, uint8_t hash[MV_HASH_LEN],
-                              const section *part)
-{
-    mv_section_key(s->keys, part->kind, s->transcript.head_hash);
-    mv_records_seal(next, hash, part->bytes, part->len, s->keys->section);
-    return next + mv_records_len(part->len);
-}
-
-static mv_status write_body(sealing *s)
-{
-    mv_status st = MV_OK;
-    mv_transcript *t = &s->transcript;
-    uint8_t *next = s->out + mv_head_len((uint32_t)s->opts->recipient_count);
-    uint8_t unused[MV_HASH_LEN];
-
-    mv_directory_write(t->directory, &s->directory);
-    const section directory = {MV_SECTION_DIRECTORY, t->directory, sizeof t->directory};
-    next = write_section(s, next, unused, &directory);
-    for (size_t i = 0; i < s->section_count; i++) {
-        next = write_section(s, next, t->section_hash[t->section_count++], &s->section[i]);
-    }
-    s->signature = mv_buffer_make(MV_SIGNATURE_SECTION_MAX);
-    MV_TRY(mv_signature_write(&s->signature, s->opts->sender, t));
-    MV_ASSERT(s->signature.len == mv_signature_len(s->opts->sender));
-    const section signature = {MV_SECTION_SIGNATURE, s->signature.bytes, s->signature.len};
-    next = write_section(s, next, unused, &signature);
-    mv_section_key(s->keys, MV_SECTION_PADDING, t->head_hash);
-    mv_padding_write(next, (size_t)(s->out + s->out_len - next), s->keys->section);
-done:
-    return st;
-}
-
-static void fill_stats(mv_envelope_stats *stats, const sealing *s, double start_ms)
-{
-    const mv_code *code = &s->content->code;
-    stats->he_ms = s->he_ms;
-    stats->total_ms = mv_clock_ms() - start_ms;
-    stats->bytes_features = (code->feature_count * code->meta.feature_bits + 7) / 8;
-    stats->bytes_ciphertext = s->ciphertext_len;
-    stats->bytes_exact = s->content->exact == NULL ? 0 : s->content->exact_len;
-    stats->bytes_total = s->out_len;
-    stats->set = code->feature_count == 0 ? NULL
-                 : s->opts->set != NULL   ? s->opts->set
-                                          : mv_he_set_find("pack4096");
-    stats->exact_kept = s->content->exact != NULL;
-}
-
-mv_status mv_envelope_seal_with(uint8_t **out, size_t *out_len, mv_envelope_stats *stats,
-                                const mv_content *content, const mv_seal_opts *opts,
-                                const mv_seal_secrets *secrets, mv_error *err)
-{
-    mv_status st = MV_OK;
-    sealing s = {.content = content, .opts = opts};
-    void *keys = NULL;
-    const double start_ms = mv_clock_ms();
-
-    MV_TRY(check(content, opts, err));
-    MV_TRY(mv_secret_new(&keys, sizeof *s.keys));
-    s.keys = keys;
-    memcpy(s.keys->envelope, secrets->envelope_key, MV_KEY_LEN);
-    memcpy(s.keys->collection, secrets->collection_key, MV_KEY_LEN);
-    MV_TRY(make_meta(&s, err));
-    MV_TRY(make_features(&s, err));
-    MV_TRY(plan(&s, err));
-    MV_TRY(write_head(&s, secrets, err));
-    MV_TRY(write_body(&s));
-    if (stats != NULL) {
-        fill_stats(stats, &s, start_ms);
-    }
-    *out = s.out;
-    *out_len = s.out_len;
-    s.out = NULL;
-done:
-    sealing_clear(&s);
-    return st;
-}
-
-mv_status mv_envelope_seal(uint8_t **out, size_t *out_len, mv_envelope_stats *stats,
-                           const mv_content *content, const mv_seal_opts *opts, mv_error *err)
+mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
     void *memory = NULL;
     mv_seal_secrets *secrets = NULL;
 
     *out = NULL;
-    *out_len = 0;
-    if (stats != NULL) {
-        memset(stats, 0, sizeof *stats);
-    }
     MV_TRY(mv_secret_new(&memory, sizeof *secrets));
     secrets = memory;
     st = mv_random_bytes(memory, sizeof *secrets);
@@ -275,8 +116,377 @@ mv_status mv_envelope_seal(uint8_t **out, size_t *out_len, mv_envelope_stats *st
     if (opts->collection_key != NULL) {
         memcpy(secrets->collection_key, opts->collection_key, MV_KEY_LEN);
     }
-    MV_TRY(mv_envelope_seal_with(out, out_len, stats, content, opts, secrets, err));
+    MV_TRY(mv_sealer_new_with(out, opts, secrets, err));
 done:
     mv_secret_free(&memory);
+    return st;
+}
+
+/* ---- members ---- */
+
+static const mv_he_set *chosen_set(const mv_sealer *s)
+{
+    return s->opts.set != NULL ? s->opts.set : mv_he_set_find("pack4096");
+}
+
+static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *code, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_he_set *set = chosen_set(s);
+    const mv_pack_shape shape = {code->meta.feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
+                                 (uint32_t)code->feature_count};
+    uint8_t *ciphertext = NULL;
+    size_t len = 0;
+    const double start_ms = mv_clock_ms();
+
+    MV_REQUIRE(code->feature_count <= UINT32_MAX && mv_pack_size(set, &shape) != 0, err,
+               MV_E_ARGUMENT, "the parameter set cannot hold these features");
+    len = mv_pack_size(set, &shape);
+    ciphertext = malloc(len);
+    MV_REQUIRE(ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
+    if (s->he_key == NULL) {
+        MV_TRY(mv_he_key_new(&s->he_key, set, s->secret->keys.collection));
+    }
+    MV_TRY(mv_pack_encrypt(ciphertext, len, &len, s->he_key, &shape, code->feature));
+    MV_TRY(mv_spool_append(&s->spool, ciphertext, len, err));
+    member->ciphertext_len = len;
+    s->stats.he_ms += mv_clock_ms() - start_ms;
+    s->stats.bytes_features += (code->feature_count * code->meta.feature_bits + 7) / 8;
+    s->stats.bytes_ciphertext += len;
+    s->stats.set = set;
+done:
+    free(ciphertext);
+    return st;
+}
+
+static mv_status describe(mv_member *member, const mv_code *code, mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    member->described = code->meta.width != 0;
+    member->code = code->meta;
+    if (code->feature_count == 0) {
+        member->code.frames = 0; /* so the receiver expects none */
+    }
+    if (member->described) {
+        MV_TRY(mv_code_expect(&member->feature_count, &member->code, err));
+    }
+    MV_REQUIRE(member->feature_count == code->feature_count &&
+                   (code->feature_count == 0 || code->feature != NULL),
+               err, MV_E_ARGUMENT, "the features do not fit their description");
+done:
+    return st;
+}
+
+static mv_status grow_sources(mv_sealer *s)
+{
+    if (s->exact_cap <= s->manifest.count) {
+        const size_t cap = 2 * s->manifest.count + 1;
+        mv_source *more = realloc(s->exact, cap * sizeof *more);
+        if (more == NULL) {
+            return MV_E_MEMORY;
+        }
+        s->exact = more;
+        s->exact_cap = cap;
+    }
+    return MV_OK;
+}
+
+static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_name,
+                             const mv_code *code, const mv_source *exact, mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    MV_REQUIRE(mv_file_name_valid(file_name), err, MV_E_ARGUMENT,
+               "the file name to send is not a plain name in UTF-8");
+    strcpy(member->file_name, file_name);
+    if (code != NULL) {
+        MV_TRY(describe(member, code, err));
+    }
+    MV_REQUIRE(exact != NULL || member->feature_count != 0, err, MV_E_ARGUMENT,
+               "there is nothing to seal: neither features nor the original");
+    if (member->feature_count != 0) {
+        MV_TRY(add_features(s, member, code, err));
+    }
+    if (exact != NULL) {
+        MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
+                   "the original is larger than 1 TiB");
+        s->exact[s->manifest.count - 1] = *exact;
+        member->exact_kept = true;
+        member->exact_len = exact->len;
+        s->stats.bytes_exact += exact->len;
+    }
+done:
+    return st;
+}
+
+mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code,
+                        const mv_source *exact, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *member = NULL;
+    const double start_ms = mv_clock_ms();
+
+    MV_REQUIRE(!s->spent && s->manifest.generation == 0, err, MV_E_ARGUMENT,
+               "this sealer has sealed already");
+    MV_TRY(grow_sources(s));
+    st = mv_manifest_grow(&s->manifest, &member);
+    MV_REQUIRE(st == MV_OK, err, st, "an envelope has at most %d files: %s",
+               MV_ENVELOPE_MEMBERS_MAX, mv_status_sentence(st));
+    st = fill_member(s, member, file_name, code, exact, err);
+    s->stats.total_ms += mv_clock_ms() - start_ms;
+done:
+    s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
+    return st;
+}
+
+mv_status mv_sealer_collection(mv_sealer *s, uint32_t generation, const mv_card *holder,
+                               size_t holder_count)
+{
+    mv_card *copy = calloc(holder_count, sizeof *copy);
+    if (copy == NULL) {
+        return MV_E_MEMORY;
+    }
+    memcpy(copy, holder, holder_count * sizeof *copy);
+    free(s->manifest.holder);
+    s->manifest.holder = copy;
+    s->manifest.holder_count = holder_count;
+    s->manifest.generation = generation;
+    return MV_OK;
+}
+
+/* ---- lengths: all known before the first byte is written ---- */
+
+typedef struct layout {
+    mv_start start;
+    uint64_t body_len, padded_len, total_len;
+    size_t section_count;
+} layout;
+
+static void count_section(layout *l, uint64_t len)
+{
+    l->body_len += mv_records_len(len); /* at most 2 * 4096 times a little over 2^40 */
+    l->section_count++;
+}
+
+static mv_status lay_out(layout *l, const mv_sealer *s, size_t manifest_len, mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    *l = (layout){.start = {manifest_len, mv_seal_len(s->opts.sender)}};
+    count_section(l, MV_START_LEN);
+    count_section(l, manifest_len);
+    for (size_t i = 0; i < s->manifest.count; i++) {
+        const mv_member *m = &s->manifest.member[i];
+        if (m->feature_count != 0) {
+            count_section(l, m->ciphertext_len);
+        }
+        if (m->exact_kept) {
+            count_section(l, m->exact_len);
+        }
+    }
+    count_section(l, l->start.seal_len);
+    MV_REQUIRE(l->body_len <= MV_ENVELOPE_LEN_MAX / 2, err, MV_E_LIMIT,
+               "the envelope would be larger than 512 GiB");
+    l->padded_len = mv_padded_len(l->body_len);
+    l->total_len = mv_head_len(wrap_count(&s->opts)) + l->padded_len;
+done:
+    return st;
+}
+
+static mv_status write_manifest(mv_buffer *out, const mv_sealer *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_REQUIRE(s->manifest.count != 0 || s->manifest.generation != 0, err, MV_E_ARGUMENT,
+               "there is nothing to seal");
+    st = mv_manifest_write(out, &s->manifest, err);
+    MV_REQUIRE(st == MV_OK, err, st, "cannot describe what is to be sealed: %s",
+               mv_status_sentence(st));
+done:
+    return st;
+}
+
+mv_status mv_sealer_len(uint64_t *out, mv_sealer *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer manifest = mv_buffer_make(MV_MANIFEST_LEN_MAX);
+    layout l;
+
+    *out = 0;
+    MV_TRY(write_manifest(&manifest, s, err));
+    MV_TRY(lay_out(&l, s, manifest.len, err));
+    *out = l.total_len;
+done:
+    mv_buffer_clear(&manifest);
+    return st;
+}
+
+/* ---- writing ---- */
+
+static mv_status put(const mv_sealer *s, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    return s->sink->write(s->sink->user, bytes, len, err);
+}
+
+static const mv_card *recipient_at(const mv_seal_opts *opts, uint32_t i)
+{
+    return i < opts->recipient_count ? &opts->recipient[i] : opts->archive;
+}
+
+static mv_status write_head(mv_sealer *s, const layout *l, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint32_t count = wrap_count(&s->opts);
+    const size_t head_len = mv_head_len(count), bound_len = head_len - MV_COMMITMENT_LEN;
+    uint8_t *head = malloc(head_len);
+
+    MV_REQUIRE(head != NULL, err, MV_E_MEMORY, "out of memory");
+    mv_header_write(head, count, l->padded_len);
+    for (uint32_t i = 0; i < count; i++) {
+        st = mv_wrap_seal(head + MV_HEADER_LEN + (size_t)MV_WRAP_LEN * i, &s->secret->keys,
+                          recipient_at(&s->opts, i), s->secret->coins[i]);
+        MV_REQUIRE(st == MV_OK, err, st, "the card of recipient %u has an unusable key", i + 1);
+    }
+    mv_commitment(head + bound_len, &s->secret->keys, head, bound_len);
+    mv_head_hash(s->transcript.head_hash, head, head_len);
+    MV_TRY(put(s, head, head_len, err));
+done:
+    free(head);
+    return st;
+}
+
+/* The next section: len bytes of from, starting at place at. */
+static mv_status write_section(mv_sealer *s, const mv_source *from, uint64_t at, uint64_t len,
+                               mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_records *r = s->records;
+    const uint64_t count = mv_records_count(len);
+
+    mv_section_key(&s->secret->keys, s->section_count, s->transcript.head_hash);
+    MV_TRY(mv_records_start(r, s->secret->keys.section, true));
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t left = len - i * MV_RECORD_LEN;
+        const size_t part = i + 1 < count ? MV_RECORD_LEN : (size_t)left;
+        MV_TRY(mv_source_read(from, at + i * MV_RECORD_LEN, r->plain, part, err));
+        MV_TRY(mv_records_seal(r, part, i + 1 == count));
+        MV_TRY(put(s, r->sealed, part + MV_TAG_LEN, err));
+    }
+    MV_TRY(mv_records_end(r, s->section_hash + MV_HASH_LEN * s->section_count++));
+done:
+    mv_wipe(r->plain, sizeof r->plain);
+    return st;
+}
+
+static mv_status write_bytes(mv_sealer *s, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    const mv_source from = mv_source_memory(bytes, len);
+    return write_section(s, &from, 0, len, err);
+}
+
+static mv_status write_members(mv_sealer *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_source ciphertexts;
+    uint64_t at = 0;
+
+    MV_TRY(mv_spool_source(&ciphertexts, &s->spool, err));
+    for (size_t i = 0; i < s->manifest.count; i++) {
+        const mv_member *m = &s->manifest.member[i];
+        if (m->feature_count != 0) {
+            MV_TRY(write_section(s, &ciphertexts, at, m->ciphertext_len, err));
+            at += m->ciphertext_len;
+        }
+        if (m->exact_kept) {
+            MV_TRY(write_section(s, &s->exact[i], 0, m->exact_len, err));
+        }
+    }
+done:
+    return st;
+}
+
+static mv_status write_seal(mv_sealer *s, const layout *l, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer seal = mv_buffer_make(MV_SEAL_LEN_MAX);
+
+    mv_body_hash(s->transcript.body_hash, s->section_hash, s->section_count);
+    MV_TRY(mv_seal_write(&seal, s->opts.sender, &s->transcript));
+    MV_ASSERT(seal.len == l->start.seal_len);
+    MV_TRY(write_bytes(s, seal.bytes, seal.len, err));
+    MV_ASSERT(s->section_count == l->section_count);
+done:
+    (void)l;
+    mv_buffer_clear(&seal);
+    return st;
+}
+
+static mv_status write_padding(mv_sealer *s, uint64_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint8_t *step = s->records->sealed;
+
+    mv_padding_key(&s->secret->keys, s->transcript.head_hash);
+    for (uint64_t at = 0; at < len; at += MV_RECORD_LEN) {
+        const size_t part = len - at < MV_RECORD_LEN ? (size_t)(len - at) : MV_RECORD_LEN;
+        mv_padding(step, at, part, s->secret->keys.section);
+        MV_TRY(put(s, step, part, err));
+    }
+done:
+    return st;
+}
+
+static mv_status write_all(mv_sealer *s, const layout *l, const mv_buffer *manifest, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint8_t start[MV_START_LEN];
+
+    s->section_hash = calloc(l->section_count, MV_HASH_LEN);
+    MV_REQUIRE(s->section_hash != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(write_head(s, l, err));
+    mv_start_write(start, &l->start);
+    MV_TRY(write_bytes(s, start, sizeof start, err));
+    MV_TRY(write_bytes(s, manifest->bytes, manifest->len, err));
+    MV_TRY(write_members(s, err));
+    MV_TRY(write_seal(s, l, err));
+    MV_TRY(write_padding(s, l->padded_len - l->body_len, err));
+done:
+    return st;
+}
+
+static bool all_exact(const mv_manifest *m)
+{
+    bool all = m->count != 0;
+    for (size_t i = 0; i < m->count; i++) {
+        all = all && m->member[i].exact_kept;
+    }
+    return all;
+}
+
+mv_status mv_sealer_finish(mv_sealer *s, mv_envelope_stats *stats, const mv_sink *sink,
+                           mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer manifest = mv_buffer_make(MV_MANIFEST_LEN_MAX);
+    layout l;
+    const double start_ms = mv_clock_ms();
+
+    if (stats != NULL) {
+        memset(stats, 0, sizeof *stats);
+    }
+    MV_REQUIRE(!s->spent, err, MV_E_ARGUMENT, "this sealer has sealed already");
+    s->spent = true;
+    s->sink = sink;
+    MV_TRY(write_manifest(&manifest, s, err));
+    MV_TRY(lay_out(&l, s, manifest.len, err));
+    MV_TRY(write_all(s, &l, &manifest, err));
+    s->stats.bytes_total = l.total_len;
+    s->stats.exact_kept = all_exact(&s->manifest);
+    s->stats.total_ms += mv_clock_ms() - start_ms;
+    if (stats != NULL) {
+        *stats = s->stats;
+    }
+done:
+    mv_buffer_clear(&manifest);
     return st;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_signature.h: the signature section: who sealed, or that nobody says.
+ * envelope_signature.h: the seal, the last section: a hash of the whole body, and who sealed it, or
+ * that nobody says.
  *
- *     CBOR  {1: 0}  anonymous,  or  {1: 1, 2: card, 3: Ed25519 signature}
+ *     CBOR  {1: 0, 2: body hash}  anonymous,  or  {1: 1, 2: body hash, 3: card, 4: signature}
  *
- * What is signed: hash("medveil 0 sender", head hash | directory | hash of each section before the
- * signature, in order). The head hash covers the wraps, so a recipient can neither change a section
- * nor hand the sender's signature on to somebody else.
+ * body hash = hash("medveil 1 body", SHA-256 of the sealed bytes of each section before the seal).
+ * Signed by Ed25519: hash("medveil 1 sender", head hash | body hash). The head hash covers the
+ * wraps and commits to the keys, so a recipient can neither change a section nor hand the sender's
+ * signature on to somebody else.
  */
 #ifndef MV_ENVELOPE_SIGNATURE_H
 #define MV_ENVELOPE_SIGNATURE_H
@@ -15,26 +17,27 @@
 #include "container.h"
 #include "identity.h"
 
-/* What the signature covers, filled while sections are sealed or opened. */
+/* What the seal covers. */
 typedef struct mv_transcript {
     uint8_t head_hash[MV_HASH_LEN];
-    uint8_t directory[MV_DIRECTORY_LEN];
-    size_t section_count;
-    uint8_t section_hash[MV_DIRECTORY_SLOTS][MV_HASH_LEN]; /* of the plaintext */
+    uint8_t body_hash[MV_HASH_LEN];
 } mv_transcript;
 
-#define MV_SIGNATURE_SECTION_MAX (MV_CARD_BYTES_MAX + 128)
+#define MV_SEAL_LEN_MAX 1696 /* a card of MV_CARD_BYTES_MAX and 160 bytes more */
 
-/* mv_signature_len: bytes of the section this sender will make; NULL is anonymous. */
-size_t mv_signature_len(const mv_identity *sender);
+/* mv_body_hash: of count section hashes, one after another. */
+void mv_body_hash(uint8_t out[MV_HASH_LEN], const uint8_t *hashes, size_t count);
 
-/* mv_signature_write: exactly mv_signature_len bytes are appended. errors: MV_E_MEMORY */
-MV_MUST_CHECK mv_status mv_signature_write(mv_buffer *out, const mv_identity *sender,
-                                           const mv_transcript *transcript);
+/* mv_seal_len: bytes of the section this sender will make; NULL is anonymous. */
+size_t mv_seal_len(const mv_identity *sender);
 
-/* mv_signature_read: who sealed; the signature is checked. *out is zero on error.
+/* mv_seal_write: exactly mv_seal_len bytes are appended. errors: MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_seal_write(mv_buffer *out, const mv_identity *sender,
+                                      const mv_transcript *transcript);
+
+/* mv_seal_read: who sealed; body hash and signature are checked. *out is zero on error.
  * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_AUTH */
-MV_MUST_CHECK mv_status mv_signature_read(mv_sender *out, const uint8_t *bytes, size_t len,
-                                          const mv_transcript *transcript);
+MV_MUST_CHECK mv_status mv_seal_read(mv_sender *out, const uint8_t *bytes, size_t len,
+                                     const mv_transcript *transcript);
 
 #endif

@@ -18,8 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAUSE_FIRST_MS 250.0
-#define PAUSE_MAX_MS   8000.0
+#define PAUSE_FIRST_MS   250.0
+#define PAUSE_MAX_MS     8000.0
+#define TRANSFER_LEN_MAX ((uint64_t)1 << 30) /* of one file */
 
 _Static_assert(MV_CLIENT_HASH_LEN == MV_FILE_HASH_LEN, "one name for a file everywhere");
 
@@ -264,8 +265,8 @@ static mv_status open_outgoing(outgoing *out, const char *path, mv_error *err)
                path, strerror(errno));
     MV_REQUIRE(fstat(out->fd, &info) == 0 && S_ISREG(info.st_mode), err, MV_E_IO,
                "%s is not a file", path);
-    MV_REQUIRE((uint64_t)info.st_size <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-               "%s is larger than a sealed file can be", path);
+    MV_REQUIRE((uint64_t)info.st_size <= TRANSFER_LEN_MAX, err, MV_E_LIMIT,
+               "%s is larger than 1 GiB, the most that is sent in one piece", path);
     out->file.len = (uint64_t)info.st_size;
     (void)crypto_generichash_init(&hash, NULL, 0, MV_CLIENT_HASH_LEN);
     MV_REQUIRE(hash_fd(&hash, out->fd, out->file.len) == MV_OK, err, MV_E_IO, "cannot read %s",
@@ -623,8 +624,8 @@ mv_status mv_client_fetch(mv_client *client, const mv_client_file *file, const c
     incoming in = {.fd = -1, .path = part_path, .want = file->len};
 
     MV_TRY(require_identity(client, err));
-    MV_REQUIRE(file->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-               "the relay offers a file larger than a sealed file can be");
+    MV_REQUIRE(file->len <= TRANSFER_LEN_MAX, err, MV_E_LIMIT,
+               "the relay offers a file larger than 1 GiB, the most that is fetched");
     MV_TRY(open_incoming(&in, err));
     st = fetch_checked(client, &in, file, err);
 done:

@@ -9,7 +9,7 @@ expect 0 encrypt -s alice.id -r bob.id.card patient-doe.png -o scan.mv
 
 step 'without a key: version, number of wraps, padded length'
 expect 0 inspect scan.mv --json
-is version 'v == 0'
+is version 'v == 1'
 is wraps 'v == 1'
 is bytes_total "v == $(size_of scan.mv)"
 expect 0 inspect scan.mv

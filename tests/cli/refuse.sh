@@ -17,7 +17,7 @@ only $kept
 
 step 'a changed byte is exit code 13, wherever it is behind the header'
 length=$(size_of scan.mv)
-for offset in 200 $((length / 2)) $((length - 1)); do
+for offset in 200 1260 $((length / 2)) $((length - 1)); do
     cp scan.mv changed.mv
     flip changed.mv "$offset"
     code=0

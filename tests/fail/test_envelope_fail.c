@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_envelope_fail.c: no memory and no random bytes, at every place where identities, cards and
- * envelopes ask for them; and nothing secret in memory that is given back. Linked with --wrap of
- * malloc, calloc, realloc, strdup, free, sodium_malloc and mv_random_bytes.
+ * test_envelope_fail.c: no memory and no random bytes, at every place where envelopes ask for
+ * them; reading and writing that fail at every call; and nothing secret in memory
+ * that is given back. Linked with --wrap of malloc, calloc, realloc, strdup, free, sodium_malloc,
+ * mv_random_bytes, tmpfile (in its 64-bit form) and of libcrypto's EVP_CIPHER_CTX_new,
+ * EVP_MD_CTX_new and EVP_MAC_CTX_new.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +16,12 @@
 #include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "envelope/envelope_internal.h"
+#include "envelope/envelope_io.h"
 #include "envelope_sample.h"
+
+#include <openssl/evp.h>
 
 void *__real_malloc(size_t len);
 void *__real_calloc(size_t count, size_t len);
@@ -32,30 +36,56 @@ char *__wrap_strdup(const char *text);
 void __wrap_free(void *p);
 void *__wrap_sodium_malloc(size_t len);
 mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
+FILE *__real_tmpfile64(void);
+FILE *__wrap_tmpfile64(void);
+EVP_CIPHER_CTX *__real_EVP_CIPHER_CTX_new(void);
+EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void);
+EVP_MAC_CTX *__real_EVP_MAC_CTX_new(EVP_MAC *mac);
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *mac);
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
 
 /* ---- what fails, and when ---- */
 
 static int memory_left = -1; /* so many allocations succeed, the next one fails; -1: all succeed */
 static int random_left = -1;
+static int read_left = -1, write_left = -1; /* of sources and sinks */
+static bool no_tmpfile;
 
 static bool comes_to_zero(int *left)
 {
     return *left >= 0 && (*left)-- == 0;
 }
 
+/* Bytes in use and their peak, while counting. */
+static bool counting;
+static size_t live, peak;
+
+static void *counted(void *p)
+{
+    if (counting && p != NULL) {
+        live += malloc_usable_size(p);
+        peak = live > peak ? live : peak;
+    }
+    return p;
+}
+
 void *__wrap_malloc(size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
+    return comes_to_zero(&memory_left) ? NULL : counted(__real_malloc(len));
 }
 
 void *__wrap_calloc(size_t count, size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_calloc(count, len);
+    return comes_to_zero(&memory_left) ? NULL : counted(__real_calloc(count, len));
 }
 
 void *__wrap_realloc(void *p, size_t len)
 {
-    return comes_to_zero(&memory_left) ? NULL : __real_realloc(p, len);
+    const size_t before = counting && p != NULL ? malloc_usable_size(p) : 0;
+    void *moved = comes_to_zero(&memory_left) ? NULL : counted(__real_realloc(p, len));
+    live -= moved != NULL ? before : 0;
+    return moved;
 }
 
 char *__wrap_strdup(const char *text)
@@ -79,6 +109,26 @@ mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
     return __real_mv_random_bytes(out, len);
 }
 
+EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_EVP_CIPHER_CTX_new();
+}
+
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_EVP_MD_CTX_new();
+}
+
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *mac)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_EVP_MAC_CTX_new(mac);
+}
+
+FILE *__wrap_tmpfile64(void)
+{
+    return no_tmpfile ? NULL : __real_tmpfile64();
+}
+
 /* ---- what must not be left in memory given back ---- */
 
 static const char pixels[] = "PIXELS OF A PATIENT ";
@@ -89,6 +139,9 @@ static int leftovers;
 
 void __wrap_free(void *p)
 {
+    if (counting && p != NULL) {
+        live -= malloc_usable_size(p);
+    }
     if (watching && p != NULL) {
         const size_t len = malloc_usable_size(p);
         leftovers += memmem(p, len, pixels, sizeof pixels - 1) != NULL;
@@ -203,58 +256,189 @@ static void opening_without_memory_gives_nothing(void **state)
     assert_true(fail_each(&memory_left, MV_E_MEMORY, open_once) >= 6);
 }
 
-/* ---- identities and the card book ---- */
+/* ---- sources and sinks that fail ---- */
 
-static char folder[] = "/tmp/medveil-fail-XXXXXX";
-static char id_file[64];
-
-static mv_status generate_once(void)
+static mv_status failing_read(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err)
 {
-    mv_identity *id = NULL;
-    const mv_status st = mv_identity_generate(&id);
-    assert_int_equal(id != NULL, st == MV_OK);
-    mv_identity_free(&id);
+    const mv_source *from = user;
+    return comes_to_zero(&read_left) ? mv_fail(err, MV_E_IO, "cannot read")
+                                     : mv_source_read(from, at, out, len, err);
+}
+
+static mv_source failing_source(mv_source *from)
+{
+    return (mv_source){.read = failing_read, .user = from, .len = from->len};
+}
+
+static mv_status failing_write(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    size_t *written = user;
+    (void)bytes;
+    *written += len;
+    return comes_to_zero(&write_left) ? mv_fail(err, MV_E_IO, "cannot write") : MV_OK;
+}
+
+/* A study of two: everything that a sealer reads and writes. */
+static mv_status seal_stream_once(void)
+{
+    mv_status st = MV_OK;
+    mv_sealer *sealer = NULL;
+    mv_source memory = mv_source_memory(content.exact, content.exact_len);
+    const mv_source exact = failing_source(&memory);
+    size_t written = 0;
+    const mv_sink sink = {failing_write, &written};
+    mv_error err = {0};
+
+    MV_TRY(mv_sealer_new(&sealer, opts(), &err));
+    MV_TRY(mv_sealer_add(sealer, "one", &content.code, &exact, &err));
+    MV_TRY(mv_sealer_add(sealer, "two", NULL, &exact, &err));
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, &err));
+done:
+    if (st != MV_OK && sealer != NULL) { /* a sealer that failed seals no more */
+        const mv_status again = mv_sealer_finish(sealer, NULL, &sink, NULL);
+        assert_true(again == MV_E_ARGUMENT || written == 0);
+    }
+    mv_sealer_free(&sealer);
     return st;
 }
 
-static mv_status save_once(void)
+static mv_status open_stream_once(void)
 {
-    (void)unlink(id_file);
-    const mv_status st = mv_identity_save(alice, id_file, false, NULL);
-    assert_int_equal(access(id_file, F_OK) == 0, st == MV_OK);
+    mv_status st = MV_OK;
+    mv_source memory = mv_source_memory(sealed, sealed_len);
+    const mv_source source = failing_source(&memory);
+    mv_opener *opener = NULL;
+    mv_code code = {0};
+    size_t written = 0;
+    const mv_sink sink = {failing_write, &written};
+
+    st = mv_opener_new(&opener, &source, bob, NULL);
+    assert_int_equal(opener != NULL, st == MV_OK);
+    MV_TRY(st);
+    MV_TRY(mv_opener_features(opener, 0, &code, NULL, NULL, NULL));
+    MV_TRY(mv_opener_exact(opener, 0, &sink, NULL));
+    assert_int_equal(written, content.exact_len);
+done:
+    assert_int_equal(code.feature != NULL, code.feature_count != 0);
+    mv_code_clear(&code);
+    mv_opener_free(&opener);
     return st;
 }
 
-static mv_status load_once(void)
+static void a_source_or_sink_that_fails_stops_the_work_with_its_status(void **state)
 {
-    mv_identity *id = NULL;
-    const mv_status st = mv_identity_load(&id, id_file, NULL);
-    assert_int_equal(id != NULL, st == MV_OK);
-    mv_identity_free(&id);
-    return st;
-}
-
-static mv_status book_once(void)
-{
-    mv_card found;
-    const mv_status st = mv_card_book_add(&bob->card, "bob", NULL);
-    return st != MV_OK ? st : mv_card_find(&found, "bob", NULL);
-}
-
-static void identities_and_cards_without_memory_leave_no_half_files(void **state)
-{
-    char command[100];
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    assert_int_equal(setenv("MEDVEIL_HOME", folder, 1), 0);
-    (void)snprintf(id_file, sizeof id_file, "%s/alice.id", folder);
-    assert_true(fail_each(&memory_left, MV_E_MEMORY, generate_once) >= 2);
-    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, generate_once), 1);
-    assert_true(fail_each(&memory_left, MV_E_MEMORY, save_once) >= 3);
-    assert_true(fail_each(&memory_left, MV_E_MEMORY, load_once) >= 3);
-    assert_true(fail_each(&memory_left, MV_E_MEMORY, book_once) >= 3);
-    (void)snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    assert_true(fail_each(&read_left, MV_E_IO, seal_stream_once) >= 4);
+    assert_true(fail_each(&write_left, MV_E_IO, seal_stream_once) >= 10);
+    assert_true(fail_each(&read_left, MV_E_IO, open_stream_once) >= 10);
+    assert_true(fail_each(&write_left, MV_E_IO, open_stream_once) >= 2);
+}
+
+static void streams_without_memory_or_random_bytes_give_nothing(void **state)
+{
+    (void)state;
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, seal_stream_once) >= 10);
+    assert_true(fail_each(&random_left, MV_E_RANDOM, seal_stream_once) >= 2);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, open_stream_once) >= 10);
+    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, open_stream_once), 1);
+}
+
+static mv_status collection_once(void)
+{
+    mv_status st = MV_OK;
+    mv_collection *c = NULL;
+    size_t written = 0;
+    const mv_sink sink = {failing_write, &written};
+
+    MV_TRY(mv_collection_new(&c, alice));
+    MV_TRY(mv_collection_add(c, &bob->card, NULL));
+    MV_TRY(mv_collection_rotate(c));
+    MV_TRY(mv_collection_seal(c, alice, &sink, NULL));
+done:
+    mv_collection_free(&c);
+    return st;
+}
+
+static void collections_fail_like_envelopes(void **state)
+{
+    (void)state;
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, collection_once) >= 6);
+    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, collection_once), 3);
+    assert_true(fail_each(&write_left, MV_E_IO, collection_once) >= 4);
+}
+
+/* ---- memory ---- */
+
+static mv_status pattern(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err)
+{
+    (void)user;
+    (void)err;
+    memset(out, (int)(at >> 16), len);
+    return MV_OK;
+}
+
+static mv_status seal_much(FILE *file, uint64_t len)
+{
+    mv_status st = MV_OK;
+    mv_sealer *sealer = NULL;
+    const mv_source exact = {.read = pattern, .len = len};
+    const mv_sink sink = mv_sink_file(file);
+
+    MV_TRY(mv_sealer_new(&sealer, opts(), NULL));
+    MV_TRY(mv_sealer_add(sealer, "one", NULL, &exact, NULL));
+    MV_TRY(mv_sealer_add(sealer, "two", NULL, &exact, NULL));
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, NULL));
+    MV_ENSURE(fflush(file) == 0, MV_E_IO);
+done:
+    mv_sealer_free(&sealer);
+    return st;
+}
+
+static mv_status open_much(FILE *file, uint64_t len)
+{
+    mv_status st = MV_OK;
+    mv_opener *opener = NULL;
+    mv_source source;
+    size_t written = 0;
+    const mv_sink sink = {failing_write, &written};
+
+    MV_TRY(mv_source_file(&source, file, NULL));
+    MV_TRY(mv_opener_new(&opener, &source, bob, NULL));
+    MV_TRY(mv_opener_exact(opener, 0, &sink, NULL));
+    MV_TRY(mv_opener_exact(opener, 1, &sink, NULL));
+    MV_ENSURE(written == 2 * len, MV_E_INTERNAL);
+done:
+    mv_opener_free(&opener);
+    return st;
+}
+
+static void a_study_of_any_size_takes_little_memory(void **state)
+{
+    const uint64_t len = 20000000;
+    FILE *file = tmpfile();
+    (void)state;
+    counting = true;
+    assert_int_equal(seal_much(file, len), MV_OK);
+    assert_int_equal(open_much(file, len), MV_OK);
+    counting = false;
+    assert_int_equal(live, 0);
+    assert_true(peak > 100000 && peak < 1000000);
+    (void)fclose(file);
+}
+
+static void a_spool_without_a_temporary_file_says_so(void **state)
+{
+    mv_spool spool = mv_spool_make();
+    uint8_t *much = __real_calloc(1, MV_SPOOL_MEMORY);
+    (void)state;
+    assert_int_equal(mv_spool_append(&spool, much, MV_SPOOL_MEMORY, NULL), MV_OK);
+    no_tmpfile = true;
+    assert_int_equal(mv_spool_append(&spool, much, 1, NULL), MV_E_IO);
+    no_tmpfile = false;
+    assert_int_equal(mv_spool_append(&spool, much, 1, NULL), MV_OK);
+    assert_int_equal(spool.len, (uint64_t)MV_SPOOL_MEMORY + 1);
+    mv_spool_clear(&spool);
+    __real_free(much);
 }
 
 /* ---- leftovers ---- */
@@ -273,29 +457,41 @@ static void the_watch_sees_what_is_not_wiped(void **state)
     leftovers = 0;
 }
 
+static mv_status collect(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)err;
+    return mv_buffer_append(user, bytes, len);
+}
+
 static void memory_given_back_holds_neither_pixels_nor_keys(void **state)
 {
     static mv_seal_secrets secrets;
-    uint8_t *bytes = NULL;
-    size_t len = 0;
     mv_content c;
     mv_sender sender;
     (void)state;
     for (size_t i = 0; i < sizeof secrets; i++) { /* every key of the envelope carries the mark */
         ((uint8_t *)&secrets)[i] = key_mark[i % sizeof key_mark];
     }
+    mv_sealer *sealer = NULL;
+    const mv_source exact = mv_source_memory(content.exact, content.exact_len);
+    mv_buffer file = mv_buffer_make(1000000);
+    const mv_sink sink = {collect, &file};
     watching = true;
-    assert_int_equal(mv_envelope_seal_with(&bytes, &len, NULL, &content, opts(), &secrets, NULL),
-                     MV_OK);
-    assert_int_equal(mv_envelope_open(&c, &sender, NULL, bytes, len, bob, MV_OPEN_ALL, NULL),
+    assert_int_equal(mv_sealer_new_with(&sealer, opts(), &secrets, NULL), MV_OK);
+    assert_int_equal(mv_sealer_add(sealer, content.file_name, &content.code, &exact, NULL), MV_OK);
+    assert_int_equal(mv_sealer_finish(sealer, NULL, &sink, NULL), MV_OK);
+    mv_sealer_free(&sealer);
+    assert_int_equal(
+        mv_envelope_open(&c, &sender, NULL, file.bytes, file.len, bob, MV_OPEN_ALL, NULL), MV_OK);
+    mv_content_clear(&c);
+    assert_int_equal(mv_envelope_open(&c, &sender, NULL, file.bytes, file.len, bob, 0, NULL),
                      MV_OK);
     mv_content_clear(&c);
-    assert_int_equal(mv_envelope_open(&c, &sender, NULL, bytes, len, bob, 0, NULL), MV_OK);
-    mv_content_clear(&c);
-    bytes[len - 1] ^= 1; /* found last of all: everything has been opened by then */
-    assert_int_equal(mv_envelope_open(&c, &sender, NULL, bytes, len, bob, MV_OPEN_ALL, NULL),
-                     MV_E_AUTH);
-    mv_envelope_free_bytes(&bytes, len);
+    file.bytes[file.len - 1] ^= 1; /* found last of all: everything has been opened by then */
+    assert_int_equal(
+        mv_envelope_open(&c, &sender, NULL, file.bytes, file.len, bob, MV_OPEN_ALL, NULL),
+        MV_E_AUTH);
+    mv_buffer_clear(&file);
     watching = false;
     assert_int_equal(leftovers, 0);
 }
@@ -306,7 +502,11 @@ int main(void)
         cmocka_unit_test(sealing_without_memory_gives_nothing),
         cmocka_unit_test(sealing_without_random_bytes_gives_nothing),
         cmocka_unit_test(opening_without_memory_gives_nothing),
-        cmocka_unit_test(identities_and_cards_without_memory_leave_no_half_files),
+        cmocka_unit_test(a_source_or_sink_that_fails_stops_the_work_with_its_status),
+        cmocka_unit_test(streams_without_memory_or_random_bytes_give_nothing),
+        cmocka_unit_test(collections_fail_like_envelopes),
+        cmocka_unit_test(a_study_of_any_size_takes_little_memory),
+        cmocka_unit_test(a_spool_without_a_temporary_file_says_so),
         cmocka_unit_test(the_watch_sees_what_is_not_wiped),
         cmocka_unit_test(memory_given_back_holds_neither_pixels_nor_keys),
     };

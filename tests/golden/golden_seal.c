@@ -1,42 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * golden_seal.c: seals a small sample for a fresh identity, once per format: golden_seal DIR NAME
- * writes DIR/NAME.mv and DIR/NAME.id. The files are committed and never written again.
+ * golden_seal.c: seals small samples for a fresh identity, once per format: golden_seal DIR NAME
+ * writes DIR/NAME.id, DIR/NAME.mv (one image), DIR/NAME-study.mv (two, with an archive) and
+ * DIR/NAME-collection.mv. The files are committed and never written again.
  */
 #include "base/file.h"
 #include "envelope_sample.h"
 
 #include <stdio.h>
 
+typedef struct people {
+    mv_identity *sender, *receiver, *archive;
+    const char *dir, *name;
+} people;
+
+static mv_status open_file(mv_output *out, const people *p, const char *suffix, mv_error *err)
+{
+    char path[1000];
+    (void)snprintf(path, sizeof path, "%s/%s%s", p->dir, p->name, suffix);
+    return mv_output_open(out, path, 0, err);
+}
+
+static mv_status seal_members(const people *p, const char *suffix, size_t count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output file = {0};
+    mv_sealer *sealer = NULL;
+    mv_content c = sample_content(true, 300);
+    const mv_source exact = mv_source_memory(c.exact, c.exact_len);
+    const mv_seal_opts opts = {.sender = p->sender,
+                               .recipient = &p->receiver->card,
+                               .recipient_count = 1,
+                               .archive = count > 1 ? &p->archive->card : NULL};
+
+    MV_TRY(open_file(&file, p, suffix, err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_sealer_new(&sealer, &opts, err));
+    MV_TRY(mv_sealer_add(sealer, c.file_name, &c.code, &exact, err));
+    if (count > 1) {
+        MV_TRY(mv_sealer_add(sealer, "second.png", &c.code, NULL, err));
+    }
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+done:
+    mv_sealer_free(&sealer);
+    mv_content_clear(&c);
+    mv_output_abort(&file);
+    return st;
+}
+
+static mv_status seal_collection(const people *p, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output file = {0};
+    mv_collection *collection = NULL;
+
+    MV_TRY(open_file(&file, p, "-collection.mv", err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_collection_new(&collection, p->sender));
+    MV_TRY(mv_collection_add(collection, &p->receiver->card, err));
+    MV_TRY(mv_collection_seal(collection, p->sender, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+done:
+    mv_collection_free(&collection);
+    mv_output_abort(&file);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     mv_status st = MV_OK;
     mv_error err = {0};
-    mv_identity *sender = sample_identity(1), *receiver = NULL;
-    mv_content content = sample_content(true, 300);
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    char mv[1000], id[1000];
+    people p = {.sender = sample_identity(1), .archive = sample_identity(3)};
+    char id[1000];
 
     if (argc != 3) {
         fputs("usage: golden_seal DIR NAME\n", stderr);
         return 2;
     }
-    (void)snprintf(mv, sizeof mv, "%s/%s.mv", argv[1], argv[2]);
-    (void)snprintf(id, sizeof id, "%s/%s.id", argv[1], argv[2]);
-    MV_TRY(mv_identity_generate(&receiver));
-    const mv_seal_opts opts = {
-        .sender = sender, .recipient = &receiver->card, .recipient_count = 1};
-    MV_TRY(mv_envelope_seal(&bytes, &len, NULL, &content, &opts, &err));
-    MV_TRY(mv_file_write(mv, bytes, len, 0, &err));
-    MV_TRY(mv_identity_save(receiver, id, false, &err));
+    p.dir = argv[1];
+    p.name = argv[2];
+    (void)snprintf(id, sizeof id, "%s/%s.id", p.dir, p.name);
+    MV_TRY(mv_identity_generate(&p.receiver));
+    MV_TRY(mv_identity_save(p.receiver, id, false, &err));
+    MV_TRY(seal_members(&p, ".mv", 1, &err));
+    MV_TRY(seal_members(&p, "-study.mv", 2, &err));
+    MV_TRY(seal_collection(&p, &err));
 done:
     if (st != MV_OK) {
         fprintf(stderr, "golden_seal: %s\n", err.text);
     }
-    mv_envelope_free_bytes(&bytes, len);
-    mv_content_clear(&content);
-    mv_identity_free(&sender);
-    mv_identity_free(&receiver);
+    mv_identity_free(&p.sender);
+    mv_identity_free(&p.receiver);
+    mv_identity_free(&p.archive);
     return st == MV_OK ? 0 : 1;
 }

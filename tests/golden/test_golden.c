@@ -18,6 +18,8 @@
 #include "base/file.h"
 #include "envelope/container.h"
 #include "envelope/envelope_internal.h"
+#include "envelope/envelope_signature.h"
+#include "envelope/recipients.h"
 #include "envelope/records.h"
 #include "envelope_sample.h"
 
@@ -57,15 +59,23 @@ static void check_sample(const mv_content *got)
     mv_content_clear(&want);
 }
 
-static void a_file_of_format_0_sealed_long_ago_still_opens(void **state)
+static mv_identity *golden_receiver(void)
 {
-    mv_buffer mv = read_in("MV_GOLDEN", "format0.mv"), id = read_in("MV_GOLDEN", "format0.id");
-    mv_identity *receiver = NULL, *sender = sample_identity(1);
+    mv_buffer id = read_in("MV_GOLDEN", "format1.id");
+    mv_identity *receiver = NULL;
+    assert_int_equal(
+        mv_identity_read(&receiver, (char *)id.bytes, id.len, "format1.id", NULL, NULL), MV_OK);
+    mv_buffer_clear(&id);
+    return receiver;
+}
+
+static void a_file_of_format_1_sealed_long_ago_still_opens(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format1.mv");
+    mv_identity *receiver = golden_receiver(), *sender = sample_identity(1);
     mv_content c;
     mv_sender who;
     (void)state;
-    assert_int_equal(mv_identity_read(&receiver, (char *)id.bytes, id.len, "format0.id", NULL),
-                     MV_OK);
     assert_int_equal(
         mv_envelope_open(&c, &who, NULL, mv.bytes, mv.len, receiver, MV_OPEN_ALL, NULL), MV_OK);
     check_sample(&c);
@@ -74,7 +84,62 @@ static void a_file_of_format_0_sealed_long_ago_still_opens(void **state)
     mv_identity_free(&receiver);
     mv_identity_free(&sender);
     mv_buffer_clear(&mv);
-    mv_buffer_clear(&id);
+}
+
+static void a_study_of_format_1_sealed_long_ago_still_opens(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format1-study.mv");
+    const mv_source source = mv_source_memory(mv.bytes, mv.len);
+    mv_identity *receiver = golden_receiver(), *archive = sample_identity(3);
+    mv_content want = sample_content(true, 300);
+    mv_opener *o = NULL;
+    (void)state;
+    assert_int_equal(mv_opener_new(&o, &source, receiver, NULL), MV_OK);
+    assert_int_equal(mv_opener_count(o), 2);
+    assert_memory_equal(mv_opener_archive(o), archive->card.id, MV_CARD_ID_LEN);
+    assert_string_equal(mv_opener_member(o, 1)->file_name, "second.png");
+    assert_false(mv_opener_member(o, 1)->exact_kept);
+    for (size_t i = 0; i < 2; i++) {
+        mv_code code;
+        assert_int_equal(mv_opener_features(o, i, &code, NULL, NULL, NULL), MV_OK);
+        assert_memory_equal(code.feature, want.code.feature,
+                            want.code.feature_count * sizeof *code.feature);
+        mv_code_clear(&code);
+    }
+    mv_opener_free(&o);
+    mv_content_clear(&want);
+    mv_identity_free(&receiver);
+    mv_identity_free(&archive);
+    mv_buffer_clear(&mv);
+}
+
+static void a_collection_of_format_1_sealed_long_ago_still_opens(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format1-collection.mv");
+    const mv_source source = mv_source_memory(mv.bytes, mv.len);
+    mv_identity *receiver = golden_receiver();
+    mv_collection *c = NULL;
+    (void)state;
+    assert_int_equal(mv_collection_open(&c, &source, receiver, NULL), MV_OK);
+    assert_int_equal(mv_collection_generation(c), 1);
+    assert_int_equal(mv_collection_holder_count(c), 2);
+    mv_collection_free(&c);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&mv);
+}
+
+static void a_file_of_the_trial_format_is_refused_with_one_clear_sentence(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format0.mv");
+    const mv_source source = mv_source_memory(mv.bytes, mv.len);
+    mv_identity *receiver = golden_receiver();
+    mv_opener *o = NULL;
+    mv_error err = {0};
+    (void)state;
+    assert_int_equal(mv_opener_new(&o, &source, receiver, &err), MV_E_FORMAT);
+    assert_non_null(strstr(err.text, "format 0, which was for trials"));
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&mv);
 }
 
 /* ---- the vectors printed in docs/formats ---- */
@@ -124,30 +189,83 @@ static mv_identity *counted_identity(uint8_t first)
     return id;
 }
 
-static void the_vectors_of_identity_md_are_right(void **state)
+/* The seed under the passphrase "medveil", as the page prints it. */
+static void expect_lock(const char *page, const uint8_t *seed)
 {
-    char *page = squeezed("identity.md"), name[MV_CARD_NAME_MAX], path[] = "/tmp/mv-golden-XXXXXX";
-    mv_identity *id = counted_identity(0);
+    static const uint8_t box[MV_LOCK_BOX_LEN] = {
+        0x10, 0xd2, 0xb8, 0xdb, 0xa6, 0x8e, 0x4d, 0xb7, 0xab, 0x2d, 0xad, 0x3e,
+        0x44, 0x30, 0xbe, 0x7c, 0xd3, 0x3f, 0x26, 0x63, 0xc7, 0x98, 0x29, 0xca,
+        0xbb, 0x8d, 0x23, 0x3f, 0x53, 0x9e, 0xd0, 0x83, 0xcd, 0x58, 0x5b, 0x63,
+        0x58, 0x1d, 0xa9, 0x85, 0x94, 0xa8, 0xb6, 0xfd, 0xf5, 0x29, 0x1d, 0x51};
+    uint8_t opened[MV_SEED_LEN];
+    mv_lock lock = {{1, 8}, {0}, {0}};
+    for (size_t i = 0; i < sizeof lock.salt; i++) {
+        lock.salt[i] = (uint8_t)(0xa0 + i);
+    }
+    memcpy(lock.box, box, sizeof box);
+    assert_int_equal(mv_lock_open(opened, &lock, "medveil", 7), MV_OK);
+    assert_memory_equal(opened, seed, sizeof opened);
+    expect_hex(page, "salt", lock.salt, sizeof lock.salt);
+    expect_hex(page, "box", box, sizeof box);
+}
+
+/* The block that a file holds, without its line ends. */
+static void expect_block(const char *page, const char *what, const char *path)
+{
     mv_buffer file = mv_buffer_make(10000);
-    (void)state;
-    missing = 0;
-    expect_hex(page, "X25519 secret", id->seal_secret, sizeof id->seal_secret);
-    expect_hex(page, "X25519 public", id->card.seal_public, sizeof id->card.seal_public);
-    expect_hex(page, "Ed25519 seed", id->sign_seed, sizeof id->sign_seed);
-    expect_hex(page, "Ed25519 public", id->card.sign_public, sizeof id->card.sign_public);
-    expect_hex(page, "card", id->card.bytes, id->card.bytes_len);
-    expect_hex(page, "id", id->card.id, sizeof id->card.id);
-    mv_card_name(name, id->card.id);
-    expect_text(page, "name", name);
-    assert_int_not_equal(mkstemp(path), -1);
-    assert_int_equal(mv_identity_save(id, path, true, NULL), MV_OK);
+    size_t n = 0;
     assert_int_equal(mv_file_read(&file, path, NULL), MV_OK);
     assert_int_equal(mv_buffer_put_u8(&file, 0), MV_OK);
-    char *line = strstr((char *)file.bytes, "MVID");
-    line[strcspn(line, "\n")] = '\0';
-    expect_text(page, "secret line", line);
-    (void)unlink(path);
+    char *block = strstr((char *)file.bytes, "-----BEGIN");
+    for (char *c = block; *c != '\0'; c++) {
+        block[n] = *c;
+        n += isspace((unsigned char)*c) ? 0 : 1;
+    }
+    block[n] = '\0';
+    expect_text(page, what, block);
     mv_buffer_clear(&file);
+}
+
+static void expect_card(const char *page, const mv_card *card)
+{
+    char name[MV_CARD_NAME_MAX], spoken[MV_CARD_SPOKEN_MAX], groups[MV_CARD_SPOKEN_MAX];
+    size_t n = 0;
+    mv_card_name(name, card->id);
+    mv_card_spoken(spoken, card);
+    for (const char *c = spoken; *c != '\0'; c++) {
+        groups[n] = *c;
+        n += *c == ' ' ? 0 : 1;
+    }
+    groups[n] = '\0';
+    expect_hex(page, "card", card->bytes, card->bytes_len);
+    expect_hex(page, "id", card->id, sizeof card->id);
+    expect_text(page, "name", name);
+    expect_text(page, "digits", groups);
+}
+
+static void the_vectors_of_identity_md_are_right(void **state)
+{
+    static const uint8_t he[32] = {7};
+    const mv_card_terms terms = {20100, 20465, he};
+    char *page = squeezed("identity.md"), path[] = "/tmp/mv-golden-XXXXXX";
+    mv_identity *id = counted_identity(0);
+    mv_revocation statement;
+    (void)state;
+    missing = 0;
+    expect_hex(page, "X-Wing seed", id->seal_seed, sizeof id->seal_seed);
+    expect_hex(page, "Ed25519 seed", id->sign_seed, sizeof id->sign_seed);
+    expect_hex(page, "Ed25519 public", id->card.sign_public, sizeof id->card.sign_public);
+    expect_card(page, &id->card);
+    expect_lock(page, id->seed);
+    assert_int_not_equal(mkstemp(path), -1);
+    assert_int_equal(mv_identity_save(id, path, true, NULL), MV_OK);
+    expect_block(page, "identity", path);
+    assert_int_equal(mv_revocation_make(&statement, id, 20300), MV_OK);
+    assert_int_equal(mv_revocation_save(&statement, path, true, NULL), MV_OK);
+    expect_block(page, "revocation", path);
+    assert_int_equal(mv_identity_renew(id, &terms, NULL), MV_OK);
+    expect_card(page, &id->card);
+    (void)unlink(path);
     mv_identity_free(&id);
     free(page);
     assert_int_equal(missing, 0);
@@ -160,66 +278,101 @@ static void count_up(uint8_t *out, uint8_t first)
     }
 }
 
-static void expect_section(const char *page, const uint8_t *envelope_key, const uint8_t *head_hash,
-                           mv_section_kind kind)
+static mv_status collect(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)err;
+    return mv_buffer_append(user, bytes, len);
+}
+
+/* The envelope of the page: every random byte counted up. */
+static mv_buffer counted_envelope(const mv_identity *sender, const mv_card *receiver)
+{
+    static mv_seal_secrets secrets;
+    const mv_seal_opts opts = {.sender = sender, .recipient = receiver, .recipient_count = 1};
+    const mv_source original = mv_source_memory((const uint8_t *)"medveil", 7);
+    mv_buffer out = mv_buffer_make(100000);
+    const mv_sink sink = {collect, &out};
+    mv_sealer *sealer = NULL;
+    count_up(secrets.envelope_key, 0x40);
+    count_up(secrets.collection_key, 0x60);
+    count_up(secrets.coins[0], 0x80);
+    count_up(secrets.coins[0] + 32, 0xa0);
+    assert_int_equal(mv_sealer_new_with(&sealer, &opts, &secrets, NULL), MV_OK);
+    assert_int_equal(mv_sealer_add(sealer, "a.bin", NULL, &original, NULL), MV_OK);
+    assert_int_equal(mv_sealer_finish(sealer, NULL, &sink, NULL), MV_OK);
+    mv_sealer_free(&sealer);
+    return out;
+}
+
+/* Section i at *at: its key, plaintext and hash are on the page. Returns its plaintext, which stays
+ * in r->plain; all are shorter than a record. */
+static const uint8_t *expect_section(const char *page, mv_envelope_keys *keys, mv_records *r,
+                                     const uint8_t head_hash[MV_HASH_LEN], size_t i,
+                                     const uint8_t **at, size_t len, uint8_t hash[MV_HASH_LEN])
+{
+    char what[60];
+    mv_section_key(keys, i, head_hash);
+    (void)snprintf(what, sizeof what, "key of section %zu", i);
+    expect_hex(page, what, keys->section, sizeof keys->section);
+    memcpy(r->sealed, *at, len + MV_TAG_LEN);
+    assert_int_equal(mv_records_start(r, keys->section, false), MV_OK);
+    assert_int_equal(mv_records_open(r, len, true), MV_OK);
+    assert_int_equal(mv_records_end(r, hash), MV_OK);
+    (void)snprintf(what, sizeof what, "section %zu (plaintext)", i);
+    expect_hex(page, what, r->plain, len);
+    (void)snprintf(what, sizeof what, "hash of section %zu", i);
+    expect_hex(page, what, hash, MV_HASH_LEN);
+    *at += len + MV_TAG_LEN;
+    return r->plain;
+}
+
+static void expect_body(const char *page, const mv_buffer *file, const uint8_t *head_hash)
 {
     static mv_envelope_keys keys;
-    char what[40];
-    memcpy(keys.envelope, envelope_key, MV_KEY_LEN);
-    mv_section_key(&keys, kind, head_hash);
-    (void)snprintf(what, sizeof what, "section key %d", (int)kind);
-    expect_hex(page, what, keys.section, sizeof keys.section);
+    mv_records *r = NULL;
+    mv_start start;
+    uint8_t hashes[4 * MV_HASH_LEN], body_hash[MV_HASH_LEN];
+    const uint8_t *at = file->bytes + mv_head_len(1);
+
+    count_up(keys.envelope, 0x40);
+    assert_int_equal(mv_records_new(&r), MV_OK);
+    const uint8_t *plain = expect_section(page, &keys, r, head_hash, 0, &at, MV_START_LEN, hashes);
+    assert_int_equal(mv_start_read(&start, plain), MV_OK);
+    (void)expect_section(page, &keys, r, head_hash, 1, &at, (size_t)start.manifest_len,
+                         hashes + 32);
+    (void)expect_section(page, &keys, r, head_hash, 2, &at, 7, hashes + 64);
+    mv_body_hash(body_hash, hashes, 3);
+    expect_hex(page, "body hash", body_hash, sizeof body_hash);
+    (void)expect_section(page, &keys, r, head_hash, 3, &at, (size_t)start.seal_len, hashes + 96);
+    mv_padding_key(&keys, head_hash);
+    expect_hex(page, "key of the padding", keys.section, sizeof keys.section);
+    mv_records_free(&r);
+}
+
+static void expect_wrap(const char *page, const mv_buffer *file, const mv_identity *receiver)
+{
+    static mv_envelope_keys keys;
+    assert_true(mv_wrap_open(&keys, receiver, file->bytes + MV_HEADER_LEN));
+    expect_hex(page, "X-Wing shared key", keys.shared, sizeof keys.shared);
+    expect_hex(page, "wrap key", keys.wrap, sizeof keys.wrap);
 }
 
 static void the_vectors_of_mv_md_are_right(void **state)
 {
     char *page = squeezed("mv.md");
     mv_identity *receiver = counted_identity(0), *sender = counted_identity(0x20);
-    static mv_seal_secrets secrets;
-    uint8_t original[] = "medveil", hash[MV_HASH_LEN], plain[1000];
-    const mv_content content = {.file_name = "a.bin", .exact = original, .exact_len = 7};
-    const mv_seal_opts opts = {
-        .sender = sender, .recipient = &receiver->card, .recipient_count = 1};
+    mv_buffer file = counted_envelope(sender, &receiver->card);
     const size_t head = mv_head_len(1);
-    static mv_envelope_keys keys;
-    uint8_t *bytes = NULL;
-    size_t len = 0;
+    uint8_t head_hash[MV_HASH_LEN];
     (void)state;
     missing = 0;
-    count_up(secrets.envelope_key, 0x40);
-    count_up(secrets.collection_key, 0x60);
-    count_up(secrets.ephemeral[0], 0x80);
-    assert_int_equal(mv_envelope_seal_with(&bytes, &len, NULL, &content, &opts, &secrets, NULL),
-                     MV_OK);
-    expect_hex(page, "sender's card", sender->card.bytes, sender->card.bytes_len);
-    expect_hex(page, "wrap", bytes + MV_HEADER_LEN, MV_WRAP_LEN);
-    expect_hex(page, "commitment", bytes + head - MV_COMMITMENT_LEN, MV_COMMITMENT_LEN);
-    mv_head_hash(hash, bytes, head);
-    expect_hex(page, "head hash", hash, sizeof hash);
-    const mv_section_kind kinds[] = {MV_SECTION_DIRECTORY, MV_SECTION_META, MV_SECTION_EXACT,
-                                     MV_SECTION_SIGNATURE, MV_SECTION_PADDING};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        expect_section(page, secrets.envelope_key, hash, kinds[i]);
-    }
-    memcpy(keys.envelope, secrets.envelope_key, MV_KEY_LEN);
-    const uint8_t *at = bytes + head;
-    mv_directory dir;
-    uint8_t unused[MV_HASH_LEN];
-    mv_section_key(&keys, MV_SECTION_DIRECTORY, hash);
-    assert_true(mv_records_open(plain, unused, MV_DIRECTORY_LEN, at, keys.section));
-    expect_hex(page, "directory", plain, MV_DIRECTORY_LEN);
-    assert_int_equal(mv_directory_read(&dir, plain), MV_OK);
-    at += mv_records_len(MV_DIRECTORY_LEN);
-    for (size_t i = 0; i < dir.count; i++) {
-        char what[40];
-        (void)snprintf(what, sizeof what, "section %d", (int)dir.entry[i].kind);
-        mv_section_key(&keys, dir.entry[i].kind, hash);
-        assert_true(mv_records_open(plain, unused, (size_t)dir.entry[i].len, at, keys.section));
-        expect_hex(page, what, plain, (size_t)dir.entry[i].len);
-        at += mv_records_len(dir.entry[i].len);
-    }
-    expect_hex(page, "file", bytes, len);
-    mv_envelope_free_bytes(&bytes, len);
+    expect_wrap(page, &file, receiver);
+    expect_hex(page, "commitment", file.bytes + head - MV_COMMITMENT_LEN, MV_COMMITMENT_LEN);
+    mv_head_hash(head_hash, file.bytes, head);
+    expect_hex(page, "head hash", head_hash, sizeof head_hash);
+    expect_body(page, &file, head_hash);
+    expect_hex(page, "the whole file", file.bytes, file.len);
+    mv_buffer_clear(&file);
     mv_identity_free(&receiver);
     mv_identity_free(&sender);
     free(page);
@@ -244,7 +397,7 @@ static mv_buffer read_file(const char *path)
 static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *identity)
 {
     char folder[] = "/tmp/mv-golden-XXXXXX", path[4][64], command[1000];
-    const char *names[4] = {"id", "mv", "json", "original"};
+    const char *names[4] = {"id", "mv", "json", "0"}; /* the first original is called 0 */
     reading r = {0, NULL, mv_buffer_make(1)};
 
     assert_non_null(mkdtemp(folder));
@@ -255,7 +408,7 @@ static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *i
     assert_int_equal(mv_file_write(path[1], bytes, len, 0, NULL), MV_OK);
     (void)snprintf(command, sizeof command,
                    "/usr/bin/python3 -B '%s/mv_read.py' -i %s %s -o %s > %s 2>&1",
-                   variable("MV_REFERENCE"), path[0], path[1], path[3], path[2]);
+                   variable("MV_REFERENCE"), path[0], path[1], folder, path[2]);
     r.exit_code = system(command);
     mv_buffer json = read_file(path[2]);
     assert_int_equal(mv_buffer_put_u8(&json, 0), MV_OK);
@@ -317,6 +470,31 @@ static void the_reference_reader_opens_what_we_seal(void **state)
     mv_identity_free(&sender);
 }
 
+static void the_reference_reader_opens_studies_and_collections(void **state)
+{
+    mv_identity *receiver = golden_receiver();
+    mv_buffer study = read_in("MV_GOLDEN", "format1-study.mv");
+    mv_buffer collection = read_in("MV_GOLDEN", "format1-collection.mv");
+    char name[MV_CARD_NAME_MAX], holder[MV_CARD_NAME_MAX + 2];
+    (void)state;
+    reading r = run_reader(study.bytes, study.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(r.original.len, 300);
+    expect_json(&r, "\"file_name\": \"second.png\", \"exact_kept\": false");
+    expect_json(&r, "\"archive\": \"mv1");
+    reading_clear(&r);
+    r = run_reader(collection.bytes, collection.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    mv_card_name(name, receiver->card.id);
+    (void)snprintf(holder, sizeof holder, "%s\"]", name); /* the second and last */
+    expect_json(&r, holder);
+    expect_json(&r, "\"generation\": 1");
+    reading_clear(&r);
+    mv_buffer_clear(&study);
+    mv_buffer_clear(&collection);
+    mv_identity_free(&receiver);
+}
+
 static void the_reference_reader_tells_anonymous_and_lossy(void **state)
 {
     mv_identity *receiver = sample_identity(2);
@@ -346,7 +524,7 @@ static void the_reference_reader_refuses_what_we_refuse(void **state)
     size_t len = 0;
     (void)state;
     assert_int_equal(mv_envelope_seal(&bytes, &len, NULL, &c, &opts, NULL), MV_OK);
-    const size_t places[] = {0, 9, 13, 25, 100, 140, 170, 400, 600, len - 1};
+    const size_t places[] = {0, 9, 13, 25, 1100, 1140, 1230, 1260, 1500, 1700, len - 1};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         bytes[places[i]] ^= 4;
         reading r = run_reader(bytes, len, receiver);
@@ -367,10 +545,14 @@ static void the_reference_reader_refuses_what_we_refuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_of_format_0_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_file_of_format_1_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_study_of_format_1_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_collection_of_format_1_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_file_of_the_trial_format_is_refused_with_one_clear_sentence),
         cmocka_unit_test(the_vectors_of_identity_md_are_right),
         cmocka_unit_test(the_vectors_of_mv_md_are_right),
         cmocka_unit_test(the_reference_reader_opens_what_we_seal),
+        cmocka_unit_test(the_reference_reader_opens_studies_and_collections),
         cmocka_unit_test(the_reference_reader_tells_anonymous_and_lossy),
         cmocka_unit_test(the_reference_reader_refuses_what_we_refuse),
     };

@@ -1,27 +1,30 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""mv_read.py: opens a .mv of format 0, written from docs/formats alone.
+"""mv_read.py: opens a .mv of format 1, written from docs/formats alone.
 
-    mv_read.py -i IDENTITY FILE [-o ORIGINAL] [--no-features]
+    mv_read.py -i IDENTITY FILE [-o FOLDER] [--no-features]
 
-prints one JSON object (sender, description, features) and writes the original's bytes. It shares no
-code with medveil: hashlib, python3-nacl for X25519, Ed25519 and ChaCha20-Poly1305, he.py beside it
-for the features. Slow; for checking the format, not for use.
+prints one JSON object (sender, members, features) and writes each original into the folder, under
+its number. It shares no code with medveil: hashlib, python3-nacl for X25519, Ed25519 and
+ChaCha20-Poly1305, mlkem.py and he.py beside it. Slow; for checking the format, not for use.
 """
 
 import argparse
+import base64
 import hashlib
 import json
+import os
 import struct
 import sys
 
 from nacl import bindings, exceptions, signing
 
 import he
+import mlkem
 
 MAGIC = b"medveil\x1a"
-HEADER, WRAP, COMMITMENT, DIRECTORY, RECORD, TAG = 20, 112, 32, 128, 65536, 16
-META, FEATURES, EXACT, SIGNATURE, PADDING = 1, 2, 4, 5, 255
+HEADER, WRAP, CIPHER, COMMITMENT, START, RECORD, TAG = 20, 1200, 1120, 32, 16, 65536, 16
+MEMBERS_MAX, MANIFEST_MAX, SEAL_MAX, LENGTH_MAX = 4096, 1 << 22, 1696, 1 << 40
 TYPES = {1: "u8", 2: "u16", 3: "i16", 4: "u32", 5: "i32", 6: "f32", 7: "f64", 8: "i8"}
 CODE_NAMES = ["width", "height", "depth", "channels", "type", "bits", "slope", "intercept", "spacing_mm",
               "range_lo", "range_hi", "model_hash", "model_name", "frame_slices", "feature_bits", "frames",
@@ -143,17 +146,19 @@ def cbor_decode(data):
 
 class Identity:
     def __init__(self, seed):
-        self.seal_secret = derive(seed, "medveil 0 identity seal")
-        self.seal_public = bindings.crypto_scalarmult_base(self.seal_secret)
+        self.seal = mlkem.XWing(derive(seed, "medveil 1 identity seal"))
 
 
 def read_identity(text):
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    require(len(lines) == 1, "not an identity")
-    secret = bech32m_decode("mvid-secret-0-", lines[0])
-    require(len(secret) == 36, "not an identity")
-    return Identity(secret[4:])
+    begin, end = "-----BEGIN MEDVEIL IDENTITY-----", "-----END MEDVEIL IDENTITY-----"
+    require(text.count(begin) == 1 and end in text, "not an identity")
+    body = text.split(begin)[1].split(end)[0]
+    fields = cbor_decode(base64.b64decode("".join(body.split()), validate=True))
+    require(fields.get(1) == 1, "not an identity of version 1")
+    require(list(fields) == [1, 2, 3], "the identity is locked with a passphrase")
+    identity = Identity(fields[3])
+    require(identity.seal.public == check_card(fields[2])[4], "seed and card do not match")
+    return identity
 
 
 def verify(public, message, signature):
@@ -165,9 +170,9 @@ def verify(public, message, signature):
 
 def check_card(card):
     fields = cbor_decode(card)
-    require(list(fields) == [1, 2, 3, 4, 5] and fields[1] == 0, "not a card")
-    require([len(fields[k]) for k in (3, 4, 5)] == [32, 32, 64], "not a card")
-    verify(fields[4], labelled_hash("medveil 0 card", card[:-64]), fields[5])
+    require({1, 2, 4, 5, 7} <= set(fields) <= {1, 2, 3, 4, 5, 6, 7} and fields[1] == 1, "not a card")
+    require([len(fields[k]) for k in (4, 5, 7)] == [1216, 32, 64], "not a card")
+    verify(fields[5], labelled_hash("medveil 1 card", card[:-64]), fields[7])
     return fields
 
 
@@ -192,13 +197,10 @@ def aead_open(key, nonce, box):
 def open_wraps(data, count, identity):
     for i in range(count):
         wrap = data[HEADER + WRAP * i:HEADER + WRAP * (i + 1)]
-        ephemeral = wrap[:32]
-        try:
-            shared = bindings.crypto_scalarmult(identity.seal_secret, ephemeral)
-        except exceptions.RuntimeError:  # an all-zero result
-            continue
-        key = derive(shared, "medveil 0 wrap", ephemeral, identity.seal_public)
-        keys = aead_open(key, bytes(12), wrap[32:])
+        cipher = wrap[:CIPHER]
+        shared = identity.seal.decapsulate(cipher)
+        key = derive(shared, "medveil 1 wrap", cipher, identity.seal.public)
+        keys = aead_open(key, bytes(12), wrap[CIPHER:])
         if keys is not None:
             return keys[:32], keys[32:]
     raise Refused("wrong key")
@@ -219,111 +221,147 @@ def open_stream(key, length, box):
     return plain
 
 
-def read_directory(plain):
-    slots = [struct.unpack_from("<QQ", plain, 16 * i) for i in range(8)]
-    used = [slot for slot in slots if slot[0] != 0]
-    require(slots == used + [(0, 0)] * (8 - len(used)), "directory")
-    kinds = [kind for kind, _ in used]
-    require(kinds == sorted(set(kinds)) and {META, SIGNATURE} <= set(kinds) <=
-            {META, FEATURES, EXACT, SIGNATURE}, "directory")
-    return used
-
-
 def read_header(data):
     require(data[:8] == MAGIC, "not a medveil envelope")
     require(len(data) >= HEADER, "too short")
     version, count, body_length = struct.unpack_from("<HHQ", data, 8)
-    require(version == 0 and 1 <= count <= 64, "not of format 0")
-    require(body_length == padded_length(body_length), "length")
+    require(version == 1 and 1 <= count <= 64, "not of format 1")
+    require(body_length == padded_length(body_length) and body_length <= LENGTH_MAX, "length")
     require(len(data) == HEADER + WRAP * count + COMMITMENT + body_length, "length")
     return count, body_length
 
 
-def check_signature(section, head_hash, directory, plains):
-    fields = cbor_decode(section)
-    if fields == {1: 0}:
+def check_seal(seal, head_hash, hashes):
+    fields = cbor_decode(seal)
+    body_hash = labelled_hash("medveil 1 body", *hashes)
+    require(fields.get(2) == body_hash, "not authentic")
+    if list(fields) == [1, 2] and fields[1] == 0:
         return None
-    require(list(fields) == [1, 2, 3] and fields[1] == 1, "signature section")
-    card = check_card(fields[2])
-    message = labelled_hash("medveil 0 sender", head_hash, directory, *[blake2b(p) for p in plains])
-    verify(card[4], message, fields[3])
-    return bech32m_encode("mv", blake2b(fields[2]))
+    require(list(fields) == [1, 2, 3, 4] and fields[1] == 1, "seal")
+    card = check_card(fields[3])
+    verify(card[5], labelled_hash("medveil 1 sender", head_hash, body_hash), fields[4])
+    return bech32m_encode("mv", blake2b(fields[3]))
 
 
-def open_envelope(data, identity):
-    """-> sender (mv1... or None), {kind: plaintext}, collection key; all of it authenticated."""
-    count, body_length = read_header(data)
-    envelope_key, collection_key = open_wraps(data, count, identity)
-    bound = HEADER + WRAP * count
-    commitment = derive(envelope_key, "medveil 0 commitment", collection_key, data[:bound])
-    require(commitment == data[bound:bound + COMMITMENT], "not authentic")
-    at = bound + COMMITMENT
-    head_hash = labelled_hash("medveil 0 head", data[:at])
+class Body:
+    """Sections in order: where each lies, its key, its plaintext and the hash of its sealed bytes."""
 
-    def section_key(kind):
-        return derive(envelope_key, "medveil 0 section", bytes([kind]), head_hash)
+    def __init__(self, data, at, envelope_key, head_hash):
+        self.data, self.at, self.key, self.head_hash = data, at, envelope_key, head_hash
+        self.hashes = []
 
-    directory = open_stream(section_key(0), DIRECTORY, data[at:])
-    at += stream_length(DIRECTORY)
-    used = read_directory(directory)
-    filled = stream_length(DIRECTORY) + sum(stream_length(length) for _, length in used)
-    require(padded_length(filled) == body_length, "directory")
-    sections = {}
-    for kind, length in used:
-        sections[kind] = open_stream(section_key(kind), length, data[at:at + stream_length(length)])
-        at += stream_length(length)
-    rest = len(data) - at
-    stream = bindings.crypto_aead_chacha20poly1305_ietf_encrypt(bytes(rest), None, bytes(12),
-                                                                section_key(PADDING))[:rest]
-    require(stream == data[at:], "not authentic")
-    signed = [sections[kind] for kind, _ in used if kind != SIGNATURE]
-    sender = check_signature(sections[SIGNATURE], head_hash, directory, signed)
-    return sender, sections, collection_key
+    def next(self, length):
+        box = self.data[self.at:self.at + stream_length(length)]
+        require(len(box) == stream_length(length), "lengths")
+        number = struct.pack("<Q", len(self.hashes))
+        plain = open_stream(derive(self.key, "medveil 1 section", number, self.head_hash), length, box)
+        self.hashes.append(hashlib.sha256(box).digest())
+        self.at += len(box)
+        return plain
+
+    def check_padding(self):
+        rest = len(self.data) - self.at
+        key = derive(self.key, "medveil 1 padding", self.head_hash)
+        stream = bindings.crypto_aead_chacha20poly1305_ietf_encrypt(bytes(rest), None, bytes(12), key)
+        require(stream[:rest] == self.data[self.at:], "not authentic")
 
 
-def read_meta(sections):
-    fields = cbor_decode(sections[META])
+def read_code(code):
+    require(list(code) == list(range(1, 20)) and code[5] in TYPES, "description")
+    image = dict(zip(CODE_NAMES, code.values()))
+    image["type"], image["model_hash"] = TYPES[code[5]], code[12].hex()
+    return image
+
+
+def feature_count(image):
+    return image["frames"] * image["feature_height"] * image["feature_width"] * image["feature_channels"]
+
+
+def read_member(fields):
     name = fields.get(1)
     require(isinstance(name, str) and len(name.encode()) < 256 and name not in (".", ".."), "file name")
     require(not any(c in "/\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
-    require(fields.get(2) in (0, 1) and (fields[2] == 1) == (EXACT in sections) == (3 in fields), "meta")
-    require(set(fields) <= {1, 2, 3, 4}, "meta")
-    meta = {"file_name": name, "exact_kept": fields[2] == 1, "image": None}
-    if EXACT in sections:
-        require(hashlib.sha256(sections[EXACT]).digest() == fields[3], "not authentic")
-        meta["exact_sha256"] = fields[3].hex()
-    if 4 in fields:
-        code = fields[4]
-        require(list(code) == list(range(1, 20)) and code[5] in TYPES, "meta")
-        image = dict(zip(CODE_NAMES, code.values()))
-        image["type"], image["model_hash"] = TYPES[code[5]], code[12].hex()
-        meta["image"] = image
-    return meta
+    require(set(fields) <= {1, 2, 3, 4, 5} and (2 in fields or 3 in fields), "manifest")
+    further = fields.get(5, {})
+    require((5 in fields) == (0 < len(further) <= 4) and 0 not in further, "manifest")
+    require(all(length <= LENGTH_MAX for length in further.values()), "length")
+    require(all(fields.get(k, 0) <= LENGTH_MAX for k in (2, 3)), "length")
+    image = read_code(fields[4]) if 4 in fields else None
+    require((3 in fields) == (image is not None and feature_count(image) != 0), "manifest")
+    return {"file_name": name, "exact_kept": 2 in fields, "exact_len": fields.get(2, 0),
+            "ciphertext_len": fields.get(3, 0), "image": image, "further": further}
 
 
-def read_features(sections, collection_key, image):
-    features = he.unpack_features(collection_key, sections[FEATURES])
-    count = image["frames"] * image["feature_height"] * image["feature_width"] * image["feature_channels"]
-    require(len(features) == count and max(features) < 1 << image["feature_bits"], "features")
+def read_manifest(plain):
+    fields = cbor_decode(plain)
+    require(1 in fields and set(fields) <= {1, 2, 3}, "manifest")
+    members = [read_member(m) for m in fields[1]]
+    require(len(members) <= MEMBERS_MAX and (len(members) == 0) == (3 in fields), "manifest")
+    names = [m["file_name"] for m in members]
+    require(len(names) < 2 or ("" not in names and len(set(names)) == len(names)), "names")
+    manifest = {"members": members, "archive": None, "collection": None}
+    if 2 in fields:
+        require(len(fields[2]) == 32, "archive")
+        manifest["archive"] = bech32m_encode("mv", fields[2])
+    if 3 in fields:
+        require(list(fields[3]) == [1, 2] and fields[3][1] > 0 and fields[3][2], "collection")
+        for card in fields[3][2]:
+            check_card(card)
+        manifest["collection"] = {"generation": fields[3][1], "holders":
+                                  [bech32m_encode("mv", blake2b(card)) for card in fields[3][2]]}
+    return manifest
+
+
+def read_features(ciphertext, collection_key, image):
+    features = he.unpack_features(collection_key, ciphertext)
+    require(len(features) == feature_count(image) and max(features) < 1 << image["feature_bits"], "features")
     return features
 
 
+def open_envelope(data, identity):
+    """-> result (sender, manifest), [(ciphertext, original)], collection key; all of it authenticated."""
+    count, body_length = read_header(data)
+    envelope_key, collection_key = open_wraps(data, count, identity)
+    bound = HEADER + WRAP * count
+    commitment = derive(envelope_key, "medveil 1 commitment", collection_key, data[:bound])
+    require(commitment == data[bound:bound + COMMITMENT], "not authentic")
+    head = data[:bound + COMMITMENT]
+    head_hash = labelled_hash("medveil 1 head", head)
+    body = Body(data, len(head), envelope_key, head_hash)
+    manifest_length, seal_length = struct.unpack("<QQ", body.next(START))
+    require(0 < manifest_length <= MANIFEST_MAX and 0 < seal_length <= SEAL_MAX, "lengths")
+    manifest = read_manifest(body.next(manifest_length))
+    contents = []
+    for member in manifest["members"]:
+        ciphertext = body.next(member["ciphertext_len"]) if member["ciphertext_len"] else None
+        for length in member["further"].values():
+            body.next(length)
+        exact = body.next(member["exact_len"]) if member["exact_kept"] else None
+        contents.append((ciphertext, exact))
+    hashes = list(body.hashes)
+    seal = body.next(seal_length)
+    require(padded_length(body.at - len(head)) == body_length, "lengths")
+    sender = check_seal(seal, head_hash, hashes)
+    body.check_padding()
+    return {"sender": sender, **manifest}, contents, collection_key
+
+
 def main():
-    parser = argparse.ArgumentParser(description="open a .mv of format 0")
+    parser = argparse.ArgumentParser(description="open a .mv of format 1")
     parser.add_argument("-i", "--identity", required=True)
-    parser.add_argument("-o", "--original", help="where to write the original's bytes")
+    parser.add_argument("-o", "--output", help="folder for the originals: 0, 1, ..")
     parser.add_argument("--no-features", action="store_true")
     parser.add_argument("file")
     args = parser.parse_args()
     with open(args.identity, encoding="utf-8") as text, open(args.file, "rb") as sealed:
-        sender, sections, collection_key = open_envelope(sealed.read(), read_identity(text.read()))
-    result = {"sender": sender, **read_meta(sections)}
-    if FEATURES in sections and not args.no_features:
-        result["features"] = read_features(sections, collection_key, result["image"])
+        result, contents, key = open_envelope(sealed.read(), read_identity(text.read()))
+    for i, (member, (ciphertext, exact)) in enumerate(zip(result["members"], contents)):
+        if ciphertext is not None and not args.no_features:
+            member["features"] = read_features(ciphertext, key, member["image"])
+        if exact is not None and args.output:
+            with open(os.path.join(args.output, str(i)), "wb") as out:
+                out.write(exact)
     print(json.dumps(result))
-    if args.original and EXACT in sections:
-        with open(args.original, "wb") as out:
-            out.write(sections[EXACT])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * envelope_manifest.h: the manifest: what the members are, who else was told, and of a collection
+ * its generation and holders. CBOR, its fields in docs/formats/mv.md, section "Manifest".
+ */
+#ifndef MV_ENVELOPE_MANIFEST_H
+#define MV_ENVELOPE_MANIFEST_H
+
+#include "base/bytes.h"
+#include "container.h"
+
+typedef struct mv_manifest {
+    mv_member *member; /* owned */
+    size_t count, cap;
+    bool archived; /* archive is set */
+    uint8_t archive[MV_CARD_ID_LEN];
+    uint32_t generation; /* of a collection, which has no members; 0: no collection */
+    mv_card *holder;     /* owned; holder_count of them, at least one in a collection */
+    size_t holder_count;
+} mv_manifest;
+
+void mv_manifest_clear(mv_manifest *manifest); /* wipes and frees */
+
+/* mv_manifest_grow: room for one more member, which is zero; *out is it, borrowed until the next
+ * call. errors: MV_E_MEMORY, MV_E_LIMIT */
+MV_MUST_CHECK mv_status mv_manifest_grow(mv_manifest *manifest, mv_member **out);
+
+/* mv_manifest_write: errors: MV_E_ARGUMENT (file names), MV_E_RANGE (a number is not finite),
+ * MV_E_LIMIT (too long), MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *manifest,
+                                          mv_error *err);
+
+/* mv_manifest_read: every field validated, descriptions by mv_code_expect, holders' signatures.
+ * owner: clear *out; it is empty on error.
+ * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_RANGE, MV_E_LIMIT, MV_E_AUTH (a holder's card) */
+MV_MUST_CHECK mv_status mv_manifest_read(mv_manifest *out, const uint8_t *bytes, size_t len,
+                                         mv_error *err);
+
+/* mv_file_name_valid: UTF-8, a plain name in one folder: no separators, no control characters, not
+ * "." or ".."; or empty. */
+bool mv_file_name_valid(const char *name);
+
+#endif

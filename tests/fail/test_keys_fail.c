@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_keys_fail.c: no memory, no random bytes and no working disk, at every place where
+ * identities, passphrases, cards, the card book and revocations ask for them: one status, no
+ * output, no half file. Linked with --wrap of malloc, calloc, realloc, strdup, sodium_malloc,
+ * mv_random_bytes, read, fread and fwrite.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "envelope/identity.h"
+
+void *__real_malloc(size_t len);
+void *__real_calloc(size_t count, size_t len);
+void *__real_realloc(void *p, size_t len);
+void *__real_sodium_malloc(size_t len);
+mv_status __real_mv_random_bytes(uint8_t *out, size_t len);
+void *__wrap_malloc(size_t len);
+void *__wrap_calloc(size_t count, size_t len);
+void *__wrap_realloc(void *p, size_t len);
+char *__wrap_strdup(const char *text);
+void *__wrap_sodium_malloc(size_t len);
+mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
+ssize_t __real_read(int fd, void *out, size_t len);
+size_t __real_fread(void *out, size_t size, size_t count, FILE *f);
+size_t __real_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
+ssize_t __wrap_read(int fd, void *out, size_t len);
+size_t __wrap_fread(void *out, size_t size, size_t count, FILE *f);
+size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
+
+static int memory_left = -1; /* so many allocations succeed, the next one fails; -1: all succeed */
+static int random_left = -1;
+static int disk_left = -1;
+
+static bool comes_to_zero(int *left)
+{
+    return *left >= 0 && (*left)-- == 0;
+}
+
+void *__wrap_malloc(size_t len)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
+}
+
+void *__wrap_calloc(size_t count, size_t len)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_calloc(count, len);
+}
+
+void *__wrap_realloc(void *p, size_t len)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_realloc(p, len);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    const size_t len = strlen(text) + 1;
+    char *copy = comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
+    return copy == NULL ? NULL : memcpy(copy, text, len);
+}
+
+void *__wrap_sodium_malloc(size_t len)
+{
+    return comes_to_zero(&memory_left) ? NULL : __real_sodium_malloc(len);
+}
+
+mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
+{
+    if (comes_to_zero(&random_left)) {
+        memset(out, 0, len);
+        return MV_E_RANDOM;
+    }
+    return __real_mv_random_bytes(out, len);
+}
+
+ssize_t __wrap_read(int fd, void *out, size_t len)
+{
+    if (comes_to_zero(&disk_left)) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_read(fd, out, len);
+}
+
+size_t __wrap_fread(void *out, size_t size, size_t count, FILE *f)
+{
+    if (comes_to_zero(&disk_left)) { /* a stream of which reading fails, as ferror then says */
+        assert_non_null(freopen("/proc/self/mem", "r", f));
+    }
+    return __real_fread(out, size, count, f);
+}
+
+size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f)
+{
+    if (comes_to_zero(&disk_left)) {
+        errno = ENOSPC;
+        return 0;
+    }
+    return __real_fwrite(bytes, size, count, f);
+}
+
+/* Let the first, the second, .. request fail until none is left to fail; how many there were. */
+static int fail_each(int *left, mv_status expected, mv_status (*once)(void))
+{
+    for (int n = 0;; n++) {
+        *left = n;
+        const mv_status st = once();
+        const bool failed = *left < 0;
+        *left = -1;
+        if (!failed) {
+            assert_int_equal(st, MV_OK);
+            return n;
+        }
+        assert_int_equal(st, expected);
+    }
+}
+
+/* ---- a folder with one locked identity ---- */
+
+static char folder[] = "/tmp/medveil-keys-fail-XXXXXX";
+static char id_file[64], out_file[64];
+static mv_identity *alice;
+static const mv_lock_cost cheap = {1, 8};
+
+static int make_folder(void **state)
+{
+    const uint8_t seed[MV_SEED_LEN] = {41};
+    (void)state;
+    if (mkdtemp(folder) == NULL || setenv("MEDVEIL_HOME", folder, 1) != 0) {
+        return 1;
+    }
+    (void)snprintf(id_file, sizeof id_file, "%s/alice.id", folder);
+    (void)snprintf(out_file, sizeof out_file, "%s/out", folder);
+    return mv_identity_from_seed(&alice, seed, 20000) != MV_OK ||
+           mv_identity_lock(alice, "p", 1, &cheap, NULL) != MV_OK ||
+           mv_identity_save(alice, id_file, false, NULL) != MV_OK;
+}
+
+static int remove_folder(void **state)
+{
+    char command[100];
+    (void)state;
+    mv_identity_free(&alice);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static mv_status generate_once(void)
+{
+    mv_identity *id = NULL;
+    const mv_status st = mv_identity_generate(&id);
+    assert_int_equal(id != NULL, st == MV_OK);
+    mv_identity_free(&id);
+    return st;
+}
+
+static mv_status lock_once(void)
+{
+    const mv_lock before = alice->lock;
+    const mv_status st = mv_identity_lock(alice, "p", 1, &cheap, NULL);
+    if (st != MV_OK) {
+        assert_memory_equal(&alice->lock, &before, sizeof before);
+    }
+    return st;
+}
+
+static mv_status save_once(void)
+{
+    (void)unlink(out_file);
+    const mv_status st = mv_identity_save(alice, out_file, false, NULL);
+    assert_int_equal(access(out_file, F_OK) == 0, st == MV_OK);
+    return st;
+}
+
+static mv_status give(void *user, char *out, size_t *len, const char *path, mv_error *err)
+{
+    (void)user;
+    (void)path;
+    (void)err;
+    out[0] = 'p';
+    *len = 1;
+    return MV_OK;
+}
+
+static mv_status load_once(void)
+{
+    const mv_unlock unlock = {give, NULL};
+    mv_identity *id = NULL;
+    const mv_status st = mv_identity_load(&id, id_file, &unlock, NULL);
+    assert_int_equal(id != NULL, st == MV_OK);
+    mv_identity_free(&id);
+    return st;
+}
+
+static mv_status renew_once(void)
+{
+    const mv_card_terms terms = {20001, 20002, NULL};
+    const mv_card before = alice->card;
+    const mv_status st = mv_identity_renew(alice, &terms, NULL);
+    if (st != MV_OK) {
+        assert_memory_equal(&alice->card, &before, sizeof before);
+    }
+    return st;
+}
+
+static mv_status book_once(void)
+{
+    mv_card found;
+    mv_status st = mv_card_book_add(&alice->card, "alice", NULL);
+    st = st == MV_OK ? mv_card_find(&found, "alice", NULL) : st;
+    return st == MV_OK ? mv_card_book_remove("alice", NULL) : st;
+}
+
+static mv_status revoke_once(void)
+{
+    mv_revocation r, back = {{0}, 0, {0}};
+    (void)unlink(out_file);
+    mv_status st = mv_revocation_make(&r, alice, 20003);
+    st = st == MV_OK ? mv_revocation_save(&r, out_file, false, NULL) : st;
+    assert_int_equal(access(out_file, F_OK) == 0, st == MV_OK);
+    st = st == MV_OK ? mv_revocation_load(&back, out_file, NULL) : st;
+    assert_int_equal(back.day, st == MV_OK ? 20003 : 0);
+    return st;
+}
+
+static void identities_without_memory_or_randomness_leave_nothing(void **state)
+{
+    (void)state;
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, generate_once) >= 3);
+    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, generate_once), 1);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, lock_once) >= 1);
+    assert_int_equal(fail_each(&random_left, MV_E_RANDOM, lock_once), 1);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, save_once) >= 3);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, load_once) >= 4);
+    assert_true(fail_each(&disk_left, MV_E_IO, save_once) >= 1);
+    assert_true(fail_each(&disk_left, MV_E_IO, load_once) >= 2);
+}
+
+static void cards_and_statements_without_memory_leave_no_half_files(void **state)
+{
+    (void)state;
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, renew_once) >= 1);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, book_once) >= 3);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, revoke_once) >= 3);
+    assert_true(fail_each(&disk_left, MV_E_IO, revoke_once) >= 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(identities_without_memory_or_randomness_leave_nothing),
+        cmocka_unit_test(cards_and_statements_without_memory_leave_no_half_files),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
