@@ -580,6 +580,33 @@ static void products_end_with_the_levels(void **state)
     bench_end(&t);
 }
 
+/* Tiny numbers, so that a product fits at the last level: it cannot be rescaled any more. */
+static void a_product_at_the_last_level_meets_only_its_like(void **state)
+{
+    bench t = bench_of("deep8192");
+    double want[REAL_SLOTS];
+    (void)state;
+    fill_real(re, 41);
+    for (int j = 0; j < REAL_SLOTS; j++) {
+        re[j] *= 1e-5;
+        want[j] = 2e-5 * re[j];
+    }
+    assert_int_equal(mv_ckks_encode(t.work, t.plain, re, NULL, REAL_SLOTS, 1e-5), MV_OK);
+    assert_int_equal(mv_he_encrypt(t.work, t.a, t.key, t.plain), MV_OK);
+    assert_int_equal(mv_ckks_mul_number(t.work, t.b, t.a, 1e-5), MV_OK); /* at the top */
+    while (mv_cipher_level(t.a) > 0) {
+        assert_int_equal(mv_he_drop(t.work, t.a, t.a), MV_OK);
+    }
+    assert_int_equal(mv_ckks_mul_number(t.work, t.a, t.a, 1e-5), MV_OK); /* at the bottom */
+    assert_int_equal(mv_he_add(t.work, t.c, t.a, t.a), MV_OK);
+    expect_real(&t, t.c, want, NULL);
+    assert_true(mv_ckks_error_bound(t.c) < 1e-10);
+    assert_int_equal(mv_he_add(t.work, t.c, t.a, t.b), MV_E_LEVEL);
+    assert_int_equal(mv_he_add(t.work, t.c, t.b, t.a), MV_E_LEVEL);
+    assert_int_equal(mv_cipher_polys(t.c), 0);
+    bench_end(&t);
+}
+
 static void ckks_matrices(void **state)
 {
     const mv_he_matrix_shape shape = {100, 60};
@@ -747,6 +774,7 @@ int main(void)
         cmocka_unit_test(ckks_slots_do_what_complex_numbers_do),
         cmocka_unit_test(polynomials_of_a_cipher),
         cmocka_unit_test(products_end_with_the_levels),
+        cmocka_unit_test(a_product_at_the_last_level_meets_only_its_like),
         cmocka_unit_test(ckks_matrices),
         cmocka_unit_test(what_leaves_the_key_holder_is_flooded_and_rounded),
         cmocka_unit_test(ckks_refuses_what_does_not_fit),
