@@ -12,8 +12,8 @@
  *     mv_ckks_decrypt              is for the key holder's own eyes;
  *     mv_ckks_decrypt_to_publish   is for everything that anybody else might see.
  * The second adds uniform noise 2^flood_bits times larger than the bound of e, then rounds to
- * multiples of step. Seeing the result of one query then helps an attacker by a factor of at most
- * 1 + 2^-flood_bits for each slot; count the queries of a key, and use flood_bits >= 30 + log2 of
+ * multiples of step. What one result tells about e is then at most 2^-flood_bits for each slot
+ * (statistical distance); count the slots published under a key, and use 30 bits more than log2 of
  * them. It costs that many bits of precision; where they are not there it is refused (MV_E_NOISE).
  */
 #ifndef MEDVEIL_CKKS_H

@@ -30,9 +30,9 @@ void mv_words_free(uint64_t **words, size_t count)
     }
 }
 
-static size_t cipher_words(const mv_he_context *c)
+static size_t cipher_len(const mv_he_context *c)
 {
-    return (size_t)MV_CIPHER_POLYS_MAX * c->data_limbs * c->degree;
+    return (mv_rows_len(c, MV_CIPHER_POLYS_MAX * c->data_limbs) + 63) / 64 * 64;
 }
 
 mv_status mv_cipher_new(mv_cipher **out, const mv_he_set *set)
@@ -47,7 +47,8 @@ mv_status mv_cipher_new(mv_cipher **out, const mv_he_set *set)
     c = calloc(1, sizeof *c);
     MV_ENSURE(c != NULL, MV_E_MEMORY);
     MV_TRY(mv_he_context_of(&c->context, set));
-    MV_TRY(mv_words_new(&c->limb, cipher_words(c->context)));
+    c->limb = aligned_alloc(64, cipher_len(c->context)); /* empty: nothing is read before written */
+    MV_ENSURE(c->limb != NULL, MV_E_MEMORY);
     *out = c;
     c = NULL;
 done:
@@ -58,7 +59,7 @@ done:
 void mv_cipher_free(mv_cipher **cipher)
 {
     if (cipher != NULL && *cipher != NULL) {
-        mv_words_free(&(*cipher)->limb, cipher_words((*cipher)->context));
+        free((*cipher)->limb); /* public */
         free(*cipher);
         *cipher = NULL;
     }
@@ -234,6 +235,9 @@ void mv_he_work_free(mv_he_work **work)
     if (work != NULL && *work != NULL) {
         for (int i = 0; i < MV_WORK_SPARES; i++) {
             mv_cipher_free(&(*work)->spare[i]);
+        }
+        for (int i = 0; i <= MV_VEC_MAC_MAX; i++) {
+            mv_cipher_free(&(*work)->step[i]);
         }
         mv_words_free(&(*work)->memory, (*work)->len);
         free(*work);

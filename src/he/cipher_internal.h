@@ -66,16 +66,17 @@ enum { MV_WORK_SPARES = 3 };
 struct mv_he_work {
     const mv_he_context *context;
     uint64_t *memory;
-    size_t len;                       /* bytes */
-    uint64_t *digits;                 /* [data_limbs][data_limbs + 1][N] */
-    uint64_t *low, *high;             /* sums for two polynomials: 2 [data_limbs + 1][N] each */
-    uint64_t *temp;                   /* 3 [data_limbs + 1][N] */
-    uint64_t *row;                    /* 2 [N] */
-    uint64_t *tensor;                 /* BFV products: 7 polynomials in both bases */
-    uint64_t *conv;                   /* scratch of a base conversion */
-    double *real;                     /* [N] */
-    int8_t *small;                    /* 3 [N] */
-    mv_cipher *spare[MV_WORK_SPARES]; /* operands brought to a common level */
+    size_t len;                          /* bytes */
+    uint64_t *digits;                    /* [data_limbs][data_limbs + 1][N] */
+    uint64_t *low, *high;                /* sums for two polynomials: 2 [data_limbs + 1][N] each */
+    uint64_t *temp;                      /* 3 [data_limbs + 1][N] */
+    uint64_t *row;                       /* 2 [N] */
+    uint64_t *tensor;                    /* BFV products: 7 polynomials in both bases */
+    uint64_t *conv;                      /* scratch of a base conversion */
+    double *real;                        /* [N] */
+    int8_t *small;                       /* 3 [N] */
+    mv_cipher *spare[MV_WORK_SPARES];    /* operands brought to a common level */
+    mv_cipher *step[MV_VEC_MAC_MAX + 1]; /* of a matrix product; made when first needed */
 };
 
 /* Seeds of an encryption; from the operating system except in tests and vectors. */

@@ -130,27 +130,13 @@ done:
     return st;
 }
 
-/* At one level and one power, for sums: products wait with their rescaling where they can. */
+/* At one level and one power, for sums: products of one level wait with their rescaling. A product
+ * at the last level meets only its like: brought to its scale, anything else would not fit under Q.
+ */
 static mv_status match_for_sum(mv_he_work *work, const mv_cipher **a, const mv_cipher **b)
 {
-    mv_status st = MV_OK;
-    if ((*a)->limbs == (*b)->limbs && (*a)->power == (*b)->power) {
-        return MV_OK;
-    }
-    if (limbs_at_power_1(*a) >= 1 && limbs_at_power_1(*b) >= 1) {
-        return match_for_product(work, a, b);
-    }
-    /* one is a product at the last level: bring the other to that level, then to power 2 */
-    const mv_cipher **low = (*a)->power == 1 ? a : b;
-    MV_ENSURE((*low)->power == 1 && ((*a)->limbs == 1 || (*b)->limbs == 1), MV_E_LEVEL);
-    const mv_cipher *other = *low;
-    MV_TRY(mv_cipher_lower(work, &other, work->spare[0], *low, 1));
-    MV_TRY(mv_cipher_copy(work->spare[0], other));
-    multiply_by(work->spare[0], work->context->level[0].scale, work->context->level[0].scale);
-    work->spare[0]->power = 2;
-    *low = work->spare[0];
-done:
-    return st;
+    const bool alike = (*a)->limbs == (*b)->limbs && (*a)->power == (*b)->power;
+    return alike ? MV_OK : match_for_product(work, a, b);
 }
 
 static mv_status check_two(const mv_he_work *work, const mv_cipher *out, const mv_cipher *a,

@@ -314,32 +314,43 @@ done:
     return st;
 }
 
-/* out = sum over i of diagonal (g B + i) times baby[i], reduced once. */
-static mv_status giant_step(mv_he_work *work, mv_cipher *out, const mv_he_matrix *m, uint32_t g,
-                            mv_cipher *const *baby)
+enum { CHUNK = 512 }; /* elements at a time: their sums stay in the first-level cache */
+
+/* One row of giant_step. */
+static void sum_row(uint64_t *out, mv_he_work *work, const mv_he_matrix *m, uint32_t g,
+                    mv_cipher *const *baby, uint32_t p, uint32_t limb)
 {
-    const mv_he_context *c = work->context;
-    const mv_ring *ring = &mv_cipher_level_of(baby[0])->ring;
-    const size_t n = c->degree, stride = c->data_limbs * n;
-    double root = 0; /* of the noise: standard deviations add */
+    const mv_ntt_tables *t = &mv_cipher_level_of(baby[0])->ring.limb[limb];
+    const size_t n = t->n, stride = work->context->data_limbs * n;
+    const size_t step = n < CHUNK ? n : CHUNK;
+    for (size_t at = 0; at < n; at += step) {
+        memset(work->low, 0, step * sizeof *work->low);
+        memset(work->high, 0, step * sizeof *work->high);
+        for (uint32_t i = 0; i < m->lay.baby; i++) {
+            t->vec.mac(work->low, work->high, mv_cipher_poly(baby[i], p) + limb * n + at,
+                       m->limb + (g * m->lay.baby + i) * stride + limb * n + at, step);
+        }
+        t->vec.mac_reduce(out + at, work->low, work->high, step, &t->mod);
+    }
+}
+
+/* out = sum over i of diagonal (g B + i) times baby[i], each sum reduced once. */
+static void giant_step(mv_he_work *work, mv_cipher *out, const mv_he_matrix *m, uint32_t g,
+                       mv_cipher *const *baby)
+{
+    const uint32_t limbs = baby[0]->limbs;
+    double noise = 0; /* variances of independent terms add, see noise_of_diagonals */
     for (uint32_t p = 0; p < 2; p++) {
-        for (uint32_t j = 0; j < ring->limb_count; j++) {
-            const mv_ntt_tables *t = &ring->limb[j];
-            memset(work->low, 0, n * sizeof *work->low);
-            memset(work->high, 0, n * sizeof *work->high);
-            for (uint32_t i = 0; i < m->lay.baby; i++) {
-                t->vec.mac(work->low, work->high, mv_cipher_poly(baby[i], p) + j * n,
-                           m->limb + (g * m->lay.baby + i) * stride + j * n, n);
-            }
-            t->vec.mac_reduce(mv_cipher_poly(out, p) + j * n, work->low, work->high, n, &t->mod);
+        for (uint32_t j = 0; j < limbs; j++) {
+            sum_row(mv_cipher_poly(out, p) + (size_t)j * work->context->degree, work, m, g, baby, p,
+                    j);
         }
     }
-    mv_cipher_shape(out, baby[0], 2);
     for (uint32_t i = 0; i < m->lay.baby; i++) {
-        root += baby[i]->noise;
+        noise += baby[i]->noise;
     }
-    out->noise = root;
-    return MV_OK;
+    mv_cipher_shape(out, baby[0], 2);
+    out->noise = noise;
 }
 
 /* The variance of sums of independent terms: the diagonals differ, and so do the key switches; the
@@ -364,7 +375,7 @@ static mv_status horner(mv_he_work *work, mv_cipher *out, mv_cipher *part, const
 {
     mv_status st = MV_OK;
     for (uint32_t g = m->lay.giant; g-- > 0;) {
-        MV_TRY(giant_step(work, part, m, g, baby));
+        giant_step(work, part, m, g, baby);
         noise_of_diagonals(part, m, baby[0]);
         MV_TRY(mv_cipher_settle(part, MV_OK));
         if (g + 1 == m->lay.giant) {
@@ -384,7 +395,6 @@ mv_status mv_he_matrix_mul(mv_he_work *work, mv_cipher *out, const mv_he_matrix 
                            const mv_cipher *x, const mv_he_eval_keys *keys)
 {
     mv_status st = MV_OK;
-    mv_cipher *cipher[MV_VEC_MAC_MAX + 1] = {NULL};
     MV_ENSURE(work != NULL && out != NULL && matrix != NULL, MV_E_ARGUMENT);
     MV_TRY(mv_cipher_check(work->context, x));
     MV_ENSURE(out->context == work->context && matrix->context == work->context, MV_E_MISMATCH);
@@ -393,13 +403,12 @@ mv_status mv_he_matrix_mul(mv_he_work *work, mv_cipher *out, const mv_he_matrix 
     MV_ENSURE(!mv_is_ckks(work->context) || x->limbs == work->context->data_limbs, MV_E_LEVEL);
     const uint32_t baby = matrix->lay.baby;
     for (uint32_t i = 0; i <= baby; i++) {
-        MV_TRY(mv_cipher_new(&cipher[i], work->context->set));
+        if (work->step[i] == NULL) {
+            MV_TRY(mv_cipher_new(&work->step[i], work->context->set));
+        }
     }
-    MV_TRY(baby_steps(work, cipher, &matrix->lay, x, keys));
-    MV_TRY(horner(work, out, cipher[baby], matrix, cipher, keys));
+    MV_TRY(baby_steps(work, work->step, &matrix->lay, x, keys));
+    MV_TRY(horner(work, out, work->step[baby], matrix, work->step, keys));
 done:
-    for (uint32_t i = 0; i <= MV_VEC_MAC_MAX; i++) {
-        mv_cipher_free(&cipher[i]);
-    }
     return out == NULL ? st : mv_cipher_settle(out, st);
 }

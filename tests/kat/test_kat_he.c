@@ -11,9 +11,11 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "he/cipher_internal.h"
 #include "he/he_bytes.h"
 #include "he/pack_coeff.h"
 #include "hedump.h"
+#include "medveil/ckks.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -283,6 +285,117 @@ static void objects_are_the_printed_ones(void **state)
     }
 }
 
+/* Slots: ciphers, a reply and keys, byte for byte. */
+
+static void assert_hash(const uint8_t *bytes, size_t len, size_t want_len, const char *want)
+{
+    uint8_t hash[32];
+    char hex[65];
+    assert_int_equal(len, want_len);
+    assert_int_equal(crypto_generichash(hash, sizeof hash, bytes, len, NULL, 0), 0);
+    assert_string_equal(sodium_bin2hex(hex, sizeof hex, hash, sizeof hash), want);
+}
+
+/* Work, key, plain and cipher of a set, and room for the largest object. */
+typedef struct slots {
+    mv_he_work *work;
+    mv_he_key *key;
+    mv_plain *plain;
+    mv_cipher *cipher;
+    uint8_t *bytes;
+    size_t len;
+} slots;
+
+enum { SLOT_BYTES = 1 << 18 };
+
+static slots open_slots(const char *name)
+{
+    const mv_he_set *set = mv_he_set_find(name);
+    uint8_t collection_key[MV_COLLECTION_KEY_LEN];
+    slots s = {.bytes = malloc(SLOT_BYTES)};
+    numbered_bytes(collection_key, sizeof collection_key, 0);
+    assert_non_null(s.bytes);
+    assert_int_equal(mv_he_work_new(&s.work, set), MV_OK);
+    assert_int_equal(mv_he_key_new(&s.key, set, collection_key), MV_OK);
+    assert_int_equal(mv_plain_new(&s.plain, set), MV_OK);
+    assert_int_equal(mv_cipher_new(&s.cipher, set), MV_OK);
+    return s;
+}
+
+static void close_slots(slots *s)
+{
+    mv_he_work_free(&s->work);
+    mv_he_key_free(&s->key);
+    mv_plain_free(&s->plain);
+    mv_cipher_free(&s->cipher);
+    free(s->bytes);
+}
+
+static mv_he_seeds slot_seeds(void)
+{
+    mv_he_seeds s;
+    numbered_bytes(s.mask, sizeof s.mask, 32);
+    numbered_bytes(s.error, sizeof s.error, 64);
+    return s;
+}
+
+static void printed_ciphers_of_slots(void **state)
+{
+    const mv_he_seeds seeds = slot_seeds();
+    slots s = open_slots("score4096");
+    int64_t x[4096];
+    double re[4096];
+    (void)state;
+    for (int64_t i = 0; i < 4096; i++) {
+        x[i] = (i * i + 3 * i + 1) % 40961;
+        x[i] -= x[i] > 20480 ? 40961 : 0;
+        re[i] = 0.5;
+    }
+    assert_int_equal(mv_bfv_encode(s.plain, x, 4096), MV_OK);
+    assert_true(s.plain->message[0] == 25805 && s.plain->message[3] == 5144);
+    assert_int_equal(mv_he_encrypt_seeded(s.work, s.cipher, s.key, s.plain, &seeds), MV_OK);
+    assert_int_equal(mv_cipher_write(s.bytes, SLOT_BYTES, &s.len, s.cipher), MV_OK);
+    assert_hash(s.bytes, s.len, 28224,
+                "ee2859de6beb1adf9bccd7df51ab048d5a8f1f9a9d3185fb4cedad25573c065e");
+    assert_int_equal(mv_cipher_reply(s.work, s.bytes, SLOT_BYTES, &s.len, s.cipher), MV_OK);
+    assert_hash(s.bytes, s.len, 22560,
+                "777c37e79f124a347a1c05b54ac5ce51d472a5d91dc1485876b7d182b088826b");
+    close_slots(&s);
+
+    s = open_slots("real8192"); /* every slot 1/2: the polynomial 2^39 */
+    assert_int_equal(mv_ckks_encode(s.work, s.plain, re, NULL, 4096, 1), MV_OK);
+    assert_int_equal(mv_he_encrypt_seeded(s.work, s.cipher, s.key, s.plain, &seeds), MV_OK);
+    assert_int_equal(mv_cipher_write(s.bytes, SLOT_BYTES, &s.len, s.cipher), MV_OK);
+    assert_hash(s.bytes, s.len, 91200,
+                "e68f898cfd8c0fc0d95f59f5a4757c3245ad54524fa9df41c280bf9a1b9dd5d5");
+    close_slots(&s);
+}
+
+static void printed_keys_of_slots(void **state)
+{
+    const mv_he_seeds seeds = slot_seeds();
+    slots s = open_slots("score4096");
+    mv_he_public *pub = NULL;
+    mv_he_eval_key *relin = NULL, *turn = NULL;
+    (void)state;
+    assert_int_equal(mv_he_public_seeded(&pub, s.key, &seeds), MV_OK);
+    assert_int_equal(mv_he_public_write(s.bytes, SLOT_BYTES, &s.len, pub), MV_OK);
+    assert_hash(s.bytes, s.len, 42560,
+                "e661f17423c56995f6a4f3d2a5b4c7c9ecf2640c8a5a1240cf1bd8c4f4806e7e");
+    assert_int_equal(mv_he_eval_key_seeded(&relin, s.key, 1, &seeds), MV_OK);
+    assert_int_equal(mv_he_eval_key_write(s.bytes, SLOT_BYTES, &s.len, relin), MV_OK);
+    assert_hash(s.bytes, s.len, 85056,
+                "8ec3652f50dec7fcd98b7ae0247e1d8f1894874ba58a170ebc90c3b54efd2515");
+    assert_int_equal(mv_he_eval_key_seeded(&turn, s.key, 3, &seeds), MV_OK);
+    assert_int_equal(mv_he_eval_key_write(s.bytes, SLOT_BYTES, &s.len, turn), MV_OK);
+    assert_hash(s.bytes, s.len, 85056,
+                "fea6cf3d318f211c0c25820083fca5d760121644038e92b96699c972f532178f");
+    mv_he_public_free(&pub);
+    mv_he_eval_key_free(&relin);
+    mv_he_eval_key_free(&turn);
+    close_slots(&s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +404,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(streams_and_samples_are_the_printed_ones),
         cmocka_unit_test(roots_rows_and_codes_are_the_printed_ones),
         cmocka_unit_test(objects_are_the_printed_ones),
+        cmocka_unit_test(printed_ciphers_of_slots),
+        cmocka_unit_test(printed_keys_of_slots),
     };
     folder = argc > 1 ? argv[1] : ".";
     return cmocka_run_group_tests(tests, NULL, NULL);

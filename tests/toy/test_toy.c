@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "he/cipher_internal.h"
 #include "he/pack_coeff.h"
 
 #include <string.h>
@@ -246,6 +247,126 @@ static void bfv_decrypts_under_every_secret_of_degree_4(void **state)
     mv_he_set_release_ring(&set);
 }
 
+/* Slots of degree 8 modulo 17: two rows of four. Primes of 30 bits that are 1 modulo 16. */
+typedef struct toy_slots {
+    mv_he_ring_slot slot;
+    mv_he_set set;
+    mv_he_work *work;
+    mv_he_key *key;
+    mv_he_eval_keys *keys;
+    mv_plain *plain;
+    mv_cipher *a, *b;
+} toy_slots;
+
+static void toy_key(toy_slots *t, uint32_t galois)
+{
+    const mv_he_seeds seeds = {{(uint8_t)galois, 1}, {(uint8_t)galois, 2}};
+    mv_he_eval_key *k = NULL;
+    assert_int_equal(mv_he_eval_key_seeded(&k, t->key, galois, &seeds), MV_OK);
+    assert_int_equal(mv_he_eval_keys_add(t->keys, &k), MV_OK);
+}
+
+static void toy_open(toy_slots *t)
+{
+    const mv_he_literal literal = {.name = "toy",
+                                   .purpose = "a toy",
+                                   .id = 200,
+                                   .bound = MV_HE_TAIL_128,
+                                   .degree = 8,
+                                   .limb_count = 3,
+                                   .prime = {1073741441, 1073741329, 1073740609},
+                                   .scheme = MV_HE_BFV,
+                                   .plain_modulus = 17};
+    const int8_t s[8] = {1, -1, 0, 1, 1, 0, -1, -1};
+    memset(t, 0, sizeof *t);
+    assert_int_equal(pthread_mutex_init(&t->slot.lock, NULL), 0);
+    assert_int_equal(mv_he_set_build(&t->set, &literal, &t->slot, NULL), MV_OK);
+    assert_int_equal(mv_he_work_new(&t->work, &t->set), MV_OK);
+    assert_int_equal(mv_he_key_from_coefficients(&t->key, &t->set, s), MV_OK);
+    assert_int_equal(mv_he_eval_keys_new(&t->keys, &t->set), MV_OK);
+    assert_int_equal(mv_plain_new(&t->plain, &t->set), MV_OK);
+    assert_int_equal(mv_cipher_new(&t->a, &t->set), MV_OK);
+    assert_int_equal(mv_cipher_new(&t->b, &t->set), MV_OK);
+    for (uint32_t g = 1; g < 16; g += 2) {
+        toy_key(t, g);
+    }
+}
+
+static void toy_close(toy_slots *t)
+{
+    mv_he_work_free(&t->work);
+    mv_he_key_free(&t->key);
+    mv_he_eval_keys_free(&t->keys);
+    mv_plain_free(&t->plain);
+    mv_cipher_free(&t->a);
+    mv_cipher_free(&t->b);
+    mv_he_set_release_ring(&t->set);
+}
+
+static void toy_encrypt(toy_slots *t, mv_cipher *out, const int64_t x[8])
+{
+    assert_int_equal(mv_bfv_encode(t->plain, x, 8), MV_OK);
+    assert_int_equal(mv_he_encrypt(t->work, out, t->key, t->plain), MV_OK);
+}
+
+static int64_t centred_17(int64_t v)
+{
+    v = (v % 17 + 17) % 17;
+    return v > 8 ? v - 17 : v;
+}
+
+/* Every pair of residues in every slot. */
+static void every_pair_of_slots_adds_and_multiplies(void **state)
+{
+    toy_slots t;
+    (void)state;
+    toy_open(&t);
+    for (int64_t x = -8; x <= 8; x++) {
+        for (int64_t y = -8; y <= 8; y++) {
+            int64_t a[8], b[8], sum[8], product[8];
+            for (int j = 0; j < 8; j++) {
+                a[j] = centred_17(x + j);
+                b[j] = centred_17(y + 3 * j);
+            }
+            toy_encrypt(&t, t.a, a);
+            toy_encrypt(&t, t.b, b);
+            assert_int_equal(mv_he_mul(t.work, t.a, t.a, t.b, t.keys), MV_OK);
+            assert_int_equal(mv_bfv_decrypt(t.work, product, 8, t.key, t.a), MV_OK);
+            assert_int_equal(mv_he_add(t.work, t.b, t.b, t.b), MV_OK);
+            assert_int_equal(mv_bfv_decrypt(t.work, sum, 8, t.key, t.b), MV_OK);
+            for (int j = 0; j < 8; j++) {
+                assert_int_equal(product[j], centred_17(a[j] * b[j]));
+                assert_int_equal(sum[j], centred_17(2 * b[j]));
+            }
+        }
+    }
+    toy_close(&t);
+}
+
+/* Every number of steps, forwards and backwards, and the swap. */
+static void every_rotation_moves_every_slot(void **state)
+{
+    toy_slots t;
+    const int64_t x[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    int64_t got[8];
+    (void)state;
+    toy_open(&t);
+    toy_encrypt(&t, t.a, x);
+    for (int32_t steps = -9; steps <= 9; steps++) {
+        assert_int_equal(mv_he_rotate(t.work, t.b, t.a, steps, t.keys), MV_OK);
+        assert_int_equal(mv_bfv_decrypt(t.work, got, 8, t.key, t.b), MV_OK);
+        for (int j = 0; j < 8; j++) {
+            assert_int_equal(got[j], j / 4 * 4 + (j % 4 + steps + 12) % 4);
+        }
+    }
+    assert_int_equal(mv_he_swap(t.work, t.b, t.a, t.keys), MV_OK);
+    assert_int_equal(mv_bfv_decrypt(t.work, got, 8, t.key, t.b), MV_OK);
+    for (int j = 0; j < 8; j++) {
+        assert_int_equal(got[j], (j + 4) % 8);
+    }
+    toy_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +375,8 @@ int main(void)
         cmocka_unit_test(the_transform_is_a_ring_map),
         cmocka_unit_test(decode_inverts_encode_for_every_message_and_every_error),
         cmocka_unit_test(bfv_decrypts_under_every_secret_of_degree_4),
+        cmocka_unit_test(every_pair_of_slots_adds_and_multiplies),
+        cmocka_unit_test(every_rotation_moves_every_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,12 +37,12 @@ static void the_named_sets_are_there_and_say_what_they_are_for(void **state)
         const char *name;
         uint32_t degree, bits;
         int classical_only;
-    } want[] = {{"pack4096", 4096, 50, 0},
-                {"add4096", 4096, 83, 0},
-                {"pack2048", 2048, 50, 1},
-                {"pack1024", 1024, 26, 1}};
+    } want[] = {
+        {"pack4096", 4096, 50, 0},     {"add4096", 4096, 83, 0},   {"pack2048", 2048, 50, 1},
+        {"pack1024", 1024, 26, 1},     {"score4096", 4096, 83, 0}, {"score4096w", 4096, 106, 1},
+        {"private8192", 8192, 165, 0}, {"real8192", 8192, 138, 0}, {"deep8192", 8192, 212, 1}};
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 9; i++) {
         const mv_he_set *set = mv_he_set_find(want[i].name);
         assert_non_null(set);
         assert_ptr_equal(set, mv_he_set_at(i));
@@ -79,6 +79,29 @@ static void a_modulus_above_the_limit_is_refused_with_the_reason(void **state)
     literal.profile = MV_HE_QUANTUM_128;
     assert_int_equal(mv_he_set_build(&set, &literal, &slot, NULL), MV_OK);
     assert_int_equal(mv_he_set_check_security(&set, NULL), MV_E_SECURITY);
+}
+
+static void slot_sets_need_what_slots_need(void **state)
+{
+    mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    mv_he_set set;
+    mv_he_literal good = mv_he_set_find("score4096")->literal, bad = good;
+    mv_error err = {0};
+    (void)state;
+    assert_int_equal(mv_he_set_build(&set, &good, &slot, NULL), MV_OK);
+    bad.plain_modulus = 40963; /* not 1 modulo 2N */
+    assert_int_equal(mv_he_set_build(&set, &bad, &slot, &err), MV_E_ARGUMENT);
+    assert_non_null(strstr(err.text, "40963"));
+    bad.plain_modulus = 40960 * 2 + 1; /* 1 modulo 2N but 3 divides it */
+    assert_int_equal(mv_he_set_build(&set, &bad, &slot, NULL), MV_E_ARGUMENT);
+    bad.plain_modulus = 134176769; /* a prime of the chain */
+    assert_int_equal(mv_he_set_build(&set, &bad, &slot, NULL), MV_E_ARGUMENT);
+    bad = good;
+    bad.limb_count = 1; /* no special prime */
+    assert_int_equal(mv_he_set_build(&set, &bad, &slot, NULL), MV_E_ARGUMENT);
+    bad = mv_he_set_find("real8192")->literal;
+    bad.scale_log2 = 61;
+    assert_int_equal(mv_he_set_build(&set, &bad, &slot, NULL), MV_E_ARGUMENT);
 }
 
 static void the_limits_are_those_of_the_guidelines(void **state)
@@ -493,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_sets_are_there_and_say_what_they_are_for),
         cmocka_unit_test(a_modulus_above_the_limit_is_refused_with_the_reason),
+        cmocka_unit_test(slot_sets_need_what_slots_need),
         cmocka_unit_test(the_limits_are_those_of_the_guidelines),
         cmocka_unit_test(a_malformed_literal_is_refused_with_the_reason),
         cmocka_unit_test(rows_of_every_length_come_back),

@@ -15,6 +15,7 @@
 #include "medveil/bfv.h"
 #include "medveil/ckks.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {7, 7, 7};
@@ -579,6 +580,33 @@ static void products_end_with_the_levels(void **state)
     bench_end(&t);
 }
 
+/* Tiny numbers, so that a product fits at the last level: it cannot be rescaled any more. */
+static void a_product_at_the_last_level_meets_only_its_like(void **state)
+{
+    bench t = bench_of("deep8192");
+    double want[REAL_SLOTS];
+    (void)state;
+    fill_real(re, 41);
+    for (int j = 0; j < REAL_SLOTS; j++) {
+        re[j] *= 1e-5;
+        want[j] = 2e-5 * re[j];
+    }
+    assert_int_equal(mv_ckks_encode(t.work, t.plain, re, NULL, REAL_SLOTS, 1e-5), MV_OK);
+    assert_int_equal(mv_he_encrypt(t.work, t.a, t.key, t.plain), MV_OK);
+    assert_int_equal(mv_ckks_mul_number(t.work, t.b, t.a, 1e-5), MV_OK); /* at the top */
+    while (mv_cipher_level(t.a) > 0) {
+        assert_int_equal(mv_he_drop(t.work, t.a, t.a), MV_OK);
+    }
+    assert_int_equal(mv_ckks_mul_number(t.work, t.a, t.a, 1e-5), MV_OK); /* at the bottom */
+    assert_int_equal(mv_he_add(t.work, t.c, t.a, t.a), MV_OK);
+    expect_real(&t, t.c, want, NULL);
+    assert_true(mv_ckks_error_bound(t.c) < 1e-10);
+    assert_int_equal(mv_he_add(t.work, t.c, t.a, t.b), MV_E_LEVEL);
+    assert_int_equal(mv_he_add(t.work, t.c, t.b, t.a), MV_E_LEVEL);
+    assert_int_equal(mv_cipher_polys(t.c), 0);
+    bench_end(&t);
+}
+
 static void ckks_matrices(void **state)
 {
     const mv_he_matrix_shape shape = {100, 60};
@@ -668,6 +696,54 @@ static void ckks_refuses_what_does_not_fit(void **state)
     fail();
 }
 
+/* ---- Threads ---- */
+
+enum { THREADS = 4 };
+
+static bench shared;
+
+/* Own work and ciphers; set, keys and the input cipher are everybody's. */
+static void *rotate_and_square(void *user)
+{
+    mv_he_work *work = NULL;
+    mv_cipher *c = NULL;
+    int64_t got[8];
+    bool *good = user;
+    *good = mv_he_work_new(&work, shared.set) == MV_OK && mv_cipher_new(&c, shared.set) == MV_OK;
+    for (int i = 0; i < 3 && *good; i++) {
+        *good = mv_he_rotate(work, c, shared.a, 1, shared.keys) == MV_OK &&
+                mv_he_square(work, c, c, shared.keys) == MV_OK &&
+                mv_bfv_decrypt(work, got, 8, shared.key, c) == MV_OK;
+        for (int64_t j = 0; j < 8 && *good; j++) {
+            *good = got[j] == (j + 1) * (j + 1);
+        }
+    }
+    mv_he_work_free(&work);
+    mv_cipher_free(&c);
+    return NULL;
+}
+
+static void threads_share_sets_keys_and_inputs(void **state)
+{
+    pthread_t thread[THREADS];
+    bool good[THREADS];
+    (void)state;
+    shared = bench_of("private8192");
+    add_key(&shared, 1);
+    for (uint32_t j = 0; j < shared.slots; j++) {
+        x[j] = j % 1000;
+    }
+    encrypt(&shared, shared.a, x, false);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, rotate_and_square, &good[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_true(good[i]);
+    }
+    bench_end(&shared);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -698,9 +774,11 @@ int main(void)
         cmocka_unit_test(ckks_slots_do_what_complex_numbers_do),
         cmocka_unit_test(polynomials_of_a_cipher),
         cmocka_unit_test(products_end_with_the_levels),
+        cmocka_unit_test(a_product_at_the_last_level_meets_only_its_like),
         cmocka_unit_test(ckks_matrices),
         cmocka_unit_test(what_leaves_the_key_holder_is_flooded_and_rounded),
         cmocka_unit_test(ckks_refuses_what_does_not_fit),
+        cmocka_unit_test(threads_share_sets_keys_and_inputs),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -273,6 +273,131 @@ def encrypt(collection_key, name, bits, sums, features, mask_seed, error_seed):
     return out
 
 
+# Slots: ciphers, replies and keys ---------------------------------------------------------------
+
+# name: id, N, primes (the last one is special), t or None, log2 of the scale or None
+SLOT_SETS = {
+    "score4096": (5, 4096, [134176769, 268361729, 268369921], 40961, None),
+    "score4096w": (6, 4096, [34359697409, 34359451649, 68719403009], 114689, None),
+    "private8192": (7, 8192, [36028797018652673, 36028797017571329, 36028797017456641],
+                    1073692673, None),
+    "real8192": (8, 8192, [562949952847873, 1099511480321, 562949952798721], None, 40),
+    "deep8192": (9, 8192, [562949952847873, 274877562881, 274877202433, 274877153281,
+                           562949952798721], None, 38)}
+CIPHER, REPLY, PUBLIC_KEY, EVALUATION_KEY = 3, 4, 5, 6
+
+
+def _steps(x):
+    return math.ceil(math.log2(x) * 256)
+
+
+def slot_header(kind, name, polys=0, limbs=0, power=0, seeded=0, cut=(0, 0), galois=0, noise=None,
+                bound=None):
+    return (b"MVHE" + bytes([0, kind, SLOT_SETS[name][0], polys, limbs, power, seeded, *cut, 0, 0, 0])
+            + struct.pack("<Iii", galois, 0 if noise is None else _steps(noise),
+                          0 if bound is None else _steps(bound)) + bytes(4))
+
+
+def slot_order(n):
+    """Index, in the transform, of slot j: the value at psi^(3^j), second half psi^(-3^j)."""
+    bits, order = n.bit_length() - 1, [0] * n
+    for j in range(n // 2):
+        e = pow(3, j, 2 * n)
+        order[j] = _bit_reverse((e - 1) // 2, bits)
+        order[n // 2 + j] = _bit_reverse((2 * n - e - 1) // 2, bits)
+    return order
+
+
+def bfv_message(name, values):
+    """Coefficients modulo t of a row of slots."""
+    _, n, _, t, _ = SLOT_SETS[name]
+    place, order = [0] * n, slot_order(n)
+    for j, v in enumerate(values):
+        place[order[j]] = v % t
+    return Ring(n, t).inverse(place)
+
+
+def slot_encrypt(collection_key, name, message, mask_seed, error_seed, bound=None):
+    """(bytes, rows of c0, rows of c1): message holds coefficients, modulo t or already scaled."""
+    _, n, primes, t, _ = SLOT_SETS[name]
+    data, secret = primes[:-1], expand_secret(collection_key, name, n)
+    modulus, error = math.prod(data), expand_error(error_seed, 0, n)
+    scaled = message if t is None else [(modulus * m + t // 2) // t for m in message]
+    c0, c1 = [], []
+    for i, q in enumerate(data):
+        ring = Ring(n, q)
+        s = ring.forward([x % q for x in secret])
+        c1.append(expand_uniform(mask_seed, 0, i, q, n))
+        x = ring.forward([(m + e) % q for m, e in zip(scaled, error)])
+        c0.append([(a - b * k) % q for a, b, k in zip(x, c1[i], s)])
+    head = slot_header(CIPHER, name, 2, len(data), 1, 1, noise=10.5 + 1 / 12, bound=bound)
+    return head + mask_seed + b"".join(map(_write_row, c0, data)), c0, c1
+
+
+def _key_sample(name, hidden, secret, mask_seed, error_seed, poly):
+    """Rows of b = e - a s' in evaluation form, with P hidden added in limb `poly`."""
+    _, n, primes, _, _ = SLOT_SETS[name]
+    error, rows = expand_error(error_seed, poly, n), []
+    for i, q in enumerate(primes):
+        ring = Ring(n, q)
+        a = expand_uniform(mask_seed, poly, i, q, n)
+        s, e = ring.forward([x % q for x in secret]), ring.forward([x % q for x in error])
+        b = [(x - y * z) % q for x, y, z in zip(e, a, s)]
+        if hidden is not None and i == poly:
+            b = [(x + primes[-1] * y) % q for x, y in zip(b, hidden(ring))]
+        rows.append(_write_row(b, q))
+    return b"".join(rows)
+
+
+def public_key(collection_key, name, mask_seed, error_seed):
+    secret = expand_secret(collection_key, name, SLOT_SETS[name][1])
+    return (slot_header(PUBLIC_KEY, name, seeded=1) + mask_seed
+            + _key_sample(name, None, secret, mask_seed, error_seed, 0))
+
+
+def evaluation_key(collection_key, name, galois, mask_seed, error_seed):
+    """galois 1: relinearising; else for X -> X^galois."""
+    _, n, primes, _, _ = SLOT_SETS[name]
+    secret = expand_secret(collection_key, name, n)
+    turned = [0] * n
+    for j, x in enumerate(secret):
+        k = j * pow(galois, -1, 2 * n) % (2 * n)
+        turned[k % n] = x if k < n else -x
+
+    def hidden(ring):
+        s = ring.forward([x % ring.q for x in secret])
+        return [x * x for x in s] if galois == 1 else s
+
+    samples = (_key_sample(name, hidden, turned, mask_seed, error_seed, d)
+               for d in range(len(primes) - 1))
+    return slot_header(EVALUATION_KEY, name, seeded=1, galois=galois) + mask_seed + b"".join(samples)
+
+
+def bfv_reply(name, c0, c1, noise):
+    """The reply of a cipher with two data primes: one is dropped, then low bits."""
+    _, n, (q0, q1, _), t, _ = SLOT_SETS[name]
+    polys = []
+    for rows in (c0, c1):
+        a, b = Ring(n, q0).inverse(rows[0]), Ring(n, q1).inverse(rows[1])
+        inverse = pow(q1, -1, q0)
+        polys.append([(x - (y - q1 if 2 * y > q1 else y)) * inverse % q0 for x, y in zip(a, b)])
+    noise = noise / (q1 * q1) + (1 + 0.85 * n) / 12
+    allowed = (q0 / (2 * t) / 14.1 * 2 ** -(2 ** -20)) ** 2
+    room, cut = (allowed - noise) * 0.9 / 2, [0, 0]
+    while 0.85 * n * 4 ** (cut[1] + 1) / 12 <= room:
+        cut[1] += 1
+    while 4 ** (cut[0] + 1) / 12 <= room:
+        cut[0] += 1
+    noise += (4 ** cut[0] + 0.85 * n * 4 ** cut[1]) / 12
+    out = slot_header(REPLY, name, 2, 1, 1, cut=cut, noise=noise)
+    for poly, low in zip(polys, cut):
+        bits, number = q0.bit_length() - low, 0
+        for k, v in enumerate(poly):
+            number |= (v >> low) << (k * bits)
+        out += number.to_bytes((n * bits + 7) // 8, "little")
+    return out
+
+
 # Ciphertexts as text (tests/kat/README.md), checked with big integers and nothing of the above --------
 
 def read_dump(text):
@@ -375,6 +500,8 @@ def print_vectors():
     print("ternary      ", *expand_secret(key, "pack4096", 16))
     for name, n, primes in SETS.values():
         print("psi", name.ljust(9), *(smallest_root(n, q) for q in primes))
+    for name, (_, n, primes, _, _) in SLOT_SETS.items():
+        print("psi", name.ljust(9), *(smallest_root(n, q) for q in primes))
     print("row          ", _write_row([1, 2, 3, 30], 31).hex())
     h = read_header(header_bytes("pack4096", FRESH, 8, 1, 1, 5))
     print("encode       ", h["log_t"], h["per"], encode(h, [1, 2, 3, 4, 255]))
@@ -383,6 +510,20 @@ def print_vectors():
     for name, sums in (("pack4096", 1), ("add4096", 4)):
         whole = encrypt(key, name, 8, sums, features, mask, error)
         print("large        ", name, len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
+    values = [(i * i + 3 * i + 1) % 40961 for i in range(4096)]
+    slots = bfv_message("score4096", values)
+    print("slot-order   ", *slot_order(4096)[:4], *slot_order(4096)[2048:2052])
+    print("message      ", *slots[:4])
+    cipher, c0, c1 = slot_encrypt(key, "score4096", slots, mask, error)
+    real = [1 << 39] + [0] * 8191
+    for what, data in (
+            ("bfv-cipher", cipher), ("bfv-reply", bfv_reply("score4096", c0, c1, 10.5 + 1 / 12)),
+            ("ckks-cipher", slot_encrypt(key, "real8192", real, mask, error, bound=1)[0]),
+            ("public-key", public_key(key, "score4096", mask, error)),
+            ("relin-key", evaluation_key(key, "score4096", 1, mask, error)),
+            ("rotation-key", evaluation_key(key, "score4096", 3, mask, error))):
+        print(what.ljust(13), len(data), hashlib.blake2b(data, digest_size=32).hexdigest())
+        print("header       ", data[:32].hex())
 
 
 def main():
