@@ -152,6 +152,44 @@ done:
     return st;
 }
 
+/* A DICOM object without an image, or with one that is not decoded, still travels: whole. Called
+ * with the reason why there is no image; MV_OK forgives it. */
+static mv_status travel_whole(const job *j, const mv_buffer *file, mv_status why, mv_error *err)
+{
+    const mv_category category = mv_status_category(why);
+    const bool about_input = category == MV_CATEGORY_INPUT || category == MV_CATEGORY_LIMIT ||
+                             why == MV_E_UNSUPPORTED || why == MV_E_POLICY;
+
+    if (!about_input || !mv_image_is_dicom(file->bytes, file->len)) {
+        return why;
+    }
+    if (cli_flag(j->args, "lossy")) {
+        mv_hint(err, "without --lossy the file travels whole, without features");
+        return why;
+    }
+    ui_say("%s: it travels whole, without features", err->text);
+    memset(err, 0, sizeof *err);
+    return MV_OK;
+}
+
+/* load -> encode; a DICOM object without a usable image leaves *content without features. */
+static mv_status encode_one(mv_content *content, double *encode_ms, const job *j,
+                            const mv_buffer *file, const char *in, mv_error *err)
+{
+    mv_image image = {0};
+    double start_ms = 0;
+    mv_status st = load_image(&image, file, in, j->slice, err);
+
+    if (st != MV_OK) {
+        return st == MV_E_ARGUMENT ? st : travel_whole(j, file, st, err);
+    }
+    start_ms = mv_clock_ms();
+    st = mv_codec_encode(&content->code, j->model, &image, &j->codec, err);
+    *encode_ms = mv_clock_ms() - start_ms;
+    mv_image_clear(&image);
+    return st;
+}
+
 static void report(const job *j, const char *in, const char *out, double encode_ms,
                    const mv_envelope_stats *s, size_t bytes_in)
 {
@@ -168,25 +206,19 @@ static void report(const job *j, const char *in, const char *out, double encode_
     }
 }
 
-/* load -> encode -> seal -> write */
+/* read -> encode -> seal -> write */
 static mv_status encrypt_one(const job *j, const char *in, const char *out, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_buffer file = mv_buffer_make(MV_ENVELOPE_LEN_MAX / 2);
-    mv_image image = {0};
     mv_content content = {0};
     mv_envelope_stats stats = {0};
     uint8_t *sealed = NULL;
     size_t sealed_len = 0;
-    double start_ms = 0, encode_ms = 0;
+    double encode_ms = 0;
 
     MV_TRY(mv_file_read(&file, in, err));
-    MV_TRY(load_image(&image, &file, in, j->slice, err));
-
-    start_ms = mv_clock_ms();
-    MV_TRY(mv_codec_encode(&content.code, j->model, &image, &j->codec, err));
-    encode_ms = mv_clock_ms() - start_ms;
-
+    MV_TRY(encode_one(&content, &encode_ms, j, &file, in, err));
     (void)snprintf(content.file_name, sizeof content.file_name, "%s",
                    strcmp(in, "-") == 0 ? "" : path_base(in));
     if (!cli_flag(j->args, "lossy")) {
@@ -204,7 +236,6 @@ done:
     ui_progress_end();
     mv_envelope_free_bytes(&sealed, sealed_len);
     mv_content_clear(&content);
-    mv_image_clear(&image);
     mv_buffer_clear(&file);
     return st;
 }
@@ -288,5 +319,6 @@ const cli_command cmd_encrypt = {
         "by\n"
         "default the original bytes travel beside them under authenticated encryption, so that\n"
         "decrypt gives back the very file. With --lossy only the features travel.\n"
-        "Formats: PNG, JPEG, NIfTI, NPY. \"-\" reads standard input or writes standard output.\n",
+        "Formats: DICOM, PNG, JPEG, NIfTI, NPY; a DICOM file without an image that can be decoded\n"
+        "travels whole, without features. \"-\" reads standard input or writes standard output.\n",
 };
