@@ -72,6 +72,11 @@ static bool limit_resources(const mv_child_job *job)
            prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
+static bool allow(scmp_filter_ctx filter, int call, unsigned count, const struct scmp_arg_cmp *when)
+{
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, count, when) == 0;
+}
+
 /* Memory that is not executable, locks, time, the end, and the pipe; anything else kills. */
 static bool add_rules(scmp_filter_ctx filter, int pipe_end)
 {
@@ -82,18 +87,19 @@ static bool add_rules(scmp_filter_ctx filter, int pipe_end)
         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),    SCMP_SYS(time),
         SCMP_SYS(getrandom),     SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
     };
+    const struct scmp_arg_cmp to_the_pipe = {0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)pipe_end};
+    const struct scmp_arg_cmp memory_alone[2] = {
+        {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
+        {3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS},
+    };
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
-        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, harmless[i], 0) != 0) {
+        if (!allow(filter, harmless[i], 0, NULL)) {
             return false;
         }
     }
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                            SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)pipe_end)) == 0 &&
-           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
-                            SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-                            SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)) == 0 &&
-           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                            SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    return allow(filter, SCMP_SYS(write), 1, &to_the_pipe) &&
+           allow(filter, SCMP_SYS(mmap), 2, memory_alone) &&
+           allow(filter, SCMP_SYS(mprotect), 1, memory_alone);
 }
 
 static bool lock_down(int pipe_end)

@@ -82,6 +82,15 @@ OFCondition parse_as_j2k(DcmDataset &data, const uint8_t *bytes, size_t len)
     return result.bad() ? result : parse(data, EXS_JPEG2000, stream);
 }
 
+/* DCMTK asks for the memory that an element states before it looks whether the file has it: more
+ * than the sandbox allows is more than the file holds, unless that is deflated. */
+bool is_short(const OFCondition &result)
+{
+    return result == EC_StreamNotifyClient || result == EC_EndOfStream ||
+           result == EC_InvalidStream || result == EC_SequDelimitationItemMissing ||
+           result == EC_MemoryExhausted;
+}
+
 mv_dicom_verdict open_file(File &file, const uint8_t *bytes, size_t len)
 {
     DcmInputBufferStream stream;
@@ -92,14 +101,18 @@ mv_dicom_verdict open_file(File &file, const uint8_t *bytes, size_t len)
         result = parse_as_j2k(file.bare, bytes, len);
         file.data = &file.bare;
     }
-    if (result == EC_StreamNotifyClient || result == EC_EndOfStream || result == EC_InvalidStream ||
-        result == EC_SequDelimitationItemMissing) {
+    if (file.data != nullptr) {
+        file.syntax = file.data->getOriginalXfer();
+    }
+    if (result == EC_MemoryExhausted && file.syntax == EXS_DeflatedLittleEndianExplicit) {
+        return MV_DICOM_MEMORY;
+    }
+    if (is_short(result)) {
         return MV_DICOM_TRUNCATED;
     }
     if (result.bad() || file.data == nullptr || file.data->card() == 0) {
         return MV_DICOM_DAMAGED;
     }
-    file.syntax = file.data->getOriginalXfer();
     return MV_DICOM_OK;
 }
 
