@@ -35,27 +35,24 @@ static bool is_vr(const uint8_t *p)
     return p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z' && strstr(known, text) != NULL;
 }
 
-/* One little-endian element at *at, whose tag is above *tag; steps over it. The first is of group 2
- * or 8, as are those without a value representation. */
-static bool step_over(const mv_image_source *source, size_t *at, uint32_t *tag)
+/* Step over one little-endian element whose tag is above *tag. The first is of group 2 or 8, as are
+ * those without a value representation. */
+static bool step_over(mv_reader *r, uint32_t *tag)
 {
-    mv_reader r = mv_reader_make(source->bytes + *at, source->len - *at);
     const uint8_t *head = NULL, *value = NULL;
-    if (mv_read_view(&r, &head, 8) != MV_OK) {
+    if (mv_read_view(r, &head, 8) != MV_OK) {
         return false;
     }
-    const uint32_t group = mv_load_u16le(head), element = mv_load_u16le(head + 2);
-    const uint32_t here = group << 16 | element;
-    size_t len = is_vr(head + 4) ? mv_load_u16le(head + 6) : mv_load_u32le(head + 4);
+    const uint32_t group = mv_load_u16le(head), here = group << 16 | mv_load_u16le(head + 2);
+    const bool expected = group == 2 || group == 8 || (*tag != 0 && is_vr(head + 4));
+    uint32_t len = is_vr(head + 4) ? mv_load_u16le(head + 6) : mv_load_u32le(head + 4);
     if (group == 2 && memcmp(head + 4, "OB\0\0", 4) == 0) { /* its length is in 32 bits more */
         const uint8_t *more = NULL;
-        len = mv_read_view(&r, &more, 4) == MV_OK ? mv_load_u32le(more) : SIZE_MAX;
+        len = mv_read_view(r, &more, 4) == MV_OK ? mv_load_u32le(more) : UINT32_MAX;
     }
-    const bool expected = group == 2 || group == 8 || (*tag != 0 && is_vr(head + 4));
-    if (!expected || here <= *tag || len > TEXT_LEN_MAX || mv_read_view(&r, &value, len) != MV_OK) {
+    if (!expected || here <= *tag || len > TEXT_LEN_MAX || mv_read_view(r, &value, len) != MV_OK) {
         return false;
     }
-    *at = source->len - mv_reader_left(&r);
     *tag = here;
     return true;
 }
@@ -63,10 +60,10 @@ static bool step_over(const mv_image_source *source, size_t *at, uint32_t *tag)
 /* A data set without preamble has no magic number: its first elements must make sense in a row. */
 static bool opens_like_a_data_set(const mv_image_source *source)
 {
-    size_t at = 0;
+    mv_reader r = mv_reader_make(source->bytes, source->len);
     uint32_t tag = 0;
     for (unsigned i = 0; i < ELEMENTS_LOOKED; i++) {
-        if (!step_over(source, &at, &tag)) {
+        if (!step_over(&r, &tag)) {
             return false;
         }
     }

@@ -386,7 +386,7 @@ static void only_what_opens_like_dicom_is_taken_for_it(void **state)
     assert_false(mv_image_is_dicom(bare, sizeof bare - 2));
     assert_false(mv_image_is_dicom(not_rising, sizeof not_rising - 1));
     assert_false(mv_image_is_dicom((const uint8_t *)"plain text, not an image at all", 31));
-    assert_false(mv_image_is_dicom(bare, 0));
+    assert_false(mv_image_is_dicom(NULL, 0));
 }
 
 /* ---- the sandbox ---- */
