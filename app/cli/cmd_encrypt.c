@@ -207,6 +207,26 @@ done:
     return st;
 }
 
+/* A DICOM object without an image, or with one that is not decoded, still travels: whole. Called
+ * with the reason why there is no image; MV_OK forgives it. */
+static mv_status travel_whole(const job *j, const mv_buffer *file, mv_status why, mv_error *err)
+{
+    const mv_category category = mv_status_category(why);
+    const bool about_input = category == MV_CATEGORY_INPUT || category == MV_CATEGORY_LIMIT ||
+                             why == MV_E_UNSUPPORTED || why == MV_E_POLICY;
+
+    if (!about_input || !mv_image_is_dicom(file->bytes, file->len)) {
+        return why;
+    }
+    if (cli_flag(j->args, "lossy")) {
+        mv_hint(err, "without --lossy the file travels whole, without features");
+        return why;
+    }
+    ui_say("%s: it travels whole, without features", err->text);
+    memset(err, 0, sizeof *err);
+    return MV_OK;
+}
+
 /* ---- the original, read once more when the envelope is written ---- */
 
 /* One input file. Alone it stays in memory; of a study each is opened again, and must not have
@@ -299,7 +319,8 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
     }
 }
 
-/* load -> encode -> into the sealer */
+/* load -> encode -> into the sealer; a DICOM object without a usable image goes in without features
+ */
 static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
@@ -310,10 +331,14 @@ static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone,
     const mv_source exact = input_source(in, alone);
     double start_ms = 0;
 
-    MV_TRY(load_image(&image, &in->bytes, in->path, j->slice, err));
-    start_ms = mv_clock_ms();
-    MV_TRY(mv_codec_encode(&code, j->model, &image, &j->codec, err));
-    *encode_ms += mv_clock_ms() - start_ms;
+    st = load_image(&image, &in->bytes, in->path, j->slice, err);
+    if (st == MV_OK) {
+        start_ms = mv_clock_ms();
+        MV_TRY(mv_codec_encode(&code, j->model, &image, &j->codec, err));
+        *encode_ms += mv_clock_ms() - start_ms;
+    } else {
+        MV_TRY(st == MV_E_ARGUMENT ? st : travel_whole(j, &in->bytes, st, err));
+    }
     MV_TRY(mv_sealer_add(sealer, name, &code, cli_flag(j->args, "lossy") ? NULL : &exact, err));
 done:
     mv_code_clear(&code);
@@ -468,5 +493,6 @@ const cli_command cmd_encrypt = {
         "default the original bytes travel beside them under authenticated encryption, so that\n"
         "decrypt gives back the very file. With --lossy only the features travel.\n"
         "Several inputs and an output that ends in .mv make a study: one sealed file.\n"
-        "Formats: PNG, JPEG, NIfTI, NPY. \"-\" reads standard input or writes standard output.\n",
+        "Formats: DICOM, PNG, JPEG, NIfTI, NPY; a DICOM file without an image that can be decoded\n"
+        "travels whole, without features. \"-\" reads standard input or writes standard output.\n",
 };

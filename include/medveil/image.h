@@ -4,7 +4,8 @@
  *
  * An image is a stack of depth slices (1 for a plain picture), each height rows of width pixels of
  * channels samples: sample[((z * height + y) * width + x) * channels + c]. Samples are the stored
- * values of the file, never converted on loading; real value = stored * slope + intercept.
+ * values of the file, never converted on loading; real value = stored * slope + intercept. (Only
+ * colour DICOM files are converted: to RGB.)
  * Loading happens in two steps, header then pixels, so that limits are checked before memory is
  * asked for. A loader says whether it may see hostile bytes.
  */
@@ -71,11 +72,16 @@ MV_API MV_MUST_CHECK mv_status mv_image_load(mv_image *out, const char *path, mv
 MV_API MV_MUST_CHECK mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len,
                                                const char *name, mv_error *err);
 
+/* mv_image_is_dicom: whether the bytes open like a DICOM object. One without an image, or in a form
+ * that is not decoded, can still travel whole. */
+MV_API bool mv_image_is_dicom(const uint8_t *bytes, size_t len);
+
 /* mv_image_can_copy: whether a file at path may simply hold these bytes: its extension is that of
  * their format, or names no image format at all. */
 MV_API bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len);
 
-/* mv_image_save: write by extension: .png .jpg .nii .nii.gz .npy; atomically.
+/* mv_image_save: write by extension: .png .jpg .nii .nii.gz .npy; atomically. (.dcm is known, but
+ * a DICOM file is not made from pixels: MV_E_UNSUPPORTED.)
  * A type the format cannot hold is MV_E_UNSUPPORTED with a hint naming formats that can.
  * overwrite false: MV_E_EXISTS when path exists. */
 MV_API MV_MUST_CHECK mv_status mv_image_save(const mv_image *image, const char *path,

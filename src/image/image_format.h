@@ -38,5 +38,6 @@ extern const mv_image_format mv_image_jpeg;
 extern const mv_image_format mv_image_nifti;
 extern const mv_image_format mv_image_nifti_gz;
 extern const mv_image_format mv_image_npy;
+extern const mv_image_format mv_image_dicom;
 
 #endif

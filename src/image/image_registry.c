@@ -13,7 +13,8 @@
 #define FILE_BYTES_MAX ((size_t)1 << 31)
 
 static const mv_image_format *const formats[] = {
-    &mv_image_png, &mv_image_jpeg, &mv_image_nifti, &mv_image_nifti_gz, &mv_image_npy,
+    &mv_image_png,   &mv_image_jpeg,     &mv_image_dicom,
+    &mv_image_nifti, &mv_image_nifti_gz, &mv_image_npy,
 };
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };
@@ -81,7 +82,7 @@ mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len, const
     MV_REQUIRE(len != 0, err, MV_E_TRUNCATED, "%s is empty", source.name);
     if (format == NULL) {
         st = mv_fail(err, MV_E_FORMAT, "%s is not an image that medveil knows", source.name);
-        mv_hint(err, "it reads PNG, JPEG, NIfTI and NPY, by content and not by name");
+        mv_hint(err, "it reads PNG, JPEG, NIfTI, NPY and DICOM, by content and not by name");
         goto done;
     }
     MV_TRY(format->header(&shape, &source, err));

@@ -1000,10 +1000,10 @@ static void a_cmyk_jpeg_is_refused(void **state)
 
 static void every_format_says_whether_it_may_see_hostile_bytes_and_why(void **state)
 {
-    const mv_image_format *formats[] = {&mv_image_png, &mv_image_jpeg, &mv_image_nifti,
-                                        &mv_image_nifti_gz, &mv_image_npy};
+    const mv_image_format *formats[] = {&mv_image_png,      &mv_image_jpeg, &mv_image_nifti,
+                                        &mv_image_nifti_gz, &mv_image_npy,  &mv_image_dicom};
     (void)state;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         assert_true(formats[i]->may_see_hostile_bytes);
         assert_true(strlen(formats[i]->trust_reason) > 10);
     }

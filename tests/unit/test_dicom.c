@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_dicom.c: what the DICOM reader says of each file of a committed table, of files made here,
+ * and of a reader that misbehaves in its sandbox.
+ *
+ * dicom_verdicts.tsv names files by SHA-256. Its basis column: "exact": the samples were hashed by
+ * an independent reader (pydicom with Pillow and GDCM) and must be the same; "differs: why": gray
+ * and lossless, yet not the same; "size": lossy or colour, where the hash depends on the decoder,
+ * or the other reader could not. The files are those of MEDVEIL_DATA/dicom and of python3-pydicom.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "image/dicom_child.h"
+#include "image/image_format.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_SHADOW_MEMORY 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_SHADOW_MEMORY 1
+#endif
+#endif
+
+#define PYDICOM_FOLDER "/usr/lib/python3/dist-packages/pydicom/data/test_files"
+
+enum { ROWS_MAX = 256, COLUMNS = 11, LINE_LEN_MAX = 512, PATH_LEN_MAX = 4096 };
+
+/* ---- the table ---- */
+
+typedef struct row {
+    char line[LINE_LEN_MAX];
+    char *column[COLUMNS];
+} row;
+
+enum { SHA, NAME, VERDICT, TYPE, WIDTH, HEIGHT, DEPTH, CHANNELS, BITS, PIXELS, BASIS };
+
+static const char *table_path;
+static row rows[ROWS_MAX];
+static size_t row_count;
+
+static int read_table(void **state)
+{
+    FILE *in = fopen(table_path, "r");
+    (void)state;
+    if (in == NULL) {
+        return -1;
+    }
+    while (row_count < ROWS_MAX && fgets(rows[row_count].line, LINE_LEN_MAX, in) != NULL) {
+        row *r = &rows[row_count];
+        char *next = r->line;
+        next[strcspn(next, "\n")] = '\0';
+        for (size_t i = 0; i < COLUMNS && next != NULL; i++) {
+            r->column[i] = strsep(&next, "\t");
+        }
+        row_count += r->column[BASIS] != NULL && strlen(r->column[SHA]) == 64;
+    }
+    (void)fclose(in);
+    return row_count > 100 ? 0 : -1;
+}
+
+static void hash(char hex[65], const uint8_t *bytes, size_t len)
+{
+    uint8_t sum[crypto_hash_sha256_BYTES];
+    (void)crypto_hash_sha256(sum, bytes, len);
+    (void)sodium_bin2hex(hex, 65, sum, sizeof sum);
+}
+
+static const row *row_of(const mv_buffer *file)
+{
+    char hex[65];
+    hash(hex, file->bytes, file->len);
+    for (size_t i = 0; i < row_count; i++) {
+        if (strcmp(rows[i].column[SHA], hex) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_sentence(const mv_error *err, const mv_image *image)
+{
+    assert_true(err->text[0] != '\0');
+    assert_null(strchr(err->text, '\n'));
+    assert_null(strchr(err->text, '^')); /* as in the name of a patient */
+    assert_null(image->sample);
+}
+
+static void check_image(const row *r, const mv_image *image)
+{
+    char hex[65];
+    assert_string_equal(mv_sample_name(image->type), r->column[TYPE]);
+    assert_int_equal(image->width, atoi(r->column[WIDTH]));
+    assert_int_equal(image->height, atoi(r->column[HEIGHT]));
+    assert_int_equal(image->depth, atoi(r->column[DEPTH]));
+    assert_int_equal(image->channels, atoi(r->column[CHANNELS]));
+    assert_int_equal(image->bits, atoi(r->column[BITS]));
+    if (strcmp(r->column[BASIS], "exact") == 0) {
+        hash(hex, image->sample, mv_image_sample_count(image) * mv_sample_size(image->type));
+        assert_string_equal(hex, r->column[PIXELS]);
+    }
+}
+
+typedef struct tally {
+    size_t exact, shapes, refused, differ, unknown;
+} tally;
+
+static void check_file(tally *t, const char *path)
+{
+    mv_buffer file = mv_buffer_make((size_t)1 << 30);
+    mv_image image;
+    mv_error err = {0};
+    assert_int_equal(mv_file_read(&file, path, NULL), MV_OK);
+    const row *r = row_of(&file);
+    if (r == NULL) {
+        t->unknown++;
+    } else {
+        const mv_status st = mv_image_decode(&image, file.bytes, file.len, "the file", &err);
+        if (strcmp(mv_status_name(st), r->column[VERDICT]) != 0) {
+            fail_msg("%s: %s, not %s: %s", r->column[NAME], mv_status_name(st), r->column[VERDICT],
+                     err.text);
+        }
+        if (st == MV_OK) {
+            check_image(r, &image);
+            mv_image_clear(&image);
+        } else {
+            check_sentence(&err, &image);
+        }
+        t->refused += st != MV_OK;
+        t->exact += strcmp(r->column[BASIS], "exact") == 0;
+        t->shapes += strcmp(r->column[BASIS], "size") == 0;
+        t->differ += strncmp(r->column[BASIS], "differs", 7) == 0;
+    }
+    mv_buffer_clear(&file);
+}
+
+static bool check_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry = NULL;
+    tally t = {0};
+    if (folder == NULL) {
+        return false;
+    }
+    while ((entry = readdir(folder)) != NULL) {
+        const size_t len = strlen(entry->d_name);
+        char name[PATH_LEN_MAX];
+        if (len > 4 && strcmp(entry->d_name + len - 4, ".dcm") == 0) {
+            (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+            check_file(&t, name);
+        }
+    }
+    (void)closedir(folder);
+    print_message("%s: %zu files with the reference's samples, %zu with the stated size, %zu "
+                  "known to differ, %zu refused as stated, %zu not in the table\n",
+                  path, t.exact, t.shapes, t.differ, t.refused, t.unknown);
+    assert_true(t.exact > 5);
+    return true;
+}
+
+static void every_file_of_the_table_has_its_verdict(void **state)
+{
+    const char *data = getenv("MEDVEIL_DATA");
+    char path[PATH_LEN_MAX];
+    bool any = check_folder(PYDICOM_FOLDER);
+    (void)state;
+    if (data == NULL || data[0] == '\0') {
+        print_message("NOTE: MEDVEIL_DATA is not set; only python3-pydicom's files were read\n");
+    } else {
+        (void)snprintf(path, sizeof path, "%s/dicom", data);
+        any = check_folder(path) || any;
+    }
+    if (!any) {
+        print_message("NOTE: no DICOM files here: python3-pydicom is not installed either\n");
+        skip();
+    }
+}
+
+/* ---- files made here ---- */
+
+static void put(mv_buffer *b, uint16_t group, uint16_t element, const char *vr, const void *value,
+                size_t len)
+{
+    assert_int_equal(mv_buffer_put_u16le(b, group), MV_OK);
+    assert_int_equal(mv_buffer_put_u16le(b, element), MV_OK);
+    assert_int_equal(mv_buffer_append(b, (const uint8_t *)vr, 2), MV_OK);
+    if (strcmp(vr, "OW") == 0 || strcmp(vr, "OB") == 0) {
+        assert_int_equal(mv_buffer_put_u16le(b, 0), MV_OK);
+        assert_int_equal(mv_buffer_put_u32le(b, (uint32_t)len), MV_OK);
+    } else {
+        assert_int_equal(mv_buffer_put_u16le(b, (uint16_t)len), MV_OK);
+    }
+    assert_int_equal(mv_buffer_append(b, value, len), MV_OK);
+}
+
+static void put_text(mv_buffer *b, uint16_t group, uint16_t element, const char *vr,
+                     const char *text)
+{
+    assert_true(strlen(text) % 2 == 0);
+    put(b, group, element, vr, text, strlen(text));
+}
+
+static void put_short(mv_buffer *b, uint16_t element, uint16_t value)
+{
+    const uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    put(b, 0x0028, element, "US", bytes, sizeof bytes);
+}
+
+typedef struct made {
+    uint16_t samples, planar, rows, columns, allocated, stored, is_signed;
+    const char *photometric, *frames, *slope, *intercept;
+    const void *pixels;
+    size_t len;
+} made;
+
+static mv_buffer file_of(const made *m)
+{
+    mv_buffer b = mv_buffer_make(1 << 20);
+    const uint8_t length[4] = {28, 0, 0, 0};
+    assert_int_equal(mv_buffer_append_zeros(&b, 128), MV_OK);
+    assert_int_equal(mv_buffer_append(&b, (const uint8_t *)"DICM", 4), MV_OK);
+    put(&b, 0x0002, 0x0000, "UL", length, sizeof length);
+    put(&b, 0x0002, 0x0010, "UI", "1.2.840.10008.1.2.1\0", 20);
+    put_text(&b, 0x0008, 0x0060, "CS", "OT");
+    put_text(&b, 0x0010, 0x0010, "PN", "Private^Person");
+    put_short(&b, 0x0002, m->samples);
+    put_text(&b, 0x0028, 0x0004, "CS", m->photometric);
+    if (m->samples == 3) {
+        put_short(&b, 0x0006, m->planar);
+    }
+    put_text(&b, 0x0028, 0x0008, "IS", m->frames);
+    put_short(&b, 0x0010, m->rows);
+    put_short(&b, 0x0011, m->columns);
+    put_text(&b, 0x0028, 0x0030, "DS", "0.5\\0.25");
+    put_short(&b, 0x0100, m->allocated);
+    put_short(&b, 0x0101, m->stored);
+    put_short(&b, 0x0102, (uint16_t)(m->stored - 1));
+    put_short(&b, 0x0103, m->is_signed);
+    put_text(&b, 0x0028, 0x1052, "DS", m->intercept);
+    put_text(&b, 0x0028, 0x1053, "DS", m->slope);
+    put(&b, 0x7fe0, 0x0010, "OW", m->pixels, m->len);
+    return b;
+}
+
+/* 12 bits stored, signed: 1, -1 (with its high bits clear), 2047, -2048, 5, -7 (two frames of 3) */
+static const uint8_t signed_words[12] = {0x01, 0x00, 0xff, 0x0f, 0xff, 0x07,
+                                         0x00, 0x08, 0x05, 0x00, 0xf9, 0xff};
+static const made small = {.samples = 1,
+                           .rows = 1,
+                           .columns = 3,
+                           .allocated = 16,
+                           .stored = 12,
+                           .is_signed = 1,
+                           .photometric = "MONOCHROME2 ",
+                           .frames = "2 ",
+                           .slope = "2.50",
+                           .intercept = "-10 ",
+                           .pixels = signed_words,
+                           .len = sizeof signed_words};
+
+static void signed_samples_scaling_and_spacing_are_read(void **state)
+{
+    static const int16_t wanted[6] = {1, -1, 2047, -2048, 5, -7};
+    mv_buffer file = file_of(&small);
+    mv_image image;
+    mv_error err = {0};
+    (void)state;
+    if (mv_image_decode(&image, file.bytes, file.len, "made", &err) != MV_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(image.type, MV_SAMPLE_I16);
+    assert_int_equal(image.bits, 12);
+    assert_int_equal(image.depth, 2);
+    assert_memory_equal(image.sample, wanted, sizeof wanted);
+    assert_true(image.slope == 2.5 && image.intercept == -10);
+    assert_true(image.spacing_mm[0] == 0.25 && image.spacing_mm[1] == 0.5);
+    mv_image_clear(&image);
+    mv_buffer_clear(&file);
+}
+
+static void planar_colour_comes_out_by_pixel(void **state)
+{
+    static const uint8_t planes[6] = {1, 2, 11, 12, 21, 22}, wanted[6] = {1, 11, 21, 2, 12, 22};
+    made m = small;
+    mv_image image;
+    (void)state;
+    m.samples = 3;
+    m.planar = 1;
+    m.columns = 2;
+    m.allocated = m.stored = 8;
+    m.is_signed = 0;
+    m.photometric = "RGB ";
+    m.frames = "1 ";
+    m.pixels = planes;
+    m.len = sizeof planes;
+    mv_buffer file = file_of(&m);
+    assert_int_equal(mv_image_decode(&image, file.bytes, file.len, "made", NULL), MV_OK);
+    assert_int_equal(image.channels, 3);
+    assert_memory_equal(image.sample, wanted, sizeof wanted);
+    mv_image_clear(&image);
+    mv_buffer_clear(&file);
+}
+
+static void check_refusal(const made *m, mv_status wanted)
+{
+    mv_buffer file = file_of(m);
+    mv_image image;
+    mv_error err = {0};
+    assert_int_equal(mv_image_decode(&image, file.bytes, file.len, "made", &err), wanted);
+    check_sentence(&err, &image);
+    mv_buffer_clear(&file);
+}
+
+static void absurd_headers_are_refused_before_memory_is_spent(void **state)
+{
+    made m = small;
+    (void)state;
+    m.frames = "2147483647"; /* 6 thousand million samples */
+    check_refusal(&m, MV_E_LIMIT);
+    m = small;
+    m.frames = "-1";
+    check_refusal(&m, MV_E_FORMAT);
+    m = small;
+    m.rows = 0;
+    check_refusal(&m, MV_E_FORMAT);
+    m = small;
+    m.samples = 2;
+    check_refusal(&m, MV_E_FORMAT);
+    m = small;
+    m.stored = 17;
+    check_refusal(&m, MV_E_UNSUPPORTED);
+    m = small;
+    m.allocated = 12;
+    check_refusal(&m, MV_E_UNSUPPORTED);
+    m = small;
+    m.photometric = "HSV ";
+    check_refusal(&m, MV_E_UNSUPPORTED);
+    m = small;
+    m.frames = "30000 "; /* more pixels stated than there are bytes */
+    check_refusal(&m, MV_E_TRUNCATED);
+}
+
+static void a_file_cut_anywhere_is_refused_with_a_sentence(void **state)
+{
+    mv_buffer file = file_of(&small);
+    (void)state;
+    for (size_t len = 0; len < file.len; len += len < 128 ? 16 : 1) {
+        uint8_t *exact = malloc(len == 0 ? 1 : len); /* a read past the end is seen */
+        mv_image image;
+        mv_error err = {0};
+        assert_non_null(exact);
+        memcpy(exact, file.bytes, len);
+        if (mv_image_decode(&image, exact, len, "cut", &err) == MV_OK) {
+            fail_msg("%zu of %zu bytes are read as an image", len, file.len);
+        }
+        check_sentence(&err, &image);
+        free(exact);
+    }
+    mv_buffer_clear(&file);
+}
+
+static void only_what_opens_like_dicom_is_taken_for_it(void **state)
+{
+    static const uint8_t bare[] =
+        "\x08\x00\x05\x00\x43\x53\x02\x00  \x08\x00\x08\x00\x43\x53\x02\x00OT"
+        "\x08\x00\x16\x00UI\x02\x00\x31\x2e";
+    static const uint8_t not_rising[] =
+        "\x08\x00\x05\x00\x43\x53\x02\x00  \x08\x00\x05\x00\x43\x53\x02\x00OT"
+        "\x08\x00\x16\x00UI\x02\x00\x31\x2e";
+    (void)state;
+    assert_true(mv_image_is_dicom(bare, sizeof bare - 1));
+    assert_false(mv_image_is_dicom(bare, sizeof bare - 2));
+    assert_false(mv_image_is_dicom(not_rising, sizeof not_rising - 1));
+    assert_false(mv_image_is_dicom((const uint8_t *)"plain text, not an image at all", 31));
+    assert_false(mv_image_is_dicom(NULL, 0));
+}
+
+/* ---- the sandbox ---- */
+
+static mv_dicom_verdict opens_a_file(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    return open("/etc/hostname", O_RDONLY) < 0 ? MV_DICOM_DAMAGED : MV_DICOM_OK;
+}
+
+static mv_dicom_verdict opens_a_socket(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    return socket(AF_INET, SOCK_STREAM, 0) < 0 ? MV_DICOM_DAMAGED : MV_DICOM_OK;
+}
+
+static mv_dicom_verdict writes_to_stderr(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    return write(2, "leak\n", 5) < 0 ? MV_DICOM_DAMAGED : MV_DICOM_OK;
+}
+
+static mv_dicom_verdict forks(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    return fork() < 0 ? MV_DICOM_DAMAGED : MV_DICOM_OK;
+}
+
+static mv_dicom_verdict gives_up(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    __builtin_trap();
+}
+
+static mv_dicom_verdict never_ends(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    volatile size_t i = 0;
+    (void)image, (void)bytes;
+    while (len != 0) {
+        i++;
+    }
+    return MV_DICOM_OK;
+}
+
+static mv_dicom_verdict answers_nonsense(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    (void)image, (void)bytes, (void)len;
+    return (mv_dicom_verdict)200;
+}
+
+static mv_dicom_verdict computes(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    image->width = bytes[0];
+    image->height = (uint32_t)len;
+    image->sample = (void *)(uintptr_t)bytes;
+    return MV_DICOM_OK;
+}
+
+static mv_dicom_verdict wants_a_gibibyte(mv_image *image, const uint8_t *bytes, size_t len)
+{
+    void *room = malloc((size_t)1 << 30);
+    (void)image, (void)bytes, (void)len;
+    if (room == NULL) {
+        return MV_DICOM_MEMORY;
+    }
+    free(room);
+    return MV_DICOM_OK;
+}
+
+static mv_child_end sandboxed(mv_dicom_verdict *verdict, mv_image *image,
+                              mv_dicom_verdict (*work)(mv_image *, const uint8_t *, size_t))
+{
+    static const uint8_t bytes[2] = {7, 0};
+    const mv_child_job job = {.work = work,
+                              .image = image,
+                              .bytes = bytes,
+                              .len = sizeof bytes,
+                              .seconds = 1,
+                              .memory = (size_t)256 << 20};
+    return mv_child_run(verdict, &job);
+}
+
+static void the_child_may_compute_and_answer_and_nothing_else(void **state)
+{
+    mv_dicom_verdict (*const forbidden[])(mv_image *, const uint8_t *, size_t) = {
+        opens_a_file, opens_a_socket, writes_to_stderr, forks, gives_up, answers_nonsense};
+    mv_image image = {0};
+    mv_dicom_verdict verdict = MV_DICOM_DAMAGED;
+    (void)state;
+    assert_int_equal(sandboxed(&verdict, &image, computes), MV_CHILD_ANSWERED);
+    assert_int_equal(verdict, MV_DICOM_OK);
+    assert_int_equal(image.width, 7);
+    assert_int_equal(image.height, 2);
+    assert_null(image.sample); /* a pointer of another process is not taken over */
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        assert_int_equal(sandboxed(&verdict, &image, forbidden[i]), MV_CHILD_DIED);
+    }
+}
+
+static void the_child_has_bounded_time_and_memory(void **state)
+{
+    mv_image image = {0};
+    mv_dicom_verdict verdict = MV_DICOM_OK;
+    (void)state;
+    assert_int_equal(sandboxed(&verdict, &image, never_ends), MV_CHILD_TOO_SLOW);
+#ifndef HAS_SHADOW_MEMORY
+    assert_int_equal(sandboxed(&verdict, &image, wants_a_gibibyte), MV_CHILD_ANSWERED);
+    assert_int_equal(verdict, MV_DICOM_MEMORY);
+#else
+    (void)wants_a_gibibyte; /* see limit_memory in dicom_child.c */
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_file_of_the_table_has_its_verdict),
+        cmocka_unit_test(signed_samples_scaling_and_spacing_are_read),
+        cmocka_unit_test(planar_colour_comes_out_by_pixel),
+        cmocka_unit_test(absurd_headers_are_refused_before_memory_is_spent),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused_with_a_sentence),
+        cmocka_unit_test(only_what_opens_like_dicom_is_taken_for_it),
+        cmocka_unit_test(the_child_may_compute_and_answer_and_nothing_else),
+        cmocka_unit_test(the_child_has_bounded_time_and_memory),
+    };
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: test_dicom dicom_verdicts.tsv\n");
+        return 2;
+    }
+    table_path = argv[1];
+    return cmocka_run_group_tests(tests, read_table, NULL);
+}
