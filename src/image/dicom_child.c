@@ -64,9 +64,10 @@ static bool limit_memory(size_t more)
 #endif
 }
 
+/* The parent stops a slow child first; the limit of processor time is for when it cannot. */
 static bool limit_resources(const mv_child_job *job)
 {
-    const struct rlimit none = {0, 0}, time = {job->seconds, job->seconds};
+    const struct rlimit none = {0, 0}, time = {job->seconds + 1, job->seconds + 2};
     return limit_memory(job->memory) && setrlimit(RLIMIT_CPU, &time) == 0 &&
            setrlimit(RLIMIT_FSIZE, &none) == 0 && setrlimit(RLIMIT_CORE, &none) == 0 &&
            prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;

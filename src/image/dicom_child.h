@@ -16,7 +16,7 @@ typedef struct mv_child_job {
     bool fills_samples;
     const uint8_t *bytes;
     size_t len;
-    unsigned seconds; /* of processor time, and of waiting */
+    unsigned seconds; /* of waiting; processor time is limited a little above it */
     size_t memory;    /* bytes of address space beyond what the process has already */
 } mv_child_job;
 

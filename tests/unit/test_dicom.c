@@ -447,7 +447,7 @@ static mv_dicom_verdict computes(mv_image *image, const uint8_t *bytes, size_t l
 
 static mv_dicom_verdict wants_a_gibibyte(mv_image *image, const uint8_t *bytes, size_t len)
 {
-    void *room = malloc((size_t)1 << 30);
+    void *volatile room = malloc((size_t)1 << 30); /* volatile: else clang does without */
     (void)image, (void)bytes, (void)len;
     if (room == NULL) {
         return MV_DICOM_MEMORY;
