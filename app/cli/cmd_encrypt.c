@@ -333,6 +333,9 @@ static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone,
 
     st = load_image(&image, &in->bytes, in->path, j->slice, err);
     if (st == MV_OK) {
+        MV_REQUIRE(!image.never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
+                   "%s is a mammogram, which is not sent without its original; leave out --lossy",
+                   in->path);
         start_ms = mv_clock_ms();
         MV_TRY(mv_codec_encode(&code, j->model, &image, &j->codec, err));
         *encode_ms += mv_clock_ms() - start_ms;

@@ -42,7 +42,8 @@ typedef struct mv_image {
     uint32_t bits;           /* significant bits of an integer sample; 0 for floats */
     double slope, intercept; /* stored -> real; 1 and 0 when the file says nothing */
     double spacing_mm[3];    /* x, y, z; 0 where unknown */
-    void *sample;            /* owned by the image, native byte order */
+    uint32_t never_lossy; /* 1: a mammogram (DICOM modality MG), never sent without its original */
+    void *sample;         /* owned by the image, native byte order */
 } mv_image;
 
 MV_API size_t mv_sample_size(mv_sample_type type); /* bytes of one sample; 0 for an unknown type */

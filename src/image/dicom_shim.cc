@@ -274,6 +274,9 @@ mv_dicom_verdict read_shape(mv_image *out, Layout &layout, DcmDataset *data)
     }
     read_scaling(out, data);
     read_spacing(out, data);
+    OFString modality;
+    (void)data->findAndGetOFString(DCM_Modality, modality);
+    out->never_lossy = modality == "MG";
     return verdict;
 }
 

@@ -120,6 +120,7 @@ mv_status mv_image_slice(mv_image *out, const mv_image *image, uint32_t first, u
     copy.slope = image->slope;
     copy.intercept = image->intercept;
     memcpy(copy.spacing_mm, image->spacing_mm, sizeof copy.spacing_mm);
+    copy.never_lossy = image->never_lossy;
     memcpy(copy.sample, (const uint8_t *)image->sample + first * slice_bytes, count * slice_bytes);
     *out = copy;
     return MV_OK;

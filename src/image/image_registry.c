@@ -41,6 +41,7 @@ static mv_status allocate(mv_image *image, const mv_image *shape, const mv_image
         image->slope = shape->slope;
         image->intercept = shape->intercept;
         memcpy(image->spacing_mm, shape->spacing_mm, sizeof image->spacing_mm);
+        image->never_lossy = shape->never_lossy;
         return MV_OK;
     case MV_E_RANGE:
         return mv_fail(err, st, "%s has no pixels: %u x %u x %u", source->name, shape->width,

@@ -33,6 +33,18 @@ code=0
 one_sentence 'encrypt --lossy'
 absent lossy.mv
 
+step 'a mammogram is not sent without its original'
+/usr/bin/python3 -c 'import sys
+scan = open(sys.argv[1], "rb").read()
+modality = b"\x08\x00\x60\x00CS\x02\x00"
+assert scan.count(modality + b"CT") == 1
+open(sys.argv[2], "wb").write(scan.replace(modality + b"CT", modality + b"MG"))' \
+    "$data/pydicom__CT_small.dcm" "$work/mg.dcm"
+expect 14 encrypt -r bob.id.card --lossy "$work/mg.dcm" -o mg.mv
+says 'is a mammogram'
+absent mg.mv
+expect 0 encrypt -r bob.id.card "$work/mg.dcm" -o mg.mv
+
 step 'the pixels of a DICOM file in another format'
 expect 0 decrypt -i bob.id "sealed/pydicom__CT_small.dcm.mv" -o ct.npy
 expect 0 compare "$data/pydicom__CT_small.dcm" ct.npy --json
