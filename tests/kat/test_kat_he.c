@@ -212,7 +212,7 @@ static void roots_rows_and_codes_are_the_printed_ones(void **state)
     static const uint8_t row[3] = {0x41, 0x0c, 0x0f};
     const uint64_t value[4] = {1, 2, 3, 30};
     const uint32_t field[5] = {1, 2, 3, 4, 255};
-    const mv_pack_shape shape = {8, 1, 5};
+    const mv_pack_shape shape = {8, 1, 5, MV_HE_SYM};
     mv_pack_plan plan;
     uint8_t bytes[3];
     (void)state;
@@ -259,16 +259,16 @@ static void objects_are_the_printed_ones(void **state)
         size_t len;
         const char *hash;
     } large[] = {{"pack4096",
-                  {8, 1, 37632},
+                  {8, 1, 37632, MV_HE_SYM},
                   47092,
                   "9ef232c12ff2b58d0a413844fe5c353b7669d3609cea061499efcd57428e07c9"},
                  {"add4096",
-                  {8, 4, 37632},
+                  {8, 4, 37632, MV_HE_SYM},
                   55824,
                   "c6eaad0825774490a6ff6c5db5263e9745b48322b3c5633b19f329b5bd4f3c02"}};
     static uint8_t out[60000];
     static uint32_t feature[37632] = {1, 2, 3, 4, 255, 6};
-    const mv_pack_shape small = {8, 1, 6};
+    const mv_pack_shape small = {8, 1, 6, MV_HE_SYM};
     uint8_t hash[32];
     char hex[200];
     (void)state;

@@ -1093,7 +1093,7 @@ static void records_of_a_section_cannot_be_reordered_repeated_or_dropped(void **
 static void sections_of_equal_length_cannot_change_places(void **state)
 {
     mv_content c = sample_content(true, 0);
-    const mv_pack_shape shape = {8, 1, (uint32_t)c.code.feature_count};
+    const mv_pack_shape shape = {8, 1, (uint32_t)c.code.feature_count, MV_HE_SYM};
     (void)state;
     c.exact_len = mv_pack_size(mv_he_set_find("pack4096"), &shape);
     free(c.exact);
