@@ -26,7 +26,9 @@ static uint32_t ceil_log2(uint32_t n) /* n >= 1 */
 static uint64_t noise_twice(uint32_t degree, mv_he_form form)
 {
     const uint64_t n = degree;
-    return form == MV_HE_SYM ? 43 : 84 * n + 43; /* check: 2 * 2 * 21 + 43 + 2 * (21 + 1/2) == 84 + 2 * 43 */
+    return form == MV_HE_SYM
+               ? 43
+               : 84 * n + 43; /* check: 2 * 2 * 21 + 43 + 2 * (21 + 1/2) == 84 + 2 * 43 */
 }
 
 uint64_t mv_pack_noise_factor(uint32_t degree, uint32_t sums, mv_he_form form)

@@ -91,15 +91,6 @@ static void published_clear(published *p)
     mv_buffer_clear(&p->text);
 }
 
-static mv_embedding sample_embedding(void)
-{
-    mv_embedding e = {.head_hash = {4, 5, 6}};
-    for (int i = 0; i < MV_EMBEDDING_DIM; i++) {
-        e.value[i] = (int8_t)(i % 2 == 0 ? i / 4 : -i / 4);
-    }
-    return e;
-}
-
 /* Carol, who is no holder, to bob: features and an embedding. */
 static sealed seal_outside(const published *p, mv_embedding *embedding)
 {
