@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "nn/nn_model_file.h"
 #include "train_data.h"
+#include "train_head.h"
 #include "ui.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ enum { SIDE = 224 };
 
 static const cli_option options[] = {
     {"model", 0, "NAME", "architecture (default: cnn)"},
+    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"data", 0, "DIR", "images in DIR/train and DIR/val, or in DIR; may be repeated"},
     {"origins", 0, "LIST", "train only on these origins of DIR/../manifest.tsv, e.g. a,b-*"},
     {"output", 'o', "FILE", "model file; FILE.ckpt, FILE.ckpt.csv and FILE.ckpt.svg beside it"},
@@ -315,6 +317,29 @@ done:
     return st;
 }
 
+/* A head has its own recipe: options of the model's would be ignored, so they are refused. */
+static int run_head(const cli_args *args)
+{
+    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
+                                        "seed", "threads", "licence", "force",   "json"};
+    for (size_t g = 0; g < args->given_count; g++) {
+        const char *name = args->given[g].option->name;
+        size_t k = 0;
+        while (k < sizeof known / sizeof known[0] && strcmp(known[k], name) != 0) {
+            k++;
+        }
+        if (k == sizeof known / sizeof known[0]) {
+            ui_say("--%s does not go with --head", name);
+            return CLI_USAGE;
+        }
+    }
+    if (!cli_flag(args, "data") || !cli_flag(args, "output")) {
+        ui_say("train --head needs --data DIR and -o FILE");
+        return CLI_USAGE;
+    }
+    return train_head(args);
+}
+
 static int run(const cli_args *args)
 {
     const char *name = cli_value(args, "model");
@@ -322,6 +347,9 @@ static int run(const cli_args *args)
     mv_train_opts opts;
     mv_error err = {0};
 
+    if (cli_flag(args, "head")) {
+        return run_head(args);
+    }
     if (graph == NULL) {
         ui_say("there is no model %s", name);
         return CLI_USAGE;
