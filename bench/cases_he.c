@@ -41,7 +41,7 @@ static mv_status prepare_set(void **out, size_t *bytes, const char *name, uint32
         return MV_E_MEMORY;
     }
     *out = s;
-    s->shape = (mv_pack_shape){8, sums, 37632};
+    s->shape = (mv_pack_shape){8, sums, 37632, MV_HE_SYM};
     s->len = mv_pack_size(set, &s->shape);
     s->feature = malloc(s->shape.count * sizeof *s->feature);
     s->bytes = malloc(s->len);

@@ -24,6 +24,7 @@ extern const cli_command cmd_collection_new;
 extern const cli_command cmd_collection_add;
 extern const cli_command cmd_collection_rotate;
 extern const cli_command cmd_collection_show;
+extern const cli_command cmd_collection_public;
 extern const cli_command cmd_card_remove;
 extern const cli_command cmd_card_renew;
 extern const cli_command cmd_card_revoke;
