@@ -261,9 +261,10 @@ static mv_status read_again(void *user, uint64_t at, uint8_t *out, size_t len, m
 
     if (in->stream == NULL) {
         in->stream = fopen(in->path, "rb");
-        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err, MV_E_IO,
-                   "cannot read %s: %s", in->path, strerror(errno));
     }
+    MV_REQUIRE(in->stream != NULL && ((uint64_t)ftello(in->stream) == at ||
+                                      fseeko(in->stream, (off_t)at, SEEK_SET) == 0),
+               err, MV_E_IO, "cannot read %s: %s", in->path, strerror(errno));
     MV_REQUIRE(fread(out, 1, len, in->stream) == len && fstat(fileno(in->stream), &now) == 0 &&
                    unchanged(&now, &in->seen),
                err, MV_E_IO, "%s changed while it was being sealed", in->path);
