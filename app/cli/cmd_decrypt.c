@@ -8,6 +8,7 @@
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "restore.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -161,42 +162,83 @@ static void report(const member_out *m, const char *in, const sealed_file *seale
     }
 }
 
-/* Where a member goes: its own name in a folder, or the one name that was given. */
-static mv_status member_path(char *out, const job *j, const mv_member *member, const char *in,
-                             bool folder, mv_error *err)
+static mv_status decrypt_member(job *j, sealed_file *sealed, const char *in, mv_error *err)
 {
     mv_status st = MV_OK;
-    const char *given = cli_value(j->args, "output");
-    const char *name = member->file_name; /* checked by the envelope: no folder in it */
-
-    if (!folder) {
-        return path_copy(out, PATH_SIZE, given, err);
-    }
-    MV_REQUIRE(name[0] != '\0' && name[0] != '.', err, MV_E_FORMAT,
-               "%s names no file to write; give -o FILE", in);
-    MV_TRY(path_make_folder(given, err));
-    MV_TRY(path_join(out, PATH_SIZE, given, name, "", err));
-done:
-    return st;
-}
-
-static mv_status decrypt_member(job *j, sealed_file *sealed, size_t i, const char *in, bool folder,
-                                mv_error *err)
-{
-    mv_status st = MV_OK;
-    char out[PATH_SIZE];
     member_out m = {.j = j,
                     .opener = sealed->opener,
-                    .index = i,
-                    .member = mv_opener_member(sealed->opener, i),
-                    .path = out,
+                    .member = mv_opener_member(sealed->opener, 0),
+                    .path = cli_value(j->args, "output"),
                     .whole = mv_buffer_make(CONVERT_MAX)};
 
-    MV_TRY(member_path(out, j, m.member, in, folder, err));
     m.exact = m.member->exact_kept && !j->reconstruct;
     MV_TRY(m.exact ? write_exact(&m, err) : write_reconstructed(&m, err));
     report(&m, in, sealed);
 done:
+    return st;
+}
+
+/* One file of a study, into the temporary folder; it is reported when all are in place. */
+static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char place[PATH_SIZE];
+    const double start_ms = mv_clock_ms();
+
+    m->exact = m->member->exact_kept && !m->j->reconstruct;
+    if (m->exact) {
+        MV_TRY(restore_exact(r, m->index, err));
+        m->decrypt_ms = mv_clock_ms() - start_ms;
+        goto done;
+    }
+    MV_TRY(restore_place(place, sizeof place, r, m->index, err));
+    m->path = place;
+    MV_TRY(write_reconstructed(m, err));
+done:
+    return st;
+}
+
+static mv_status report_restored(member_out *m, const restore *r, const char *in,
+                                 const sealed_file *sealed, mv_error *err)
+{
+    char path[PATH_SIZE];
+    const mv_status st = path_join(path, sizeof path, r->folder, m->member->file_name, "", err);
+    if (st == MV_OK) {
+        m->path = path;
+        report(m, in, sealed);
+    }
+    return st;
+}
+
+/* A study, or one file that keeps its own name: all of it or nothing. */
+static mv_status decrypt_into_folder(job *j, sealed_file *sealed, const char *in, mv_error *err)
+{
+    mv_status st = MV_OK;
+    restore r = {0};
+    const size_t count = mv_opener_count(sealed->opener);
+    const mv_progress progress = ui_progress();
+    member_out *m = calloc(count, sizeof *m);
+
+    MV_REQUIRE(m != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(restore_begin(&r, sealed->opener, cli_value(j->args, "output"),
+                         (j->output_flags & MV_OUTPUT_FORCE) != 0, err));
+    for (size_t i = 0; i < count; i++) {
+        MV_TRY(progress.step(progress.user, "opening files", i, count));
+        m[i] = (member_out){.j = j,
+                            .opener = sealed->opener,
+                            .index = i,
+                            .member = mv_opener_member(sealed->opener, i)};
+        MV_TRY(restore_member(&m[i], &r, err));
+    }
+    MV_TRY(restore_finish(&r, err));
+    ui_progress_end();
+    for (size_t i = 0; i < count; i++) {
+        MV_TRY(report_restored(&m[i], &r, in, sealed, err));
+    }
+done:
+    ui_progress_end();
+    restore_abort(&r);
+    free(m);
     return st;
 }
 
@@ -212,10 +254,8 @@ static mv_status decrypt_one(job *j, const char *in, bool folder, mv_error *err)
     MV_REQUIRE(count != 0, err, MV_E_ARGUMENT, "%s is a collection: there is no image inside", in);
     MV_REQUIRE(count == 1 || strcmp(cli_value(j->args, "output"), "-") != 0, err, MV_E_ARGUMENT,
                "%s holds %zu files; give a folder with -o", in, count);
-    for (size_t i = 0; i < count; i++) {
-        MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
-        MV_TRY(decrypt_member(j, &sealed, i, in, folder || count > 1, err));
-    }
+    MV_TRY(folder || count > 1 ? decrypt_into_folder(j, &sealed, in, err)
+                               : decrypt_member(j, &sealed, in, err));
 done:
     ui_progress_end();
     sealed_close(&sealed);
@@ -285,7 +325,9 @@ const cli_command cmd_decrypt = {
                 "  medveil decrypt -i me.id --from clinic --reconstruct scan.mv -o network.png\n",
     .description =
         "Everything is authenticated before anything is written. A study, sealed as one file, is\n"
-        "opened into a folder. The very file comes back when\n"
+        "opened into a folder, which appears when it is whole; into a folder that exists the "
+        "files\n"
+        "are moved at the end. The very file comes back when\n"
         "the output's extension is the original's; another extension converts the same samples.\n"
         "With --reconstruct, or when the sender sealed with --lossy, the network's image is\n"
         "written: it can invent detail and is not for diagnosis.\n",
