@@ -188,13 +188,33 @@ done:
     return st;
 }
 
+/* The image at path, of which bytes are the file; half of a NIfTI pair needs the other half. */
+static mv_status decode(mv_image *out, const mv_buffer *file, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char partner[PATH_SIZE];
+    bool is_header = false;
+    mv_buffer voxels = mv_buffer_make(INPUT_LEN_MAX);
+
+    if (!mv_image_partner(partner, sizeof partner, &is_header, path)) {
+        return mv_image_decode(out, file->bytes, file->len, path, err);
+    }
+    MV_REQUIRE(is_header, err, MV_E_UNSUPPORTED, "%s holds the voxels of a pair", path);
+    MV_TRY(mv_file_read(&voxels, partner, err));
+    const mv_image_files pair = {file->bytes, file->len, voxels.bytes, voxels.len};
+    MV_TRY(mv_image_decode_files(out, &pair, path, err));
+done:
+    mv_buffer_clear(&voxels);
+    return st;
+}
+
 static mv_status load_image(mv_image *out, const mv_buffer *file, const char *path, long slice,
                             mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image all = {0};
 
-    MV_TRY(mv_image_decode(&all, file->bytes, file->len, path, err));
+    MV_TRY(decode(&all, file, path, err));
     if (slice < 0) {
         *out = all;
         memset(&all, 0, sizeof all);

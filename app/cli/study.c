@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "envelope/envelope_manifest.h"
+#include "medveil/image.h"
 #include "paths.h"
 
 #include <dirent.h>
@@ -130,13 +131,43 @@ done:
     return st;
 }
 
+static bool has_path(const study *s, const char *path)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (strcmp(s->file[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file that the user named; of a NIfTI pair the other half comes along. */
+static mv_status add_named(study *s, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char partner[PATH_SIZE];
+    bool is_header = false;
+
+    if (!mv_image_partner(partner, sizeof partner, &is_header, path)) {
+        return add_file(s, path, strcmp(path, "-") == 0 ? "" : path_base(path), false, err);
+    }
+    const char *half[2] = {is_header ? path : partner, is_header ? partner : path};
+    for (size_t i = 0; i < 2; i++) {
+        if (!has_path(s, half[i])) {
+            MV_TRY(add_file(s, half[i], path_base(half[i]), false, err));
+        }
+    }
+done:
+    return st;
+}
+
 mv_status study_add(study *s, const char *path, bool with_folder, mv_error *err)
 {
     mv_status st = MV_OK;
     char folder[PATH_SIZE];
 
     if (!study_is_folder(path)) {
-        return add_file(s, path, strcmp(path, "-") == 0 ? "" : path_base(path), false, err);
+        return add_named(s, path, err);
     }
     MV_TRY(path_copy(folder, sizeof folder, path, err));
     path_strip(folder);

@@ -27,10 +27,11 @@ typedef struct study {
 
 bool study_is_folder(const char *path);
 
-/* study_add: the file at path under its own last name, or what is in the folder at path in the
- * order of names: under names relative to the folder, or, with_folder, beginning with the folder's
- * name. Symbolic links and what is neither file nor folder are refused, never left out silently.
- * errors: MV_E_NOT_FOUND, MV_E_IO, MV_E_UNSUPPORTED, MV_E_LIMIT, MV_E_MEMORY */
+/* study_add: the file at path under its own last name (of a NIfTI pair both), or what is in the
+ * folder at path in the order of names: under names relative to the folder, or, with_folder,
+ * beginning with the folder's name. Symbolic links and what is neither file nor folder are refused,
+ * never left out silently. errors: MV_E_NOT_FOUND, MV_E_IO, MV_E_UNSUPPORTED, MV_E_LIMIT,
+ * MV_E_MEMORY */
 MV_MUST_CHECK mv_status study_add(study *s, const char *path, bool with_folder, mv_error *err);
 void study_clear(study *s);
 
