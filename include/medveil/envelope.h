@@ -34,7 +34,7 @@ extern "C" {
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
 #define MV_ENVELOPE_MEMBERS_MAX    4096
 #define MV_MEMBER_FURTHER_MAX      4
-#define MV_FILE_NAME_MAX           256 /* with the final zero */
+#define MV_FILE_NAME_MAX           1024 /* with the final zero; a part of it is below 256 bytes */
 
 /* ---- where bytes come from and go to ---- */
 
@@ -95,7 +95,8 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
  * original is left out. The features are encrypted at once. Raw samples in exact are coded at once
  * where that rebuilds the file (MV_CODING_RASTER); otherwise it is read when the sealer finishes,
- * until when it is borrowed. Several members need names, each its own.
+ * until when it is borrowed. Several members need names, each its own, none
+ * the folder of another.
  * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
  * of exact; MV_E_UNSUPPORTED (a max_error, but no raw samples) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
@@ -139,13 +140,15 @@ enum {
 
 /* What the manifest says of a member. */
 typedef struct mv_member {
-    char file_name[MV_FILE_NAME_MAX]; /* a plain name in UTF-8, no folder in it; may be "" */
-    bool exact_kept;                  /* false: left out by the sender's choice */
-    uint64_t exact_len;               /* of the file */
-    uint32_t exact_coding;            /* MV_CODING_..; one of a later program cannot be given */
-    uint64_t coded_len;               /* unless MV_CODING_NONE: what it takes inside */
-    uint32_t max_error; /* not 0: not the very file, but no sample is further off than this */
-    bool described;     /* code is set; always so when features travel */
+    /* UTF-8: a plain name, or of a study a path of plain names with '/' between; never absolute,
+     * never "." or ".."; may be "". No member's name is the folder of another's. */
+    char file_name[MV_FILE_NAME_MAX];
+    bool exact_kept;       /* false: left out by the sender's choice */
+    uint64_t exact_len;    /* of the file */
+    uint32_t exact_coding; /* MV_CODING_..; one of a later program cannot be given */
+    uint64_t coded_len;    /* unless MV_CODING_NONE: what it takes inside */
+    uint32_t max_error;    /* not 0: not the very file, but no sample is further off than this */
+    bool described;        /* code is set; always so when features travel */
     mv_code_meta code;
     size_t feature_count;    /* follows from code; 0: none travel */
     uint64_t ciphertext_len; /* of the features */

@@ -19,18 +19,39 @@ enum { KEY_CODING_KIND = 1, KEY_CODED_LEN, KEY_MAX_ERROR }; /* of a coding */
 /* Inside KEY_CODE: keys 1.. in this order, none missing. */
 enum { CODE_FIELDS = 19 };
 
-bool mv_file_name_valid(const char *name)
+enum { NAME_PART_MAX = 255 }; /* bytes; what file systems hold */
+
+/* One part of a name, len bytes that do not hold '/'. */
+static bool name_part_valid(const char *part, size_t len)
 {
-    const size_t len = strlen(name);
-    if (len >= MV_FILE_NAME_MAX || !mv_utf8_valid((const uint8_t *)name, len) ||
-        strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+    if (len == 0 || len > NAME_PART_MAX || strncmp(part, ".", len) == 0 ||
+        (len == 2 && memcmp(part, "..", 2) == 0)) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        const unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
+        const unsigned char c = (unsigned char)part[i], next = (unsigned char)part[i + 1];
         const bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f; /* U+0080 to U+009F */
-        if (c < 0x20 || c == 0x7f || c1 || c == '/' || c == '\\') {
+        if (c < 0x20 || c == 0x7f || c1 || c == '\\') {
             return false;
+        }
+    }
+    return true;
+}
+
+bool mv_file_name_valid(const char *name)
+{
+    const size_t len = strlen(name);
+    if (len >= MV_FILE_NAME_MAX || !mv_utf8_valid((const uint8_t *)name, len)) {
+        return false;
+    }
+    for (const char *part = name; len != 0; part++) {
+        const size_t part_len = strcspn(part, "/");
+        if (!name_part_valid(part, part_len)) {
+            return false;
+        }
+        part += part_len;
+        if (*part == '\0') {
+            break;
         }
     }
     return true;
@@ -297,12 +318,30 @@ done:
 
 /* ---- names ---- */
 
-static int compare_names(const void *a, const void *b)
+/* '/' stands before every other byte, so that a name is followed by all names beneath it. */
+static int name_rank(char c)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return c == '/' ? 1 : c == '\0' ? 0 : (unsigned char)c + 1;
 }
 
-/* Several members: each has a name, no two the same. */
+static int compare_names(const void *left, const void *right)
+{
+    const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return name_rank(*a) - name_rank(*b);
+}
+
+/* Whether one file would stand in the way of the other: the same name, or the other's folder. */
+static bool names_clash(const char *name, const char *next)
+{
+    const size_t len = strlen(name);
+    return strncmp(name, next, len) == 0 && (next[len] == '\0' || next[len] == '/');
+}
+
+/* Several members: each has a name, no two clash. */
 static mv_status check_names(const mv_manifest *m)
 {
     mv_status st = MV_OK;
@@ -319,7 +358,7 @@ static mv_status check_names(const mv_manifest *m)
     qsort(name, m->count, sizeof *name, compare_names);
     MV_ENSURE(name[0][0] != '\0', MV_E_FORMAT);
     for (size_t i = 1; i < m->count; i++) {
-        MV_ENSURE(strcmp(name[i - 1], name[i]) != 0, MV_E_FORMAT);
+        MV_ENSURE(!names_clash(name[i - 1], name[i]), MV_E_FORMAT);
     }
 done:
     free(name);

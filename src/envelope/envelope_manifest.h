@@ -42,8 +42,9 @@ static inline uint64_t mv_member_exact_len(const mv_member *member)
     return member->exact_coding != 0 ? member->coded_len : member->exact_len;
 }
 
-/* mv_file_name_valid: UTF-8, a plain name in one folder: no separators, no control characters, not
- * "." or ".."; or empty. */
+/* mv_file_name_valid: UTF-8, plain names with '/' between them: each of 1 to 255 bytes, without
+ * backslash and control characters, not "." or ".."; or empty as a whole. So a name leads from a
+ * folder downwards or stays in it. */
 bool mv_file_name_valid(const char *name);
 
 #endif

@@ -239,7 +239,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     mv_status st = MV_OK;
 
     MV_REQUIRE(mv_file_name_valid(file_name), err, MV_E_ARGUMENT,
-               "the file name to send is not a plain name in UTF-8");
+               "the file name to send is not in UTF-8, or is not plain");
     strcpy(member->file_name, file_name);
     if (code != NULL) {
         MV_TRY(describe(member, code, err));

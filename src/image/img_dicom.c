@@ -229,6 +229,6 @@ const mv_image_format mv_image_dicom = {
 
 bool mv_image_is_dicom(const uint8_t *bytes, size_t len)
 {
-    const mv_image_source source = {bytes, len, ""};
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = ""};
     return dicom_recognises(&source);
 }

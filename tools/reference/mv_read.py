@@ -279,8 +279,10 @@ def feature_count(image):
 
 def read_member(fields):
     name = fields.get(1)
-    require(isinstance(name, str) and len(name.encode()) < 256 and name not in (".", ".."), "file name")
-    require(not any(c in "/\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
+    require(isinstance(name, str) and len(name.encode()) < 1024, "file name")
+    parts = name.split("/") if name else []
+    require(all(0 < len(p.encode()) < 256 and p not in (".", "..") for p in parts), "file name")
+    require(not any(c == "\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
     require(set(fields) <= {1, 2, 3, 4, 5, 6} and (2 in fields or 3 in fields), "manifest")
     coding = fields.get(6, {1: 0, 2: fields.get(2, 0)})
     require(6 not in fields or (2 in fields and coding.get(1, 0) > 0), "manifest")
@@ -304,6 +306,8 @@ def read_manifest(plain):
     require(len(members) <= MEMBERS_MAX and (len(members) == 0) == (3 in fields), "manifest")
     names = [m["file_name"] for m in members]
     require(len(names) < 2 or ("" not in names and len(set(names)) == len(names)), "names")
+    folders = {"/".join(n.split("/")[:i]) for n in names for i in range(1, n.count("/") + 1)}
+    require(not folders & set(names), "names")
     manifest = {"members": members, "archive": None, "collection": None}
     if 2 in fields:
         require(len(fields[2]) == 32, "archive")
