@@ -10,6 +10,7 @@
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "restore.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -23,7 +24,7 @@ typedef struct receiving {
     mv_client *client;
     const mv_identity *identity;
     const char *dir;
-    bool json, keep, drop_bad;
+    bool json, keep, drop_bad, open;
     size_t received;
     int first_failure; /* exit code; CLI_OK: none */
     bool any_bad;      /* a file was not authentic */
@@ -157,6 +158,40 @@ static void note_failure(receiving *r, const arrival *a, mv_status st, const mv_
     }
 }
 
+/* --open: the files inside, into a folder beside the sealed file and of its name. */
+static mv_status open_arrival(const arrival *a, const receiving *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file sealed = {0};
+    restore files = {0};
+    char folder[PATH_SIZE];
+
+    MV_TRY(path_copy(folder, sizeof folder, a->path, err));
+    folder[strlen(folder) - strlen(".mv")] = '\0';
+    if (a->had_already && access(folder, F_OK) == 0) {
+        return MV_OK; /* opened earlier */
+    }
+    MV_TRY(sealed_open(&sealed, a->path, r->identity, NULL, err));
+    MV_TRY(restore_begin(&files, sealed.opener, folder, false, err));
+    for (size_t i = 0; i < mv_opener_count(sealed.opener); i++) {
+        st = restore_exact(&files, i, err);
+        MV_REQUIRE(st != MV_E_NOT_FOUND, err, st, "%s is lossy: its original is not inside",
+                   a->path);
+        MV_TRY(st);
+    }
+    MV_TRY(restore_finish(&files, err));
+    if (!r->json) {
+        ui_say("opened %s: %zu files", folder, mv_opener_count(sealed.opener));
+    }
+done:
+    if (st == MV_E_NOT_FOUND) {
+        mv_hint(err, "medveil decrypt --reconstruct gives the network's image");
+    }
+    restore_abort(&files);
+    sealed_close(&sealed);
+    return st;
+}
+
 static mv_status receive_one(receiving *r, const mv_client_file *file)
 {
     mv_status st = MV_OK;
@@ -173,6 +208,9 @@ static mv_status receive_one(receiving *r, const mv_client_file *file)
     r->received++;
     if (!r->keep) {
         MV_TRY(mv_client_ack(r->client, file, &err));
+    }
+    if (r->open) {
+        MV_TRY(open_arrival(&a, r, &err));
     }
 done:
     if (a.bad) {
@@ -231,7 +269,8 @@ static int run(const cli_args *args)
     receiving r = {.dir = dir == NULL ? "." : dir,
                    .json = cli_flag(args, "json"),
                    .keep = cli_flag(args, "keep"),
-                   .drop_bad = cli_flag(args, "drop-bad")};
+                   .drop_bad = cli_flag(args, "drop-bad"),
+                   .open = cli_flag(args, "open")};
 
     if (cli_value(args, "from") == NULL || cli_value(args, "identity") == NULL) {
         return usage(cli_value(args, "from") == NULL ? "--from URL" : "-i IDENTITY");
@@ -254,6 +293,7 @@ static const cli_option options[] = {
     {"from", 0, "URL", "the relay's address: https://host:port#key"},
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"output", 'o', "DIR", "where to store the files (default: here)"},
+    {"open", 0, NULL, "also open each into the folder DIR/NAME"},
     {"keep", 0, NULL, "leave the files on the relay"},
     {"drop-bad", 0, NULL, "remove files from the relay that are not authentic"},
     PEOPLE_PASSPHRASE_OPTION,
@@ -270,7 +310,9 @@ const cli_command cmd_receive = {
         "only\n"
         "then removed from the relay. NAME is the beginning of the file's hash. A download that\n"
         "was cut goes on where it stopped when the command is repeated. A file that is not\n"
-        "authentic is not stored (exit code 13).\n",
+        "authentic is not stored (exit code 13). With --open the files inside appear in the "
+        "folder\n"
+        "DIR/NAME, all or none; the sealed file stays.\n",
     .examples =
         "  medveil receive --from 'https://relay.example.org:7462#KEY' -i radiology.id -o inbox\n",
 };

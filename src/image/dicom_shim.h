@@ -2,7 +2,7 @@
  *
  * dicom_shim.h: what medveil asks of DCMTK, and all that it sees of it. No exception leaves these
  * calls and no text: a verdict is a number, its sentence is in img_dicom.c, so nothing of a
- * patient's header can reach a message. Call them inside the sandbox of dicom_child.h; only the
+ * patient's header can reach a message. Call them inside the sandbox of sandbox.h; only the
  * fuzzer calls them directly.
  */
 #ifndef MV_DICOM_SHIM_H
