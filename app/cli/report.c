@@ -153,13 +153,14 @@ void report_png(report *r, const char *name, const mv_image *image, const char *
 
 static const char style[] =
     "<style>\n"
-    "body{font:16px/1.5 system-ui,sans-serif;color:#1c2b33;margin:0 auto;max-width:64rem;"
+    "body{font:16px/1.5 system-ui,sans-serif;color:#1c2b33;margin:0 auto;max-width:70rem;"
     "padding:1rem}\n"
     "h1{font-size:1.7rem;line-height:1.2}h2{font-size:1.25rem;margin-top:2.5rem;border-top:1px "
     "solid #cfd8dc;padding-top:1rem}h3{font-size:1.05rem;margin-bottom:.3rem}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;margin:.5rem 0}\n"
-    "th,td{border:1px solid #cfd8dc;padding:.25rem .5rem;text-align:right;white-space:nowrap}\n"
-    "th{background:#eef3f5}td:first-child,th:first-child,td.t,th.t{text-align:left}\n"
+    "th,td{border:1px solid #cfd8dc;padding:.2rem .4rem;text-align:right;white-space:nowrap}\n"
+    "th{background:#eef3f5;white-space:normal;vertical-align:bottom}td:first-child,th:first-child,"
+    "td.t,th.t{text-align:left}\n"
     "td.t{white-space:normal;min-width:12rem}small,.note,figcaption{color:#52656e}\n"
     ".note,figcaption{font-size:.88rem}\n"
     ".row{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem;max-width:40rem}\n"
@@ -220,7 +221,7 @@ static void put_intro(report *r)
 static void put_methods(report *r)
 {
     put(r,
-        "<h2>Tables 5 to 7, Figures 8 to 10: the methods</h2>\n"
+        "<h2 id=\"methods\">Tables 5 to 7, Figures 8 to 10: the methods</h2>\n"
         "<p><i>Before</i>: own size, samples over the type's maximum. <i>After</i>: stretched to "
         "the image's own range, 224x224. MAP from the decrypted features of the square in the "
         "image's middle: <i>classes</i> is the mean over classes of average precision, "
@@ -247,7 +248,7 @@ static void put_page(report *r)
            "methods compared</title>\n");
     put(r, "%s</head><body>\n", style);
     put_intro(r);
-    put(r, "<h2>Findings</h2>\n");
+    put(r, "<h2 id=\"findings\">Findings</h2>\n");
     report_findings(r);
     report_table_2(r);
     report_diagrams(r);

@@ -159,9 +159,10 @@ static double bar_floor(const bars *b, size_t models)
             high = fmax(high, b->value[m][way]);
         }
     }
-    if (b->from_zero || high - low < 1e-12) {
+    if (b->from_zero || high <= 0) {
         return 0;
     }
+    low = fmin(low, 0.98 * high); /* differences of less are shown as small as they are */
     const double step = nice_step(2 * (high - low));
     return fmax(0, floor((low - (high - low) / 3) / step) * step);
 }
@@ -181,9 +182,9 @@ static void draw_bars(report *r, size_t s, const bars *b, const char *name)
     draw_text(&d, 6, 18, "start", 14, b->title);
     draw_marks_y(&d, &a);
     for (size_t m = 0; m < models; m++) {
-        const double slot = a.width / (double)models, bar = slot * 0.36;
+        const double slot = a.width / (double)models, bar = fmin(slot * 0.36, 40);
         for (int way = 0; way < EVAL_WAYS; way++) {
-            const double x = a.left + slot * ((double)m + 0.12) + bar * way * 1.05;
+            const double x = a.left + slot * ((double)m + 0.5) + bar * (way * 1.05 - 1.02);
             const double y = at_y(&a, b->value[m][way]);
             draw(&d, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n",
                  x, y, bar, fmax(0, a.top + a.height - y),
@@ -427,7 +428,7 @@ static void draw_curve(report *r, size_t m, const curve *c)
 void report_curves(report *r)
 {
     bool some = false;
-    put(r, "<h2>Learning curves</h2>\n<div class=\"row\">\n");
+    put(r, "<h2 id=\"learning\">Learning curves</h2>\n<div class=\"row\">\n");
     for (size_t m = 0; m < r->job->model_count; m++) {
         curve *c = calloc(1, sizeof *c);
         if (c != NULL && read_curve(c, r->job->model[m].path)) {
@@ -444,16 +445,16 @@ void report_curves(report *r)
 static void block(drawing *d, double x, double y, const char *text, const char *fill)
 {
     draw(d,
-         "<rect x=\"%.0f\" y=\"%.0f\" width=\"104\" height=\"44\" rx=\"6\" fill=\"%s\" "
+         "<rect x=\"%.0f\" y=\"%.0f\" width=\"112\" height=\"44\" rx=\"6\" fill=\"%s\" "
          "stroke=\"#52656e\"/>\n",
          x, y, fill);
     const char *split = strchr(text, '/');
     char first[48];
     (void)snprintf(first, sizeof first, "%.*s",
                    (int)(split == NULL ? strlen(text) : (size_t)(split - text)), text);
-    draw_text(d, x + 52, y + (split == NULL ? 26 : 19), "middle", 12, first);
+    draw_text(d, x + 56, y + (split == NULL ? 26 : 19), "middle", 12, first);
     if (split != NULL) {
-        draw_text(d, x + 52, y + 35, "middle", 12, split + 1);
+        draw_text(d, x + 56, y + 35, "middle", 12, split + 1);
     }
 }
 
@@ -468,17 +469,17 @@ static void chain(report *r, const char *name, const char *caption, const char *
                   const bool *secret, size_t count)
 {
     const size_t rows = (count + 2) / 3;
-    drawing d = drawing_begin(384, (int)(rows * 62 + 10), name);
+    drawing d = drawing_begin(392, (int)(rows * 62 + 10), name);
     for (size_t k = 0; k < count; k++) {
-        const double x = 6 + 124.0 * (double)(k % 3), y = 8 + 62.0 * (double)(k / 3);
+        const double x = 6 + 132.0 * (double)(k % 3), y = 8 + 62.0 * (double)(k / 3);
         block(&d, x, y, text[k], secret[k] ? "#fbe6c8" : "#eef3f5");
         if (k + 1 < count && k % 3 != 2) {
             arrow(&d, x + 104, y + 22);
         } else if (k + 1 < count) {
             draw(&d,
-                 "<path d=\"M%.0f %.0f v8 H58 v6\" fill=\"none\" stroke=\"#52656e\" "
-                 "stroke-width=\"1.4\"/><path d=\"M58 %.0f l-4 -6 h8 z\" fill=\"#52656e\"/>\n",
-                 x + 52, y + 44, y + 62);
+                 "<path d=\"M%.0f %.0f v8 H62 v6\" fill=\"none\" stroke=\"#52656e\" "
+                 "stroke-width=\"1.4\"/><path d=\"M62 %.0f l-4 -6 h8 z\" fill=\"#52656e\"/>\n",
+                 x + 56, y + 44, y + 62);
         }
     }
     drawing_end(r, &d, name, caption);
@@ -497,9 +498,9 @@ static void chain(report *r, const char *name, const char *caption, const char *
 
 void report_diagrams(report *r)
 {
-    put(r,
-        "<h2>Figures 1, 2, 4, 5: how it works</h2>\n<p class=\"note\">Shaded: what holds a key or "
-        "an image in the clear.</p>\n<div class=\"row\">\n");
+    put(r, "<h2 id=\"figures-1-5\">Figures 1, 2, 4, 5: how it works</h2>\n<p "
+           "class=\"note\">Shaded: what holds a key or "
+           "an image in the clear.</p>\n<div class=\"row\">\n");
     CHAIN(r, "figure-1", "Figure 1: the way of an image", LIST(true, true, true, false, true, true),
           "image", "encoder/network", "encryption/of features", "network, relay/(no keys)",
           "decryption", "decoder/network");
@@ -511,8 +512,8 @@ void report_diagrams(report *r)
           "224 x 224 x 3", "encoder", "112 x 112 x 3/features", "rounded to/8 bits", "decoder",
           "224 x 224 x 3");
     CHAIN(r, "figure-5", "Figure 5: homomorphic encryption of the features",
-          LIST(true, true, true, false, true, true), "features m", "encode/round(q m / t)",
-          "c0 = enc + e - c1 s,/c1 from a seed", "sums, scores,/comparisons", "c0 + c1 s,/round",
+          LIST(true, true, true, false, true, true), "features m", "encode: m' =/round(q m / t)",
+          "c0 = m' + e - c1 s,/c1 from a seed", "sums, scores,/comparisons", "c0 + c1 s,/round",
           "features m/exactly");
     put(r, "</div>\n");
 }

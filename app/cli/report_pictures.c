@@ -67,7 +67,7 @@ done:
 
 void report_preprocessing(report *r)
 {
-    put(r, "<h2>Figure 3: pre-processing</h2>\n<div class=\"row\">\n");
+    put(r, "<h2 id=\"figure-3\">Figure 3: pre-processing</h2>\n<div class=\"row\">\n");
     for (size_t s = 0; s < r->job->set_count; s++) {
         one_preprocessing(r, s);
     }
@@ -183,7 +183,7 @@ done:
 
 void report_pictures(report *r)
 {
-    put(r, "<h2>Figures 6 and 7: original, encrypted, decrypted</h2>\n");
+    put(r, "<h2 id=\"figures-6-7\">Figures 6 and 7: original, encrypted, decrypted</h2>\n");
     for (size_t s = 0; s < r->job->set_count; s++) {
         one_picture(r, s);
     }

@@ -9,11 +9,13 @@
 
 static const char *const way_name[EVAL_WAYS] = {"before", "after"};
 
+/* A heading that begins with '<' stands over a column of text: left. */
 static void table_begin(report *r, const char *const *head, size_t count)
 {
     put(r, "<div class=\"scroll\"><table><tr>");
     for (size_t k = 0; k < count; k++) {
-        put(r, "<th>%s</th>", head[k]);
+        const bool text = head[k][0] == '<';
+        put(r, "<th%s>%s</th>", text ? " class=\"t\"" : "", head[k] + text);
     }
     put(r, "</tr>\n");
 }
@@ -42,8 +44,8 @@ static const char *printed_count(const char *set)
 
 void report_table_2(report *r)
 {
-    put(r, "<h2>Table 2: data sets</h2>\n");
-    TABLE(r, "set", "test images", "classes", "origins", "printed");
+    put(r, "<h2 id=\"table-2\">Table 2: data sets</h2>\n");
+    TABLE(r, "set", "test images", "<classes", "<origins", "<printed");
     for (size_t s = 0; s < r->job->set_count; s++) {
         const labelled *l = &r->job->set[s].list;
         const char *origin[64];
@@ -90,15 +92,15 @@ void report_table_3(report *r)
         {"Convolution 3x3, 64, ReLU", "224 x 224 x 64", "decoder"},
         {"Convolution 3x3, 3, sigmoid", "224 x 224 x 3", "decoder: the image"},
     };
-    put(r, "<h2>Table 3: the CNN autoencoder, as printed</h2>\n");
-    TABLE(r, "layer", "output", "part");
+    put(r, "<h2 id=\"table-3\">Table 3: the CNN autoencoder, as printed</h2>\n");
+    TABLE(r, "layer", "output", "<part");
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         put(r, "<tr><td>%s</td><td>%s</td><td class=\"t\">%s</td></tr>\n", rows[k][0], rows[k][1],
             rows[k][2]);
     }
     table_end(r);
     put(r, "<p>Networks of this report:</p>\n");
-    TABLE(r, "method", "weights", "features at 224x224", "licence of the weights", "training");
+    TABLE(r, "method", "weights", "features at 224x224", "<licence of the weights", "<training");
     for (size_t m = 0; m < r->job->model_count; m++) {
         const mv_model_info *info = &r->job->model[m].info;
         put(r, "<tr><td>");
@@ -127,16 +129,16 @@ void report_table_4(report *r)
          "The ciphertext loses nothing; the network does. The exact file travels beside the "
          "features unless it is refused by hand."},
         {"Some analysis might be possible on encrypted features",
-         "Sums, class scores and comparison of embeddings are computed on ciphertexts. The MAP "
-         "above is of decrypted features, equal to those that were encrypted."},
+         "Exact sums of features, and on slots inner products and matrices, are computed on "
+         "ciphertexts. The MAP above is of decrypted features, equal to those encrypted."},
         {"Histograms of ciphertext show security",
          "They do not: any sound encryption looks like noise. See the cipher statistics."},
         {"Encryption is fast enough for real time",
          "See the columns of times: homomorphic encryption is a small part, the network the large "
          "one."},
     };
-    put(r, "<h2>Table 4: the paper's claims</h2>\n");
-    TABLE(r, "claim", "answer");
+    put(r, "<h2 id=\"table-4\">Table 4: the paper's claims</h2>\n");
+    TABLE(r, "claim", "<answer");
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         put(r, "<tr><td class=\"t\">%s</td><td class=\"t\">%s</td></tr>\n", rows[k][0], rows[k][1]);
     }
@@ -162,7 +164,7 @@ static void put_cell(report *r, const eval_summary *x, int digits, bool spread)
     put(r, "<td title=\"95 %% interval of the mean %.*f to %.*f\">%.*f", digits, x->from, digits,
         x->to, digits, x->mean);
     if (spread) {
-        put(r, " <small>&plusmn;%.*f; %.*f</small>", digits, x->deviation, digits, x->low5);
+        put(r, "<br><small>&plusmn;%.*f; %.*f</small>", digits, x->deviation, digits, x->low5);
     }
     put(r, "</td>");
 }
@@ -261,7 +263,7 @@ void report_methods(report *r, size_t s)
     put(r, "<h3>");
     put_text(r, r->job->set[s].list.set);
     put(r, "</h3>\n");
-    TABLE(r, "method", "pre-processing", "PSNR dB <small>&plusmn;deviation; 5th percentile</small>",
+    TABLE(r, "method", "pre-processing", "PSNR dB<br><small>&plusmn;deviation; 5th pct</small>",
           "RMSE", "SSIM", "MAP classes", "MAP retrieval", "encryption ms", "decryption ms",
           "bytes raw", "bytes features", "bytes ciphertext");
     for (size_t m = 0; m < r->job->model_count; m++) {
@@ -299,7 +301,7 @@ void report_origins(report *r, size_t s)
             EVAL_HEADLINE);
     }
     put(r, "<details><summary>by origin, after pre-processing</summary>\n");
-    TABLE(r, "origin", "method", "images", "PSNR dB", "RMSE", "SSIM", "MAP classes",
+    TABLE(r, "origin", "<method", "images", "PSNR dB", "RMSE", "SSIM", "MAP classes",
           "MAP retrieval");
     for (size_t k = 0; k < count; k++) {
         for (size_t m = 0; m < r->job->model_count; m++) {
@@ -384,11 +386,12 @@ void report_forms(report *r)
 {
     static const char *const names[EVAL_FORMS] = {
         "BFV, symmetric (pack4096)", "CKKS, symmetric (real8192)", "CKKS, public key (real8192)"};
-    put(r, "<h2>The same features under three forms of encryption</h2>\n<p>8-bit features of ");
+    put(r, "<h2 id=\"forms\">The same features under three forms of encryption</h2>\n<p>8-bit "
+           "features of ");
     put_model(r, 0);
     put(r, ", one processor, encoding and bytes included. Error in steps of the 8-bit feature: "
            "below 0.5 rounding brings the integers back.</p>\n");
-    TABLE(r, "set", "form", "encrypt ms", "decrypt ms", "bytes", "largest error");
+    TABLE(r, "set", "<form", "encrypt ms", "decrypt ms", "bytes", "largest error");
     for (size_t s = 0; s < r->job->set_count; s++) {
         for (int form = 0; form < EVAL_FORMS; form++) {
             const eval_form x = mean_form(&r->job->set[s], form);
@@ -422,7 +425,8 @@ static double lossless_bytes(const eval_set *set, int codec, int at)
 void report_codecs(report *r)
 {
     put(r,
-        "<h2>Quality against bytes</h2>\n<p>Other ways to store the same 224x224 8-bit images "
+        "<h2 id=\"codecs\">Quality against bytes</h2>\n<p>Other ways to store the same 224x224 "
+        "8-bit images "
         "beside the networks; mean over up to %d images of each set. A network's point is at the "
         "bytes of its features; encryption adds about a quarter.</p>\n<div class=\"row\">\n",
         EVAL_CODEC_IMAGES);
@@ -446,10 +450,10 @@ void report_codecs(report *r)
 
 void report_statistics(report *r)
 {
-    put(r,
-        "<h2>Statistics of the ciphertext</h2>\n<p>Readers of this field expect them. Randomised "
-        "encryption makes them trivially ideal; security rests on RLWE and on authenticated "
-        "encryption, and no histogram is evidence of it.</p>\n");
+    put(r, "<h2 id=\"statistics\">Statistics of the ciphertext</h2>\n<p>Readers of this field "
+           "expect them. Randomised "
+           "encryption makes them trivially ideal; security rests on RLWE and on authenticated "
+           "encryption, and no histogram is evidence of it.</p>\n");
     TABLE(r, "set", "entropy, image / cipher (ideal 8)",
           "chi-square, image / cipher (ideal 255 &plusmn; 23)",
           "correlation of neighbours, image / cipher", "NPCR (ideal 99.61 %)",
