@@ -43,6 +43,7 @@ const cli_command *const cli_commands[] = {
     &cmd_model_install,
     &cmd_bench,
     &cmd_train,
+    &cmd_eval,
     &cmd_phantom,
     &cmd_version,
     NULL,

@@ -35,6 +35,7 @@ extern const cli_command cmd_relay_check;
 extern const cli_command cmd_send;
 extern const cli_command cmd_receive;
 extern const cli_command cmd_train;
+extern const cli_command cmd_eval;
 extern const cli_command cmd_version;
 
 #endif

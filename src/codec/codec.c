@@ -204,6 +204,13 @@ static mv_status describe(mv_code_meta *m, const mv_model *model, const mv_image
     m->feature_width = s.feature_w;
     m->feature_channels = model->graph.feature_channels;
     MV_TRY(mv_image_range(&m->range_lo, &m->range_hi, image, err));
+    if (opts->full_range && image->bits != 0) {
+        const bool is_signed = image->type == MV_SAMPLE_I8 || image->type == MV_SAMPLE_I16 ||
+                               image->type == MV_SAMPLE_I32;
+        const double values = ldexp(1, (int)image->bits);
+        m->range_lo = is_signed ? -values / 2 : 0;
+        m->range_hi = m->range_lo + values - 1;
+    }
 done:
     return st;
 }
