@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_analysis.c: a gallery gives the dot products of plain integers, whoever filled it, and a
+ * keeper who lies is caught.
+ */
+#include "analysis/gallery_internal.h"
+#include "base/rng.h"
+#include "folder.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const uint8_t collection_key[32] = {1, 2, 3};
+static const uint8_t head[MV_SEARCH_HASH_LEN] = {9};
+
+enum { ROWS_MAX = 400 };
+
+/* A gallery with everybody around it, and what is in it in the clear. */
+typedef struct world {
+    char folder[TEST_FOLDER_MAX];
+    mv_search_key *key;
+    mv_search_sender *sender;
+    mv_gallery *gallery;
+    mv_search_check *check;
+    int8_t row[ROWS_MAX][MV_SEARCH_DIM];
+    size_t rows;
+    uint8_t *message;
+    mv_rand rand;
+} world;
+
+/* A unit vector as an embedding's integers. */
+static void random_values(mv_rand *r, int8_t *value)
+{
+    double x[MV_SEARCH_DIM], norm = 0;
+    for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+        x[i] = mv_rand_normal(r);
+        norm += x[i] * x[i];
+    }
+    for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+        value[i] = (int8_t)lrint(256 * x[i] / sqrt(norm));
+    }
+}
+
+static void row_id(uint8_t id[MV_SEARCH_ROW_ID], size_t row)
+{
+    memset(id, 0xee, MV_SEARCH_ROW_ID);
+    mv_store_u64le(id, row);
+}
+
+static int world_make(void **state)
+{
+    const mv_search_sizes size = mv_search_message_sizes();
+    world *w = calloc(1, sizeof *w);
+    *state = w;
+    w->rand = mv_rand_make(4);
+    folder_make(w->folder);
+    w->message = malloc(size.server_keys);
+    assert_int_equal(mv_search_key_new(&w->key, collection_key, head), MV_OK);
+    assert_int_equal(mv_search_write_server(w->key, w->message, size.server_keys), MV_OK);
+    assert_int_equal(mv_gallery_create(w->folder, w->message, size.server_keys, NULL), MV_OK);
+    assert_int_equal(mv_search_write_public(w->key, w->message, size.public_key), MV_OK);
+    assert_int_equal(mv_search_sender_new(&w->sender, w->message, size.public_key), MV_OK);
+    assert_int_equal(mv_gallery_open(&w->gallery, w->folder, NULL), MV_OK);
+    assert_int_equal(mv_search_check_new(&w->check), MV_OK);
+    return 0;
+}
+
+static int world_end(void **state)
+{
+    world *w = *state;
+    folder_remove(w->folder);
+    mv_search_key_free(&w->key);
+    mv_search_sender_free(&w->sender);
+    mv_gallery_free(&w->gallery);
+    mv_search_check_free(&w->check);
+    free(w->message);
+    free(w);
+    return 0;
+}
+
+static void reopen(world *w)
+{
+    mv_gallery_free(&w->gallery);
+    assert_int_equal(mv_gallery_open(&w->gallery, w->folder, NULL), MV_OK);
+}
+
+static void send(world *w, const int8_t *value)
+{
+    uint8_t id[MV_SEARCH_ROW_ID];
+    const size_t size = mv_search_message_sizes().upload;
+    memcpy(w->row[w->rows], value, MV_SEARCH_DIM);
+    row_id(id, w->rows++);
+    assert_int_equal(mv_search_upload(w->sender, w->message, size, value, head), MV_OK);
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size, NULL), MV_OK);
+    mv_search_check_add(w->check, value);
+}
+
+static void send_random(world *w, size_t count)
+{
+    for (; count > 0; count--) {
+        int8_t value[MV_SEARCH_DIM];
+        random_values(&w->rand, value);
+        send(w, value);
+    }
+}
+
+/* What the gallery has to do before a group of the key holder's begins. */
+static void note_gap(world *w)
+{
+    static const int8_t zero[MV_SEARCH_DIM] = {0};
+    while (w->rows % MV_SEARCH_GROUP_MAX != 0) {
+        memcpy(w->row[w->rows++], zero, MV_SEARCH_DIM);
+        mv_search_check_add(w->check, zero);
+    }
+}
+
+static void pack_random(world *w, uint32_t count)
+{
+    uint8_t ids[MV_SEARCH_GROUP_MAX * MV_SEARCH_ROW_ID];
+    const size_t size = mv_search_message_sizes().group;
+    note_gap(w);
+    for (uint32_t i = 0; i < count; i++) {
+        random_values(&w->rand, w->row[w->rows + i]);
+        row_id(ids + (size_t)i * MV_SEARCH_ROW_ID, w->rows + i);
+        mv_search_check_add(w->check, w->row[w->rows + i]);
+    }
+    assert_int_equal(mv_search_pack(w->key, w->message, size, w->row[w->rows], count), MV_OK);
+    assert_int_equal(mv_gallery_append_group(w->gallery, ids, count, w->message, size, NULL),
+                     MV_OK);
+    w->rows += count;
+}
+
+static int32_t dot(const int8_t *a, const int8_t *b)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+/* The scores of a query, from the gallery. Caller frees the reply if it wants it. */
+static void ask(world *w, int32_t *score, const int8_t *query, uint8_t **kept, size_t *kept_len)
+{
+    uint8_t *reply = NULL;
+    size_t len = 0;
+    const size_t size = mv_search_message_sizes().query;
+    assert_int_equal(mv_search_query(w->key, w->message, size, query), MV_OK);
+    assert_int_equal(mv_gallery_scan(w->gallery, &reply, &len, w->message, size, 2, NULL, NULL),
+                     MV_OK);
+    assert_int_equal(mv_search_reply_rows(w->key, reply, len), w->rows);
+    assert_int_equal(mv_search_scores(w->key, score, ROWS_MAX, reply, len), MV_OK);
+    if (kept != NULL) {
+        *kept = reply;
+        *kept_len = len;
+    } else {
+        free(reply);
+    }
+}
+
+static void expect_exact(world *w)
+{
+    int32_t score[ROWS_MAX];
+    int8_t query[MV_SEARCH_DIM];
+    random_values(&w->rand, query);
+    ask(w, score, query, NULL, NULL);
+    for (size_t i = 0; i < w->rows; i++) {
+        assert_int_equal(score[i], dot(query, w->row[i]));
+    }
+    assert_int_equal(mv_search_check_verify(w->check, query, score, w->rows), MV_OK);
+}
+
+static void scores_equal_the_dot_products_of_plain_integers(void **state)
+{
+    world *w = *state;
+    send_random(w, 3);
+    expect_exact(w);
+    send_random(w, 2); /* after a scan the open group is made anew */
+    expect_exact(w);
+}
+
+static void senders_and_the_key_holder_fill_one_gallery(void **state)
+{
+    world *w = *state;
+    send_random(w, 2);
+    pack_random(w, 5);
+    send_random(w, 1); /* into the key holder's group */
+    pack_random(w, 64);
+    expect_exact(w);
+    reopen(w);
+    assert_int_equal(mv_gallery_rows(w->gallery), w->rows);
+    expect_exact(w);
+    uint8_t id[MV_SEARCH_ROW_ID];
+    int removed = 0;
+    assert_int_equal(mv_gallery_row(w->gallery, 1, id, &removed), MV_OK);
+    assert_int_equal(removed, 0);
+    assert_int_equal(mv_gallery_row(w->gallery, 2, id, &removed), MV_OK); /* fills the group */
+    assert_int_equal(removed, 1);
+}
+
+static void the_largest_embeddings_do_not_overflow(void **state)
+{
+    world *w = *state;
+    int8_t full[MV_SEARCH_DIM] = {0}, minus[MV_SEARCH_DIM];
+    for (size_t i = 0; i < MV_SEARCH_DIM; i++) { /* squares sum to 128 23^2 = 67,712 <= 68,464 */
+        full[i] = 23;
+        minus[i] = -23;
+    }
+    send(w, full);
+    send(w, minus);
+    int32_t score[ROWS_MAX];
+    ask(w, score, full, NULL, NULL);
+    assert_int_equal(score[0], 67712);
+    assert_int_equal(score[1], -67712);
+    assert_true(mv_he_set_plain_modulus(mv_scan_set()) > 2 * 68464);
+}
+
+static void a_keeper_who_lies_is_caught(void **state)
+{
+    world *w = *state;
+    int32_t score[ROWS_MAX], other[ROWS_MAX];
+    int8_t query[MV_SEARCH_DIM];
+    send_random(w, 3);
+    random_values(&w->rand, query);
+    uint8_t *stale = NULL;
+    size_t stale_len = 0;
+    ask(w, score, query, &stale, &stale_len);
+    assert_int_equal(mv_search_check_verify(w->check, query, score, w->rows), MV_OK);
+    score[1]++; /* a wrong score */
+    assert_int_equal(mv_search_check_verify(w->check, query, score, w->rows), MV_E_AUTH);
+    score[1]--;
+    const int32_t swap = score[0]; /* rows that change places */
+    score[0] = score[2];
+    score[2] = swap;
+    assert_int_equal(mv_search_check_verify(w->check, query, score, w->rows), MV_E_AUTH);
+    assert_int_equal(mv_search_check_verify(w->check, query, score, w->rows - 1), MV_E_AUTH);
+    send_random(w, 1); /* an outdated gallery: fewer rows, or the old rows under the new number */
+    assert_int_equal(mv_search_scores(w->key, other, ROWS_MAX, stale, stale_len), MV_OK);
+    assert_int_equal(mv_search_check_verify(w->check, query, other, w->rows - 1), MV_E_AUTH);
+    mv_store_u64le(stale + MV_SEARCH_HEADER_LEN, w->rows);
+    assert_int_equal(mv_search_scores(w->key, other, ROWS_MAX, stale, stale_len), MV_OK);
+    assert_int_equal(mv_search_check_verify(w->check, query, other, w->rows), MV_E_AUTH);
+    free(stale);
+}
+
+static void a_check_survives_being_written_and_read(void **state)
+{
+    world *w = *state;
+    uint8_t bytes[MV_SEARCH_CHECK_LEN];
+    send_random(w, 1);
+    mv_search_check_write(bytes, w->check);
+    mv_search_check_free(&w->check);
+    assert_int_equal(mv_search_check_read(&w->check, bytes, sizeof bytes), MV_OK);
+    send_random(w, 1);
+    expect_exact(w);
+    mv_search_check *bad = NULL;
+    assert_int_equal(mv_search_check_read(&bad, bytes, sizeof bytes - 1), MV_E_FORMAT);
+    memset(bytes + 48, 0xff, 8); /* not below the prime */
+    assert_int_equal(mv_search_check_read(&bad, bytes, sizeof bytes), MV_E_RANGE);
+    assert_null(bad);
+}
+
+static void other_collections_and_heads_are_refused(void **state)
+{
+    world *w = *state;
+    const mv_search_sizes size = mv_search_message_sizes();
+    static const uint8_t other_key[32] = {7}, other_head[32] = {8};
+    const int8_t value[MV_SEARCH_DIM] = {1};
+    uint8_t id[MV_SEARCH_ROW_ID], *reply = NULL;
+    size_t len = 0;
+    mv_search_key *other = NULL;
+    mv_error err = {0};
+    send_random(w, 1);
+    row_id(id, 99);
+    assert_int_equal(mv_search_upload(w->sender, w->message, size.upload, value, other_head),
+                     MV_E_MISMATCH);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mv_search_key_new(&other, i == 0 ? other_key : collection_key,
+                                           i == 0 ? head : other_head),
+                         MV_OK);
+        assert_int_equal(mv_search_query(other, w->message, size.query, value), MV_OK);
+        assert_int_equal(
+            mv_gallery_scan(w->gallery, &reply, &len, w->message, size.query, 1, NULL, &err),
+            MV_E_MISMATCH);
+        assert_null(reply);
+        assert_int_equal(mv_search_pack(other, w->message, size.group, value, 1), MV_OK);
+        assert_int_equal(mv_gallery_append_group(w->gallery, id, 1, w->message, size.group, NULL),
+                         MV_E_MISMATCH);
+        mv_search_key_free(&other);
+    }
+    assert_non_null(strstr(err.text, "another collection or head"));
+    expect_exact(w);
+}
+
+static void removed_rows_are_marked_and_may_come_again(void **state)
+{
+    world *w = *state;
+    uint8_t id[MV_SEARCH_ROW_ID];
+    int removed = 0;
+    const size_t size = mv_search_message_sizes().upload;
+    send_random(w, 2);
+    row_id(id, 0);
+    assert_int_equal(mv_search_upload(w->sender, w->message, size, w->row[0], head), MV_OK);
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size, NULL), MV_E_EXISTS);
+    assert_int_equal(mv_gallery_remove(w->gallery, id, NULL), MV_OK);
+    assert_int_equal(mv_gallery_remove(w->gallery, id, NULL), MV_E_NOT_FOUND);
+    reopen(w);
+    assert_int_equal(mv_gallery_row(w->gallery, 0, id, &removed), MV_OK);
+    assert_int_equal(removed, 1);
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size, NULL), MV_OK);
+    assert_int_equal(mv_gallery_rows(w->gallery), 3);
+}
+
+/* An append that stopped after the log: as if the power had failed there. */
+static void an_interrupted_append_never_was(void **state)
+{
+    world *w = *state;
+    uint8_t id[MV_SEARCH_ROW_ID];
+    char path[TEST_FOLDER_MAX + 16];
+    send_random(w, 2);
+    row_id(id, 2);
+    assert_int_equal(mv_gallery_log(w->gallery, MV_GALLERY_ADDED, 2, 1, id, NULL), MV_OK);
+    (void)snprintf(path, sizeof path, "%s/rows.log", w->folder);
+    FILE *log = fopen(path, "ab"); /* and the next record only in part */
+    assert_non_null(log);
+    assert_int_equal(fwrite(id, 1, 20, log), 20);
+    assert_int_equal(fclose(log), 0);
+    reopen(w);
+    assert_int_equal(mv_gallery_rows(w->gallery), 2);
+    send_random(w, 1);
+    reopen(w);
+    expect_exact(w);
+}
+
+static mv_status stop_at_once(void *user, const char *stage, uint64_t done, uint64_t total)
+{
+    (void)user;
+    (void)stage;
+    (void)done;
+    (void)total;
+    return MV_E_INTERRUPTED;
+}
+
+static void an_interrupted_scan_leaves_nothing_behind(void **state)
+{
+    world *w = *state;
+    const size_t size = mv_search_message_sizes().query;
+    const mv_progress stop = {stop_at_once, NULL};
+    uint8_t *reply = NULL;
+    size_t len = 1;
+    send_random(w, 1);
+    assert_int_equal(mv_search_query(w->key, w->message, size, w->row[0]), MV_OK);
+    assert_int_equal(mv_gallery_scan(w->gallery, &reply, &len, w->message, size, 1, &stop, NULL),
+                     MV_E_INTERRUPTED);
+    assert_null(reply);
+    assert_int_equal(len, 0);
+    expect_exact(w);
+}
+
+typedef struct appender {
+    world *w;
+    uint8_t *message;
+    mv_search_sender *sender;
+} appender;
+
+static void *append_more(void *user)
+{
+    appender *a = user;
+    const size_t size = mv_search_message_sizes().upload;
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t id[MV_SEARCH_ROW_ID];
+        row_id(id, 1000 + i);
+        if (mv_search_upload(a->sender, a->message, size, a->w->row[0], head) != MV_OK ||
+            mv_gallery_append(a->w->gallery, id, a->message, size, NULL) != MV_OK) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static void rows_may_come_while_others_scan(void **state)
+{
+    world *w = *state;
+    const mv_search_sizes size = mv_search_message_sizes();
+    uint8_t *public_key = malloc(size.public_key);
+    appender a = {w, malloc(size.upload), NULL};
+    pthread_t thread;
+    void *failed = &a;
+    send_random(w, 1);
+    assert_int_equal(mv_search_write_public(w->key, public_key, size.public_key), MV_OK);
+    assert_int_equal(mv_search_sender_new(&a.sender, public_key, size.public_key), MV_OK);
+    assert_int_equal(pthread_create(&thread, NULL, append_more, &a), 0);
+    assert_int_equal(mv_search_query(w->key, w->message, size.query, w->row[0]), MV_OK);
+    for (int i = 0; i < 3; i++) {
+        int32_t score[ROWS_MAX];
+        uint8_t *reply = NULL;
+        size_t len = 0;
+        assert_int_equal(
+            mv_gallery_scan(w->gallery, &reply, &len, w->message, size.query, 1, NULL, NULL),
+            MV_OK);
+        assert_int_equal(mv_search_scores(w->key, score, ROWS_MAX, reply, len), MV_OK);
+        for (size_t k = 0; k < mv_search_reply_rows(w->key, reply, len); k++) {
+            assert_int_equal(score[k], dot(w->row[0], w->row[0]));
+        }
+        free(reply);
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(mv_gallery_rows(w->gallery), 5);
+    mv_search_sender_free(&a.sender);
+    free(a.message);
+    free(public_key);
+}
+
+static void damaged_messages_are_refused_and_change_nothing(void **state)
+{
+    world *w = *state;
+    const mv_search_sizes size = mv_search_message_sizes();
+    uint8_t id[MV_SEARCH_ROW_ID], *reply = NULL;
+    size_t len = 0;
+    int32_t score[ROWS_MAX];
+    send_random(w, 1);
+    row_id(id, 5);
+    assert_int_equal(mv_search_upload(w->sender, w->message, size.upload, w->row[0], head), MV_OK);
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size.upload - 1, NULL),
+                     MV_E_TRUNCATED);
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size.upload + 1, NULL),
+                     MV_E_FORMAT);
+    memset(w->message + MV_SEARCH_HEADER_LEN + 32, 0xff, 64); /* not below the prime */
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size.upload, NULL), MV_E_RANGE);
+    w->message[5] = MV_SEARCH_QUERY;
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size.upload, NULL), MV_E_FORMAT);
+    memset(id, 0, sizeof id);
+    w->message[5] = MV_SEARCH_UPLOAD;
+    assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size.upload, NULL),
+                     MV_E_ARGUMENT);
+    assert_int_equal(mv_search_query(w->key, w->message, size.query, w->row[0]), MV_OK);
+    assert_int_equal(
+        mv_gallery_scan(w->gallery, &reply, &len, w->message, size.query, 1, NULL, NULL), MV_OK);
+    assert_int_equal(mv_search_scores(w->key, score, 0, reply, len), MV_E_SPACE);
+    assert_int_equal(mv_search_scores(w->key, score, ROWS_MAX, reply, len - 1), MV_E_FORMAT);
+    reply[MV_SEARCH_HEADER_LEN + 8] ^= 1; /* the cell's magic */
+    assert_int_equal(mv_search_scores(w->key, score, ROWS_MAX, reply, len), MV_E_FORMAT);
+    assert_int_equal(score[0], 0);
+    free(reply);
+    expect_exact(w);
+}
+
+static void the_best_come_first(void **state)
+{
+    const int32_t score[6] = {5, -2, 9, 5, 0, 9};
+    uint32_t index[6];
+    (void)state;
+    assert_int_equal(mv_search_top(index, 3, score, 6), 3);
+    assert_int_equal(index[0], 2);
+    assert_int_equal(index[1], 5);
+    assert_int_equal(index[2], 0);
+    assert_int_equal(mv_search_top(index, 6, score, 2), 2);
+    assert_int_equal(mv_search_top(index, 0, score, 6), 0);
+}
+
+static void messages_have_the_sizes_that_the_page_states(void **state)
+{
+    const mv_search_sizes size = mv_search_message_sizes();
+    (void)state;
+    assert_int_equal(size.upload, 151640);
+    assert_int_equal(size.query, 75896);
+    assert_int_equal(size.group, 75900);
+    assert_int_equal(mv_gallery_block_bytes(), 19398656); /* 2,368 a row */
+}
+
+#define WORLD(name) cmocka_unit_test_setup_teardown(name, world_make, world_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD(scores_equal_the_dot_products_of_plain_integers),
+        WORLD(senders_and_the_key_holder_fill_one_gallery),
+        WORLD(the_largest_embeddings_do_not_overflow),
+        WORLD(a_keeper_who_lies_is_caught),
+        WORLD(a_check_survives_being_written_and_read),
+        WORLD(other_collections_and_heads_are_refused),
+        WORLD(removed_rows_are_marked_and_may_come_again),
+        WORLD(an_interrupted_append_never_was),
+        WORLD(an_interrupted_scan_leaves_nothing_behind),
+        WORLD(rows_may_come_while_others_scan),
+        WORLD(damaged_messages_are_refused_and_change_nothing),
+        cmocka_unit_test(the_best_come_first),
+        cmocka_unit_test(messages_have_the_sizes_that_the_page_states),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
