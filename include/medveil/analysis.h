@@ -158,6 +158,64 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_scan(mv_gallery *gallery, uint8_t **re
                                                unsigned workers, const mv_progress *progress,
                                                mv_error *err);
 
+/* ---- Classification ----
+ *
+ * A linear model gives each class a score, weight . embedding + bias, in exact integers; its keeper
+ * computes them on an encrypted embedding. A *public* model (set score4096) needs no key at all. Of
+ * a *private* one (private8192) the reply tells the scores and nothing else: everything that is not
+ * a score is masked by random numbers, and the noise is flooded with 40 more bits, under the key
+ * holder's public key. Scores tell about the weights all the same: who may ask 129 times can solve
+ * for them, so queries for each key have to be counted and limited. All queries have one size, and
+ * so have all replies. */
+
+#define MV_CLASSIFY_CLASSES_MAX 32
+
+typedef enum mv_classify_kind {
+    MV_CLASSIFY_PUBLIC_MODEL,
+    MV_CLASSIFY_PRIVATE_MODEL
+} mv_classify_kind;
+
+typedef struct mv_classifier mv_classifier; /* a model, ready to run; one thread at a time */
+
+/* mv_classifier_new: weight[classes][128], bias[classes]. errors: MV_E_RANGE: a score could leave
+ * the range of the set, that is (length of some weight) sqrt(68464) + |bias| > mv_classify_limit;
+ * MV_E_ARGUMENT, MV_E_MEMORY */
+MV_API int64_t mv_classify_limit(mv_classify_kind kind); /* 20480 or 536846336 */
+MV_API MV_MUST_CHECK mv_status mv_classifier_new(mv_classifier **out, mv_classify_kind kind,
+                                                 const uint8_t head_hash[MV_SEARCH_HASH_LEN],
+                                                 const int32_t *weight, const int64_t *bias,
+                                                 uint32_t classes);
+MV_API void mv_classifier_free(mv_classifier **classifier);
+
+typedef struct mv_classify_sizes {
+    size_t public_key; /* private models: to the keeper, once; public ones: 0 */
+    size_t query, reply;
+} mv_classify_sizes;
+MV_API mv_classify_sizes mv_classify_message_sizes(mv_classify_kind kind);
+
+/* mv_classifier_take_key: whom the next queries are from; private models only.
+ * mv_classifier_run: exactly the size of a reply. errors: readers', MV_E_MISMATCH (another head; a
+ * private model without the key of the query's maker) */
+MV_API MV_MUST_CHECK mv_status mv_classifier_take_key(mv_classifier *classifier,
+                                                      const uint8_t *public_key, size_t len);
+MV_API MV_MUST_CHECK mv_status mv_classifier_run(mv_classifier *classifier, uint8_t *out,
+                                                 size_t cap, const uint8_t *query, size_t len);
+
+typedef struct mv_classify_key mv_classify_key; /* the key holder */
+MV_API MV_MUST_CHECK mv_status mv_classify_key_new(mv_classify_key **out, mv_classify_kind kind,
+                                                   const uint8_t collection_key[32],
+                                                   const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+MV_API void mv_classify_key_free(mv_classify_key **key);
+MV_API MV_MUST_CHECK mv_status mv_classify_write_public(mv_classify_key *key, uint8_t *out,
+                                                        size_t cap);
+MV_API MV_MUST_CHECK mv_status mv_classify_query(mv_classify_key *key, uint8_t *out, size_t cap,
+                                                 const int8_t value[MV_SEARCH_DIM]);
+/* mv_classify_scores: score[32], of which *classes count; the rest, and all on error, is zero */
+MV_API MV_MUST_CHECK mv_status mv_classify_scores(mv_classify_key *key,
+                                                  int64_t score[MV_CLASSIFY_CLASSES_MAX],
+                                                  uint32_t *classes, const uint8_t *reply,
+                                                  size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -199,7 +199,8 @@ mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint32_t *count, mv
 {
     mv_status st = MV_OK;
     char path[PATH_ROOM];
-    mv_buffer bytes = mv_buffer_make(MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(false));
+    mv_buffer bytes =
+        mv_buffer_make(MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(mv_scan_set(), false));
     MV_TRY(path_of(path, g, "group", group, err));
     MV_TRY(mv_file_read(&bytes, path, err));
     mv_reader r = mv_reader_make(bytes.bytes, bytes.len);

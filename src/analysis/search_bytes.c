@@ -7,10 +7,22 @@
 #include "he/he_bytes.h"
 #include "he/params.h"
 
+#include <sodium.h>
 #include <string.h>
 
 static const uint8_t magic[4] = {'M', 'V', 'S', 'R'};
 enum { VERSION = 1 };
+
+mv_status mv_search_owner_make(mv_search_owner *out, const uint8_t collection_key[32],
+                               const uint8_t head_hash[MV_SEARCH_HASH_LEN])
+{
+    static const char label[] = "medveil search key v1";
+    memcpy(out->head_hash, head_hash, MV_SEARCH_HASH_LEN);
+    return crypto_generichash(out->key_id, MV_SEARCH_KEY_ID, (const uint8_t *)label, strlen(label),
+                              collection_key, MV_COLLECTION_KEY_LEN) == 0
+               ? MV_OK
+               : MV_E_INTERNAL;
+}
 
 void mv_search_header_write(uint8_t out[MV_SEARCH_HEADER_LEN], mv_search_kind kind,
                             const mv_search_owner *owner)
@@ -43,10 +55,9 @@ static size_t row_bytes(const mv_he_set *set, uint32_t limb, size_t count)
     return mv_row_size(count, set->mod[limb].bits);
 }
 
-size_t mv_search_cipher_len(bool seeded)
+size_t mv_search_cipher_len(const mv_he_set *set, bool seeded)
 {
     enum { HEADER = 32, SEED = 32 }; /* docs/formats/he.md */
-    const mv_he_set *set = mv_scan_set();
     size_t poly = 0;
     for (uint32_t i = 0; i < mv_he_data_limbs(set); i++) {
         poly += row_bytes(set, i, set->literal.degree);
@@ -57,8 +68,8 @@ size_t mv_search_cipher_len(bool seeded)
 mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_reader *r)
 {
     mv_status st = MV_OK;
-    const mv_he_set *set = mv_scan_set();
-    const size_t len = mv_search_cipher_len(seeded);
+    const mv_he_set *set = mv_cipher_set(out);
+    const size_t len = mv_search_cipher_len(set, seeded);
     MV_ENSURE(mv_reader_left(r) >= len, MV_E_TRUNCATED);
     MV_ENSURE(mv_reader_left(r) == len, MV_E_FORMAT);
     MV_TRY(mv_cipher_read(out, r->next, len));

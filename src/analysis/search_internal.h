@@ -21,7 +21,10 @@ typedef enum mv_search_kind {
     MV_SEARCH_QUERY,
     MV_SEARCH_REPLY,
     MV_SEARCH_STORED, /* a group in a gallery's folder */
-    MV_SEARCH_BLOCK   /* and a finished block */
+    MV_SEARCH_BLOCK,  /* and a finished block */
+    MV_CLASSIFY_PUBLIC,
+    MV_CLASSIFY_QUERY,
+    MV_CLASSIFY_REPLY
 } mv_search_kind;
 
 /* Whose messages these are: only equal ones meet. */
@@ -30,6 +33,10 @@ typedef struct mv_search_owner {
     uint8_t head_hash[MV_SEARCH_HASH_LEN];
 } mv_search_owner;
 
+/* mv_search_owner_make: the collection's name in messages, which tells nothing about its key. */
+MV_MUST_CHECK mv_status mv_search_owner_make(mv_search_owner *out, const uint8_t collection_key[32],
+                                             const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+
 void mv_search_header_write(uint8_t out[MV_SEARCH_HEADER_LEN], mv_search_kind kind,
                             const mv_search_owner *owner);
 /* mv_search_header_read: errors: MV_E_FORMAT, MV_E_TRUNCATED; MV_E_MISMATCH when want (may be NULL)
@@ -37,10 +44,10 @@ void mv_search_header_write(uint8_t out[MV_SEARCH_HEADER_LEN], mv_search_kind ki
 MV_MUST_CHECK mv_status mv_search_header_read(mv_reader *r, mv_search_kind kind,
                                               mv_search_owner *owner, const mv_search_owner *want);
 
-/* mv_search_cipher_len: bytes of a top-level cipher of the set (mv_cipher_write). */
-size_t mv_search_cipher_len(bool seeded);
+/* mv_search_cipher_len: bytes of a top-level cipher of two polynomials (mv_cipher_write). */
+size_t mv_search_cipher_len(const mv_he_set *set, bool seeded);
 
-/* mv_search_cipher_read: the rest of a message: one such cipher of two polynomials.
+/* mv_search_cipher_read: the rest of a message: one such cipher, of out's set.
  * errors: MV_E_TRUNCATED, MV_E_FORMAT, MV_E_RANGE, MV_E_MISMATCH */
 MV_MUST_CHECK mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_reader *r);
 

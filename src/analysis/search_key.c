@@ -6,7 +6,6 @@
 
 #include "base/secret.h"
 
-#include <sodium.h>
 #include <string.h>
 
 struct mv_search_key {
@@ -27,16 +26,6 @@ struct mv_search_sender {
     mv_cipher *cipher;
 };
 
-/* A name for the collection's key in messages that tells nothing about it. */
-static mv_status key_id(uint8_t out[MV_SEARCH_KEY_ID], const uint8_t collection_key[32])
-{
-    static const char label[] = "medveil search key v1";
-    return crypto_generichash(out, MV_SEARCH_KEY_ID, (const uint8_t *)label, strlen(label),
-                              collection_key, MV_COLLECTION_KEY_LEN) == 0
-               ? MV_OK
-               : MV_E_INTERNAL;
-}
-
 mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32],
                             const uint8_t head_hash[MV_SEARCH_HASH_LEN])
 {
@@ -48,8 +37,7 @@ mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32
     MV_ENSURE(collection_key != NULL && head_hash != NULL, MV_E_ARGUMENT);
     k = calloc(1, sizeof *k);
     MV_ENSURE(k != NULL, MV_E_MEMORY);
-    memcpy(k->owner.head_hash, head_hash, MV_SEARCH_HASH_LEN);
-    MV_TRY(key_id(k->owner.key_id, collection_key));
+    MV_TRY(mv_search_owner_make(&k->owner, collection_key, head_hash));
     MV_TRY(mv_he_key_new(&k->key, set, collection_key));
     MV_TRY(mv_he_work_new(&k->work, set));
     MV_TRY(mv_plain_new(&k->plain, set));
@@ -91,9 +79,9 @@ mv_search_sizes mv_search_message_sizes(void)
     return (mv_search_sizes){
         .public_key = MV_SEARCH_HEADER_LEN + mv_he_public_size(set),
         .server_keys = MV_SEARCH_HEADER_LEN + MV_SCAN_KEYS * mv_he_eval_key_size(set),
-        .upload = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(false),
-        .group = MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(true),
-        .query = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(true),
+        .upload = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(mv_scan_set(), false),
+        .group = MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(mv_scan_set(), true),
+        .query = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(mv_scan_set(), true),
     };
 }
 
@@ -142,8 +130,8 @@ static mv_status write_cipher(mv_search_key *key, uint8_t *out, const int8_t *va
     size_t len = 0;
     MV_TRY(mv_scan_encode(key->plain, value, count, query));
     MV_TRY(mv_he_encrypt(key->work, key->cipher, key->key, key->plain));
-    MV_TRY(mv_cipher_write(out, mv_search_cipher_len(true), &len, key->cipher));
-    MV_ENSURE(len == mv_search_cipher_len(true), MV_E_INTERNAL);
+    MV_TRY(mv_cipher_write(out, mv_search_cipher_len(mv_scan_set(), true), &len, key->cipher));
+    MV_ENSURE(len == mv_search_cipher_len(mv_scan_set(), true), MV_E_INTERNAL);
 done:
     return st;
 }
@@ -308,9 +296,9 @@ mv_status mv_search_upload(mv_search_sender *sender, uint8_t *out, size_t cap,
     MV_TRY(mv_scan_encode(sender->plain, value, 1, false));
     MV_TRY(mv_he_encrypt_public(sender->work, sender->cipher, sender->key, sender->plain));
     mv_search_header_write(out, MV_SEARCH_UPLOAD, &sender->owner);
-    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, mv_search_cipher_len(false), &len,
-                           sender->cipher));
-    MV_ENSURE(len == mv_search_cipher_len(false), MV_E_INTERNAL);
+    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, mv_search_cipher_len(mv_scan_set(), false),
+                           &len, sender->cipher));
+    MV_ENSURE(len == mv_search_cipher_len(mv_scan_set(), false), MV_E_INTERNAL);
 done:
     return st;
 }

@@ -451,6 +451,190 @@ static void damaged_messages_are_refused_and_change_nothing(void **state)
     expect_exact(w);
 }
 
+/* ---- Classification ---- */
+
+typedef struct clinic {
+    mv_classify_key *key;
+    mv_classifier *model;
+    int32_t weight[MV_CLASSIFY_CLASSES_MAX][MV_SEARCH_DIM];
+    int64_t bias[MV_CLASSIFY_CLASSES_MAX];
+    uint8_t *query, *reply, *public_key;
+    mv_classify_sizes size;
+} clinic;
+
+/* Weights of length near the greatest allowed. */
+static void clinic_open(clinic *c, mv_classify_kind kind, uint32_t classes)
+{
+    mv_rand r = mv_rand_make(3);
+    const double length = 0.9 * (double)mv_classify_limit(kind) / sqrt(68464);
+    memset(c, 0, sizeof *c);
+    for (uint32_t i = 0; i < classes; i++) {
+        int8_t unit[MV_SEARCH_DIM];
+        random_values(&r, unit);
+        for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+            c->weight[i][k] = (int32_t)lrint(unit[k] * length / 256);
+        }
+        c->bias[i] = (int64_t)i * 11 - 5;
+    }
+    c->size = mv_classify_message_sizes(kind);
+    c->query = malloc(c->size.query);
+    c->reply = malloc(c->size.reply);
+    c->public_key = malloc(c->size.public_key + 1);
+    assert_int_equal(mv_classify_key_new(&c->key, kind, collection_key, head), MV_OK);
+    assert_int_equal(mv_classifier_new(&c->model, kind, head, c->weight[0], c->bias, classes),
+                     MV_OK);
+    if (kind == MV_CLASSIFY_PRIVATE_MODEL) {
+        assert_int_equal(mv_classify_write_public(c->key, c->public_key, c->size.public_key),
+                         MV_OK);
+        assert_int_equal(mv_classifier_take_key(c->model, c->public_key, c->size.public_key),
+                         MV_OK);
+    }
+}
+
+static void clinic_close(clinic *c)
+{
+    mv_classify_key_free(&c->key);
+    mv_classifier_free(&c->model);
+    free(c->query);
+    free(c->reply);
+    free(c->public_key);
+}
+
+static void expect_classified(clinic *c, uint32_t classes, const int8_t *x)
+{
+    int64_t score[MV_CLASSIFY_CLASSES_MAX];
+    uint32_t count = 0;
+    assert_int_equal(mv_classify_query(c->key, c->query, c->size.query, x), MV_OK);
+    assert_int_equal(mv_classifier_run(c->model, c->reply, c->size.reply, c->query, c->size.query),
+                     MV_OK);
+    assert_int_equal(mv_classify_scores(c->key, score, &count, c->reply, c->size.reply), MV_OK);
+    assert_int_equal(count, classes);
+    for (uint32_t i = 0; i < MV_CLASSIFY_CLASSES_MAX; i++) {
+        int64_t want = i < classes ? c->bias[i] : 0;
+        for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+            want += (int64_t)c->weight[i][k] * x[k];
+        }
+        assert_int_equal(score[i], want);
+    }
+}
+
+static void classes_of_an_encrypted_embedding_are_exact(void **state)
+{
+    static const uint32_t classes[2] = {3, MV_CLASSIFY_CLASSES_MAX};
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < 2; i++) {
+            clinic c;
+            mv_rand r = mv_rand_make(5);
+            int8_t x[MV_SEARCH_DIM];
+            clinic_open(&c, (mv_classify_kind)kind, classes[i]);
+            random_values(&r, x);
+            expect_classified(&c, classes[i], x);
+            memset(x, 0, sizeof x);
+            expect_classified(&c, classes[i], x);
+            clinic_close(&c);
+        }
+    }
+}
+
+static void a_score_cannot_leave_its_range(void **state)
+{
+    int32_t weight[MV_SEARCH_DIM] = {0};
+    int64_t bias = 0;
+    mv_classifier *m = NULL;
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        const mv_classify_kind kind = (mv_classify_kind)k;
+        const int64_t limit = mv_classify_limit(kind);
+        weight[0] = (int32_t)floor((double)limit / sqrt(68464));
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_OK);
+        mv_classifier_free(&m);
+        weight[0]++;
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_E_RANGE);
+        weight[0] = 0;
+        bias = -limit;
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_OK);
+        mv_classifier_free(&m);
+        bias = -limit - 1;
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_E_RANGE);
+        bias = INT64_MIN;
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_E_RANGE);
+        bias = 0;
+        for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+            weight[i] = INT32_MIN;
+        }
+        assert_int_equal(mv_classifier_new(&m, kind, head, weight, &bias, 1), MV_E_RANGE);
+        memset(weight, 0, sizeof weight);
+    }
+    assert_null(m);
+}
+
+/* What the key holder can see of a private model besides its scores. */
+static void a_private_model_shows_nothing_but_scores(void **state)
+{
+    clinic c;
+    const int8_t x[MV_SEARCH_DIM] = {100, 3};
+    const mv_he_set *set = mv_he_set_find("private8192");
+    enum { PAIRS = 4 };
+    int64_t value[PAIRS][8192];
+    mv_he_key *key = NULL;
+    mv_he_work *work = NULL;
+    mv_cipher *cipher = NULL;
+    size_t same = 0;
+    (void)state;
+    clinic_open(&c, MV_CLASSIFY_PRIVATE_MODEL, 2);
+    assert_int_equal(mv_he_key_new(&key, set, collection_key), MV_OK);
+    assert_int_equal(mv_he_work_new(&work, set), MV_OK);
+    assert_int_equal(mv_cipher_new(&cipher, set), MV_OK);
+    assert_int_equal(mv_classify_query(c.key, c.query, c.size.query, x), MV_OK);
+    for (size_t i = 0; i < PAIRS; i++) { /* the very same query */
+        const size_t at = MV_SEARCH_HEADER_LEN + 4;
+        size_t len = c.size.reply - at;
+        assert_int_equal(mv_classifier_run(c.model, c.reply, c.size.reply, c.query, c.size.query),
+                         MV_OK);
+        while (len > 0 && mv_cipher_read(cipher, c.reply + at, len) != MV_OK) {
+            len--;
+        }
+        assert_int_equal(mv_bfv_decrypt_coefficients(work, value[i], 8192, key, cipher), MV_OK);
+        assert_int_equal(value[i][127], 100 * (int64_t)c.weight[0][0] + 3 * c.weight[0][1] - 5);
+    }
+    for (size_t j = 0; j < 8192; j++) {
+        same += j != 127 && j != 255 && value[0][j] == value[1][j];
+    }
+    assert_true(same < 3); /* of 8190 pairs of numbers below 2^30 */
+    mv_cipher_free(&cipher);
+    mv_he_work_free(&work);
+    mv_he_key_free(&key);
+    clinic_close(&c);
+}
+
+static void a_private_model_answers_only_whose_key_it_has(void **state)
+{
+    clinic c;
+    mv_classify_key *other = NULL;
+    static const uint8_t other_key[32] = {4};
+    const int8_t x[MV_SEARCH_DIM] = {1};
+    int64_t score[MV_CLASSIFY_CLASSES_MAX];
+    uint32_t count = 9;
+    (void)state;
+    clinic_open(&c, MV_CLASSIFY_PRIVATE_MODEL, 1);
+    assert_int_equal(mv_classify_key_new(&other, MV_CLASSIFY_PRIVATE_MODEL, other_key, head),
+                     MV_OK);
+    assert_int_equal(mv_classify_query(other, c.query, c.size.query, x), MV_OK);
+    assert_int_equal(mv_classifier_run(c.model, c.reply, c.size.reply, c.query, c.size.query),
+                     MV_E_MISMATCH);
+    assert_int_equal(mv_classify_query(c.key, c.query, c.size.query, x), MV_OK);
+    assert_int_equal(mv_classifier_run(c.model, c.reply, c.size.reply, c.query, c.size.query),
+                     MV_OK);
+    assert_int_equal(mv_classify_scores(other, score, &count, c.reply, c.size.reply),
+                     MV_E_MISMATCH);
+    assert_int_equal(count, 0);
+    assert_int_equal(mv_classify_scores(c.key, score, &count, c.reply, c.size.reply - 1),
+                     MV_E_FORMAT);
+    mv_classify_key_free(&other);
+    clinic_close(&c);
+}
+
 static void the_best_come_first(void **state)
 {
     const int32_t score[6] = {5, -2, 9, 5, 0, 9};
@@ -492,6 +676,10 @@ int main(void)
         WORLD(an_interrupted_scan_leaves_nothing_behind),
         WORLD(rows_may_come_while_others_scan),
         WORLD(damaged_messages_are_refused_and_change_nothing),
+        cmocka_unit_test(classes_of_an_encrypted_embedding_are_exact),
+        cmocka_unit_test(a_score_cannot_leave_its_range),
+        cmocka_unit_test(a_private_model_shows_nothing_but_scores),
+        cmocka_unit_test(a_private_model_answers_only_whose_key_it_has),
         cmocka_unit_test(the_best_come_first),
         cmocka_unit_test(messages_have_the_sizes_that_the_page_states),
     };
