@@ -158,6 +158,32 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_scan(mv_gallery *gallery, uint8_t **re
                                                unsigned workers, const mv_progress *progress,
                                                mv_error *err);
 
+/* ---- Evaluation ---- */
+
+/* Unit vectors with the numbers of their classes, for measuring retrieval. */
+typedef struct mv_search_trial {
+    const float *row; /* [rows][128] */
+    const uint32_t *row_label;
+    size_t rows;
+    const float *query; /* [queries][128] */
+    const uint32_t *query_label;
+    size_t queries;
+    unsigned workers;
+} mv_search_trial;
+
+/* Mean average precision (20) of ranking by real dot products, by those of the integers, and by
+ * what an encrypted gallery answered; and how many of its scores differ from the integers' (0). */
+typedef struct mv_search_result {
+    double map_real, map_integer, map_encrypted;
+    size_t differing;
+} mv_search_result;
+
+/* mv_search_evaluate: folder: an empty or new one for the gallery, which stays there.
+ * errors: MV_E_ARGUMENT (a query of a class without rows), those of galleries */
+MV_API MV_MUST_CHECK mv_status mv_search_evaluate(mv_search_result *out,
+                                                  const mv_search_trial *trial, const char *folder,
+                                                  mv_error *err);
+
 /* ---- Classification ----
  *
  * A linear model gives each class a score, weight . embedding + bias, in exact integers; its keeper

@@ -635,6 +635,41 @@ static void a_private_model_answers_only_whose_key_it_has(void **state)
     clinic_close(&c);
 }
 
+/* Three classes round three centres: real retrieval, in little. */
+static void encrypted_ranking_is_as_good_as_that_of_integers(void **state)
+{
+    enum { ROWS = 90, QUERIES = 3, CLASSES = 3 };
+    static float unit[ROWS + QUERIES][MV_SEARCH_DIM];
+    uint32_t label[ROWS + QUERIES];
+    char folder[TEST_FOLDER_MAX];
+    mv_rand r = mv_rand_make(12);
+    double centre[CLASSES][MV_SEARCH_DIM];
+    (void)state;
+    for (size_t i = 0; i < CLASSES * MV_SEARCH_DIM; i++) {
+        centre[i / MV_SEARCH_DIM][i % MV_SEARCH_DIM] = mv_rand_normal(&r);
+    }
+    for (size_t i = 0; i < ROWS + QUERIES; i++) {
+        double norm = 0;
+        label[i] = (uint32_t)(i % CLASSES);
+        for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+            unit[i][k] = (float)(0.25 * centre[label[i]][k] + mv_rand_normal(&r));
+            norm += (double)unit[i][k] * unit[i][k];
+        }
+        for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+            unit[i][k] /= (float)sqrt(norm);
+        }
+    }
+    const mv_search_trial trial = {unit[0], label, ROWS, unit[ROWS], label + ROWS, QUERIES, 1};
+    mv_search_result result;
+    folder_make(folder);
+    assert_int_equal(mv_search_evaluate(&result, &trial, folder, NULL), MV_OK);
+    folder_remove(folder);
+    assert_int_equal(result.differing, 0);
+    assert_true(result.map_encrypted == result.map_integer);
+    assert_true(fabs(result.map_integer - result.map_real) < 0.005);
+    assert_true(result.map_real > 0.4 && result.map_real < 0.999); /* it could have been worse */
+}
+
 static void the_best_come_first(void **state)
 {
     const int32_t score[6] = {5, -2, 9, 5, 0, 9};
@@ -680,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_score_cannot_leave_its_range),
         cmocka_unit_test(a_private_model_shows_nothing_but_scores),
         cmocka_unit_test(a_private_model_answers_only_whose_key_it_has),
+        cmocka_unit_test(encrypted_ranking_is_as_good_as_that_of_integers),
         cmocka_unit_test(the_best_come_first),
         cmocka_unit_test(messages_have_the_sizes_that_the_page_states),
     };
