@@ -126,6 +126,12 @@ done:
 
 enum { REPLY_HEAD = MV_SEARCH_HEADER_LEN + 4 };
 
+/* What mv_cipher_reply makes of the heaviest model's product; checked whenever a key is made. */
+static size_t reply_cell(mv_classify_kind kind)
+{
+    return kind == MV_CLASSIFY_PUBLIC_MODEL ? 22560 : 75808;
+}
+
 /* ---- The key holder ---- */
 
 /* What a reply must be: a cipher of nothing through the circuit of the heaviest model. */
@@ -138,6 +144,7 @@ static mv_status model_make(mv_classify_key *k)
     MV_TRY(mv_cipher_copy(k->b.cipher, k->b.heaviest));
     MV_TRY(mv_bfv_encode_coefficients(k->b.plain, NULL, 0));
     MV_TRY(finish(&k->b, bytes, cap, &k->b.cell, k->b.plain, k->public_key));
+    MV_ENSURE(k->b.cell == reply_cell(k->b.kind), MV_E_INTERNAL);
     MV_TRY(mv_cipher_read(k->model, bytes, k->b.cell));
 done:
     free(bytes);
@@ -196,7 +203,7 @@ mv_classify_sizes mv_classify_message_sizes(mv_classify_kind kind)
         .public_key =
             kind == MV_CLASSIFY_PRIVATE_MODEL ? MV_SEARCH_HEADER_LEN + mv_he_public_size(set) : 0,
         .query = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(set, true),
-        .reply = REPLY_HEAD + mv_cipher_reply_size(set),
+        .reply = REPLY_HEAD + reply_cell(kind),
     };
 }
 

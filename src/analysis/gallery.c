@@ -326,6 +326,7 @@ mv_status mv_gallery_append_group(mv_gallery *gallery, const uint8_t *ids, uint3
 typedef struct scan_worker {
     mv_he_work *work;
     mv_cipher *product;
+    uint8_t *block; /* as its file has it */
 } scan_worker;
 
 typedef struct scan {
@@ -370,22 +371,20 @@ static mv_status scan_block(void *user, unsigned worker, size_t block)
     scan *s = user;
     scan_worker *w = &s->worker[worker];
     row_source source = {.g = s->g};
-    mv_gallery_map map = {0};
     size_t len = 0;
     if (worker == 0 && s->progress != NULL && s->progress->step != NULL) {
         MV_TRY(s->progress->step(s->progress->user, "scan", block, s->blocks));
     }
     MV_TRY(mv_he_set_ring(&source.ring, mv_scan_set()));
     if (block < s->g->blocks) {
-        MV_TRY(mv_gallery_map_block(&map, s->g, block, worker == 0 ? s->err : NULL));
-        source.bytes = map.bytes;
+        MV_TRY(mv_gallery_read_block(w->block, s->g, block, worker == 0 ? s->err : NULL));
+        source.bytes = w->block;
     }
     MV_TRY(mv_scan_product(w->work, w->product, s->query, source_row, &source, s->g->keys));
     uint8_t *cell = s->cells + block * s->g->cell;
     MV_TRY(mv_cipher_reply(w->work, cell, s->g->cell, &len, w->product));
     MV_ENSURE(len == s->g->cell, MV_E_INTERNAL);
 done:
-    mv_gallery_unmap(&map);
     return st;
 }
 
@@ -394,6 +393,7 @@ static void workers_free(scan_worker *w, unsigned count)
     for (unsigned i = 0; w != NULL && i < count; i++) {
         mv_he_work_free(&w[i].work);
         mv_cipher_free(&w[i].product);
+        free(w[i].block);
     }
     free(w);
 }
@@ -406,6 +406,8 @@ static mv_status workers_new(scan_worker **out, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         MV_TRY(mv_he_work_new(&(*out)[i].work, mv_scan_set()));
         MV_TRY(mv_cipher_new(&(*out)[i].product, mv_scan_set()));
+        (*out)[i].block = calloc(1, mv_gallery_block_bytes() + MV_GALLERY_SLACK);
+        MV_ENSURE((*out)[i].block != NULL, MV_E_MEMORY);
     }
 done:
     return st;

@@ -9,11 +9,8 @@
 #include "he/he_bytes.h"
 #include "he/params.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RECORD = 48, ROWS_MAX = 1 << 26, PATH_ROOM = 4096 };
@@ -248,6 +245,18 @@ size_t mv_gallery_block_bytes(void)
     return (size_t)MV_SCAN_DIMS * 2 * poly_bytes();
 }
 
+/* As mv_row_read for at most 57 bits, from words that may reach MV_GALLERY_SLACK bytes too far. */
+static mv_status row_read(uint64_t *out, size_t count, const mv_modulus *m, const uint8_t *in)
+{
+    const uint64_t mask = ((uint64_t)1 << m->bits) - 1;
+    uint64_t over = 0;
+    for (size_t i = 0, at = 0; i < count; i++, at += m->bits) {
+        out[i] = mv_load_u64le(in + at / 8) >> at % 8 & mask;
+        over |= m->q - 1 - out[i];
+    }
+    return over >> 63 == 0 ? MV_OK : MV_E_RANGE;
+}
+
 mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes, uint32_t dim, uint32_t poly,
                                uint32_t limb)
 {
@@ -256,8 +265,7 @@ mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes, uint32_t dim
     for (uint32_t i = 0; i < limb; i++) {
         bytes += row_bytes(i);
     }
-    return mv_row_read(out, set->literal.degree, set->mod[limb].bits, set->literal.prime[limb],
-                       bytes);
+    return row_read(out, set->literal.degree, &set->mod[limb], bytes);
 }
 
 mv_status mv_gallery_save_block(mv_gallery *g, size_t block, const uint64_t *rows, mv_error *err)
@@ -287,46 +295,28 @@ done:
     return st;
 }
 
-void mv_gallery_unmap(mv_gallery_map *map)
-{
-    if (map->memory != NULL) {
-        (void)munmap(map->memory, map->len);
-        map->memory = NULL;
-    }
-}
-
-mv_status mv_gallery_map_block(mv_gallery_map *out, const mv_gallery *g, size_t block,
-                               mv_error *err)
+mv_status mv_gallery_read_block(uint8_t *out, const mv_gallery *g, size_t block, mv_error *err)
 {
     mv_status st = MV_OK;
     char path[PATH_ROOM];
-    struct stat info;
+    uint8_t header[MV_SEARCH_HEADER_LEN], more = 0;
     mv_search_owner owner;
-    *out = (mv_gallery_map){NULL, MV_SEARCH_HEADER_LEN + mv_gallery_block_bytes(), NULL};
-    int fd = -1;
+    FILE *file = NULL;
+    const size_t len = mv_gallery_block_bytes();
     MV_TRY(path_of(path, g, "block", block, err));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    MV_REQUIRE(fd >= 0, err, MV_E_IO, "%s: cannot be read", path);
-    if (fstat(fd, &info) != 0 || info.st_size != (off_t)out->len) {
-        st = damaged(err, MV_E_TRUNCATED, path);
-        goto done;
-    }
-    void *memory = mmap(NULL, out->len, PROT_READ, MAP_PRIVATE, fd, 0);
-    MV_REQUIRE(memory != MAP_FAILED, err, MV_E_IO, "%s: cannot be read", path);
-    out->memory = memory;
-    mv_reader r = mv_reader_make(memory, out->len);
-    st = mv_search_header_read(&r, MV_SEARCH_BLOCK, &owner, &g->owner);
+    file = fopen(path, "rb");
+    MV_REQUIRE(file != NULL, err, MV_E_IO, "%s: cannot be read", path);
+    (void)setvbuf(file, NULL, _IONBF, 0);
+    const bool whole = fread(header, sizeof header, 1, file) == 1 &&
+                       fread(out, 1, len, file) == len && fread(&more, 1, 1, file) == 0;
+    mv_reader r = mv_reader_make(header, sizeof header);
+    st = whole ? mv_search_header_read(&r, MV_SEARCH_BLOCK, &owner, &g->owner) : MV_E_TRUNCATED;
     if (st != MV_OK) {
         st = damaged(err, st, path);
-        goto done;
     }
-    out->bytes = r.next;
 done:
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    if (st != MV_OK) {
-        mv_gallery_unmap(out);
+    if (file != NULL) {
+        (void)fclose(file);
     }
     return st;
 }

@@ -74,15 +74,10 @@ MV_MUST_CHECK mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint3
                                               mv_cipher *cipher, mv_error *err);
 MV_MUST_CHECK mv_status mv_gallery_save_block(mv_gallery *g, size_t block, const uint64_t *rows,
                                               mv_error *err);
-/* A block in memory: *bytes behind its header; give it back with mv_gallery_unmap. */
-typedef struct mv_gallery_map {
-    void *memory;
-    size_t len;
-    const uint8_t *bytes;
-} mv_gallery_map;
-MV_MUST_CHECK mv_status mv_gallery_map_block(mv_gallery_map *out, const mv_gallery *g, size_t block,
-                                             mv_error *err);
-void mv_gallery_unmap(mv_gallery_map *map);
+/* mv_gallery_read_block: into mv_gallery_block_bytes and MV_GALLERY_SLACK. */
+enum { MV_GALLERY_SLACK = 8 };
+MV_MUST_CHECK mv_status mv_gallery_read_block(uint8_t *out, const mv_gallery *g, size_t block,
+                                              mv_error *err);
 /* Row of a block's bytes into words. errors: MV_E_RANGE */
 MV_MUST_CHECK mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes, uint32_t dim,
                                              uint32_t poly, uint32_t limb);
