@@ -33,6 +33,11 @@ extern const cli_command cmd_relay;
 extern const cli_command cmd_relay_check;
 extern const cli_command cmd_send;
 extern const cli_command cmd_receive;
+extern const cli_command cmd_queue_status;
+extern const cli_command cmd_queue_run;
+extern const cli_command cmd_queue_pause;
+extern const cli_command cmd_queue_resume;
+extern const cli_command cmd_queue_cancel;
 extern const cli_command cmd_train;
 extern const cli_command cmd_version;
 

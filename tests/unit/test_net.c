@@ -17,11 +17,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "envelope/mailbox.h"
 #include "folder.h"
 #include "medveil/client.h"
 #include "medveil/envelope.h"
@@ -273,12 +275,13 @@ static void a_file_goes_through_the_relay_bit_for_bit(void **state)
         assert_false(duplicate);
         assert_int_equal(mv_client_list(receiver, &files, &count, NULL), MV_OK);
         assert_int_equal(count, 1);
-        assert_memory_equal(&files[0], &sent, sizeof sent);
+        assert_memory_equal(files[0].hash, sent.hash, sizeof sent.hash);
+        assert_int_equal(files[0].epoch, sent.epoch);
         assert_int_equal(files[0].len, lens[i]);
         assert_int_equal(mv_client_fetch(receiver, &files[0], part, NULL), MV_OK);
         assert_same_bytes(in, part);
-        assert_int_equal(mv_client_ack(receiver, &files[0], NULL), MV_OK);
-        assert_int_equal(mv_client_ack(receiver, &files[0], NULL), MV_OK); /* safe to repeat */
+        assert_int_equal(mv_client_remove(receiver, &files[0], NULL), MV_OK);
+        assert_int_equal(mv_client_remove(receiver, &files[0], NULL), MV_OK); /* safe to repeat */
         assert_int_equal(waiting(f), 0);
         assert_int_equal(unlink(part), 0);
         mv_client_list_free(&files);
@@ -394,7 +397,7 @@ static void a_cut_upload_leaves_nothing_and_can_be_repeated(void **state)
     proxy_stop(&line);
     wait_for_incoming(f, 0);
     assert_int_equal(waiting(f), 0);
-    assert_int_equal(entries(f, "mailboxes"), 0);
+    assert_int_equal(entries(f, "blobs"), 0);
     assert_int_equal(send_file(f, job.path, NULL), MV_OK);
     assert_int_equal(waiting(f), 1);
 }
@@ -578,12 +581,9 @@ static void a_part_with_wrong_bytes_is_fetched_again_from_the_beginning(void **s
 
 static void stored_path(char out[PATH_LEN + 200], const fixture *f, const mv_client_file *file)
 {
-    uint8_t mailbox[MV_MAILBOX_LEN];
-    char box[65], name[65];
-    mv_mailbox_of(mailbox, f->alice_card.sign_public);
-    mv_hex_write(box, mailbox, sizeof mailbox);
+    char name[65];
     mv_hex_write(name, file->hash, sizeof file->hash);
-    (void)snprintf(out, PATH_LEN + 200, "%s/state/mailboxes/%s/%s", f->dir, box, name);
+    (void)snprintf(out, PATH_LEN + 200, "%s/state/blobs/%s", f->dir, name);
 }
 
 static void altered_bytes_are_refused_and_not_kept(void **state)
@@ -631,7 +631,7 @@ static int ask_raw(const fixture *f, const char *method, const char *target, con
 {
     mv_address a;
     mv_http_client *c = NULL;
-    const mv_http_client_opts opts = {5000, 5000, {NULL, NULL}};
+    const mv_http_client_opts opts = {.connect_timeout_ms = 5000, .idle_timeout_ms = 5000};
     mv_http_call call = {.method = method, .target = target, .authorization = proof};
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
     assert_int_equal(mv_http_client_new(&c, &a, &opts, NULL), MV_OK);
@@ -646,7 +646,7 @@ static void get_nonce(uint8_t nonce[MV_NONCE_LEN], const fixture *f)
 {
     mv_address a;
     mv_http_client *c = NULL;
-    const mv_http_client_opts opts = {5000, 5000, {NULL, NULL}};
+    const mv_http_client_opts opts = {.connect_timeout_ms = 5000, .idle_timeout_ms = 5000};
     mv_http_call call = {.method = "GET", .target = "/v1/challenge"};
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
     assert_int_equal(mv_http_client_new(&c, &a, &opts, NULL), MV_OK);
@@ -656,10 +656,16 @@ static void get_nonce(uint8_t nonce[MV_NONCE_LEN], const fixture *f)
     mv_http_client_free(&c);
 }
 
+static uint32_t epoch_now(void)
+{
+    return (uint32_t)(time(NULL) / MV_EPOCH_S);
+}
+
 static void list_target(char out[MV_TARGET_MAX], const mv_card *card)
 {
     mv_route route = {.kind = MV_ROUTE_LIST};
-    mv_mailbox_of(route.mailbox, card->sign_public);
+    route.mailbox.epoch = epoch_now();
+    assert_int_equal(mv_mailbox_tag(route.mailbox.tag, card, route.mailbox.epoch), MV_OK);
     mv_route_write(out, &route);
 }
 
@@ -669,7 +675,7 @@ static void prove(char out[MV_PROOF_TEXT_MAX], const fixture *f, const mv_identi
     mv_address a;
     mv_proof proof;
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
-    const mv_proof_subject subject = {a.key, "GET", target};
+    const mv_proof_subject subject = {a.key, "GET", target, epoch_now()};
     assert_int_equal(mv_proof_make(&proof, identity, nonce, &subject), MV_OK);
     mv_proof_write(out, &proof);
 }
@@ -744,7 +750,7 @@ static void another_identity_sees_only_its_own_empty_mailbox(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(mv_client_fetch(c, &file, part, &err), MV_E_NOT_FOUND);
     assert_int_equal(access(part, F_OK), -1);
-    assert_int_equal(mv_client_ack(c, &file, NULL), MV_OK); /* removes nothing of alice's */
+    assert_int_equal(mv_client_remove(c, &file, NULL), MV_OK); /* removes nothing of alice's */
     assert_int_equal(waiting(f), 1);
     mv_client_list_free(&files);
     mv_client_free(&c);
@@ -1013,17 +1019,19 @@ static void neither_disk_nor_log_of_a_relay_names_people_or_pictures(void **stat
     wanted_count = sizeof wanted / sizeof wanted[0];
     files_searched = 0;
     assert_int_equal(nftw(path_in(f, "state"), search_file, 16, FTW_PHYS), 0);
-    assert_int_equal(files_searched, 3); /* lock, key, one sealed file */
+    /* two locks, key, audit log, the database with its two journals, one sealed file */
+    assert_int_equal(files_searched, 8);
     assert_int_equal(nftw(path_in(f, "log"), search_file, 16, FTW_PHYS), 0);
-    assert_int_equal(files_searched, 4);
+    assert_int_equal(files_searched, 9);
     assert_true(size_of(path_in(f, "log")) > 100);
+    assert_true(size_of(path_in(f, "state/audit.log")) > 100);
 
     wanted_count = 0;
     mv_buffer log = mv_buffer_make(1 << 20);
-    uint8_t mailbox[MV_MAILBOX_LEN];
+    uint8_t tag[MV_TAG_LEN];
     char box[65];
-    mv_mailbox_of(mailbox, f->alice_card.sign_public);
-    mv_hex_write(box, mailbox, sizeof mailbox);
+    assert_int_equal(mv_mailbox_tag(tag, &f->alice_card, epoch_now()), MV_OK);
+    mv_hex_write(box, tag, sizeof tag);
     assert_int_equal(mv_file_read(&log, path_in(f, "log"), NULL), MV_OK);
     assert_null(memmem(log.bytes, log.len, box, 12)); /* the log names no mailbox either */
     assert_null(memmem(log.bytes, log.len, "127.0.0.1", 9));
