@@ -49,8 +49,8 @@ typedef struct mv_http_call {
     bool has_nonce; /* the reply brought a nonce for the next proof */
     uint8_t nonce[MV_NONCE_LEN];
     unsigned retry_after_s; /* the relay asks to be left alone for so long; 0: it does not */
-    uint64_t moved;  /* bytes of the body sent or received */
-    mv_buffer reply; /* at most MV_MESSAGE_MAX bytes */
+    uint64_t moved;         /* bytes of the body sent or received */
+    mv_buffer reply;        /* at most MV_MESSAGE_MAX bytes */
 } mv_http_call;
 
 /* mv_http_client_do: MV_OK for every complete reply, whatever its status.
