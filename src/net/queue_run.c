@@ -926,7 +926,7 @@ static mv_status watch_sending(engine *g)
 
     while (st == MV_OK && any_left(g)) {
         struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += WATCH_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -1206,11 +1206,15 @@ mv_status mv_queue_run(mv_queue *queue, const mv_queue_run_opts *opts, mv_error 
 {
     mv_status st = MV_OK;
     const mv_queue_run_opts o = within_limits(opts);
+    pthread_condattr_t monotonic;
     engine g = {.queue = queue, .opts = &o, .streams = mv_streams_make(o.streams_max)};
 
     mv_rate_init(&g.rate, o.bytes_per_s);
     (void)pthread_mutex_init(&g.mutex, NULL);
-    (void)pthread_cond_init(&g.work, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* the wall clock may jump */
+    (void)pthread_cond_init(&g.work, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     MV_TRY(load(&g, err));
     if (any_left(&g)) {
         MV_TRY(send_all(&g, err));

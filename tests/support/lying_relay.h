@@ -40,6 +40,11 @@ typedef enum lie {
     LOSES_UPLOADS     /* forgets uploads while they are going on */
 } lie;
 
+static const char *const lie_names[] = {
+    "honest",           "flips-a-bit",   "truncates",        "reorders",        "serves-another",
+    "announces-less",   "forgets-files", "forgets-receipts", "forges-receipts", "cuts-receipts",
+    "replays-receipts", "keeps-files",   "loses-parts",      "loses-uploads"};
+
 typedef struct lying_file {
     uint8_t hash[MV_FILE_HASH_LEN];
     uint8_t *bytes;
@@ -65,6 +70,13 @@ typedef struct lying_relay {
     unsigned refuse; /* so many further requests with bytes get this status: */
     int refuse_with;
 } lying_relay;
+
+/* One request. */
+typedef struct lying_request {
+    mv_buffer body;
+    mv_byte_range range;
+    bool has_range;
+} lying_request;
 
 static inline lying_file *lying_find(lying_relay *r, const uint8_t *hash)
 {
@@ -143,7 +155,7 @@ static inline void lying_list(lying_relay *r, mv_http_exchange *x, const mv_rout
 static inline void lying_get(lying_relay *r, mv_http_exchange *x, const mv_route *route)
 {
     const lying_file *f = lying_find(r, route->file);
-    mv_byte_range range = {0, UINT64_MAX};
+    const lying_request *q = x->state;
     if (f == NULL || (f->receipt_len != 0 && r->lie != KEEPS_FILES)) {
         lying_problem(x, 404);
         return;
@@ -162,9 +174,8 @@ static inline void lying_get(lying_relay *r, mv_http_exchange *x, const mv_route
         memcpy(bytes, f->bytes + 1024, 1024);
         memcpy(bytes + 1024, f->bytes, 1024);
     }
-    const bool ranged = x->state != NULL && x->range != NULL &&
-                        mv_byte_range_read(&range, x->range) == MV_OK && range.first < len;
-    const uint64_t first = ranged ? range.first : 0;
+    const bool ranged = q->has_range && q->range.first < len;
+    const uint64_t first = ranged ? q->range.first : 0;
     mv_http_reply(x, ranged ? 206 : 200, "application/octet-stream", bytes + first, len - first);
     free(bytes);
 }
@@ -355,16 +366,18 @@ static inline void lying_answer(lying_relay *r, mv_http_exchange *x, const mv_bu
 
 static inline void lying_on_begin(void *user, mv_http_exchange *x)
 {
-    mv_buffer *body = malloc(sizeof *body);
+    lying_request *q = calloc(1, sizeof *q);
     (void)user;
-    *body = mv_buffer_make(MV_PART_MAX);
-    x->state = body;
+    q->body = mv_buffer_make(MV_PART_MAX);
+    q->has_range = x->range != NULL && mv_byte_range_read(&q->range, x->range) == MV_OK;
+    x->state = q;
 }
 
 static inline void lying_on_body(void *user, mv_http_exchange *x, const uint8_t *bytes, size_t len)
 {
     (void)user;
-    if (x->status == 0 && mv_buffer_append(x->state, bytes, len) != MV_OK) {
+    lying_request *q = x->state;
+    if (x->status == 0 && mv_buffer_append(&q->body, bytes, len) != MV_OK) {
         lying_problem(x, 413);
     }
 }
@@ -372,9 +385,10 @@ static inline void lying_on_body(void *user, mv_http_exchange *x, const uint8_t 
 static inline void lying_on_end(void *user, mv_http_exchange *x)
 {
     lying_relay *r = user;
+    const lying_request *q = x->state;
     if (x->status == 0) {
         (void)pthread_mutex_lock(&r->mutex);
-        lying_answer(r, x, x->state);
+        lying_answer(r, x, &q->body);
         (void)pthread_mutex_unlock(&r->mutex);
     }
 }
@@ -382,9 +396,10 @@ static inline void lying_on_end(void *user, mv_http_exchange *x)
 static inline void lying_on_done(void *user, mv_http_exchange *x)
 {
     (void)user;
-    if (x->state != NULL) {
-        mv_buffer_clear(x->state);
-        free(x->state);
+    lying_request *q = x->state;
+    if (q != NULL) {
+        mv_buffer_clear(&q->body);
+        free(q);
         x->state = NULL;
     }
 }
