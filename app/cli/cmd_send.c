@@ -55,6 +55,19 @@ static void tell_delivered_before(const sending *s, const char *path, const mv_q
     ui_hint("to send it once more: medveil queue cancel %s, and send again", item->id);
 }
 
+/* It is on the relay; the run that follows asks for its receipt. */
+static void tell_sent_before(sending *s, const char *path, const mv_queue_item *item)
+{
+    s->transfer.sent++;
+    s->transfer.unreceipted++;
+    if (s->transfer.json) {
+        ui_json(json_pack("{s:s, s:s, s:s, s:I, s:b}", "file", path, "id", item->id, "state",
+                          "sent", "bytes", (json_int_t)item->file.len, "duplicate", 1));
+    } else {
+        ui_say("already there: %s (%llu bytes)", path, (unsigned long long)item->file.len);
+    }
+}
+
 static mv_status add_one(sending *s, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -69,6 +82,9 @@ static mv_status add_one(sending *s, const char *path, mv_error *err)
         tell_delivered_before(s, path, &item);
         s->transfer.delivered++;
         goto done;
+    }
+    if (item.state == MV_QUEUE_SENT) {
+        tell_sent_before(s, path, &item);
     }
     if (item.paused) {
         ui_say("%s is paused", path);

@@ -70,7 +70,7 @@ typedef struct mv_queue_order {
 
 /* mv_queue_add: a copy of the sealed file at path; it is in the queue, and on disk, only after
  * mv_queue_commit, which many adds may share. The same file to the same mailbox is one item: *item
- * then tells its state, and unless it is delivered it waits again.
+ * then tells its state; one that was refused, or sent with no receipt to come, waits again.
  * errors: MV_E_ARGUMENT (address), MV_E_NOT_FOUND, MV_E_IO (also a full disk), MV_E_LIMIT,
  * MV_E_BUSY (refused, and another process is at it) */
 MV_API MV_MUST_CHECK mv_status mv_queue_add(mv_queue *queue, mv_queue_item *item, const char *path,

@@ -165,7 +165,15 @@ static DIR *open_folder(const mv_queue *q)
     return dir;
 }
 
-/* What a process that died while adding left behind; only when nobody is adding now. */
+static bool delivered(mv_queue *q, const char *id)
+{
+    mv_queue_item item;
+    return mv_queue_has(q, id, "receipt") && mv_queue_get(q, &item, id, NULL) == MV_OK &&
+           item.state == MV_QUEUE_DELIVERED;
+}
+
+/* What a process that died left behind, while adding or just before it let the bytes go; only when
+ * nobody is adding now. */
 static void remove_leftovers(mv_queue *q)
 {
     char id[MV_QUEUE_ID_MAX];
@@ -176,7 +184,7 @@ static void remove_leftovers(mv_queue *q)
             const bool uncommitted = ends_with(e->d_name, ".job.new");
             const bool orphan = ends_with(e->d_name, ".mv.new") ||
                                 (ends_with(e->d_name, ".mv") && read_id(id, e->d_name) &&
-                                 !mv_queue_has(q, id, "job"));
+                                 (!mv_queue_has(q, id, "job") || delivered(q, id)));
             if (uncommitted || orphan) {
                 (void)unlinkat(q->dir_fd, e->d_name, 0);
             }
@@ -509,8 +517,8 @@ static mv_status note_added(mv_queue *q, const char *id, mv_error *err)
     return MV_OK;
 }
 
-/* An item that is there already. Unless it is delivered it is offered once more: the relay may
- * have lost it, or have had its reasons. */
+/* An item that is there already. One that was refused is tried again, and one that was sent with no
+ * receipt to come is offered once more. */
 static mv_status add_again(mv_queue *q, mv_queue_item *item, const mv_outgoing *from, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -518,7 +526,8 @@ static mv_status add_again(mv_queue *q, mv_queue_item *item, const mv_outgoing *
 
     memcpy(id, item->id, sizeof id);
     MV_TRY(mv_queue_get(q, item, id, err));
-    if (item->state == MV_QUEUE_WAITING || item->state == MV_QUEUE_DELIVERED) {
+    if (item->state == MV_QUEUE_WAITING || item->state == MV_QUEUE_DELIVERED ||
+        (item->state == MV_QUEUE_SENT && item->identity[0] != '\0')) {
         return MV_OK;
     }
     MV_REQUIRE(mv_queue_lock(q, id), err, MV_E_BUSY, "another medveil is sending %s", item->name);

@@ -227,7 +227,7 @@ static void the_same_file_is_queued_and_sent_once(void **state)
     const mv_queue_item first = add(f, path, true), second = add(f, path, true);
     assert_string_equal(first.id, second.id);
     assert_int_equal(run(f), MV_OK);
-    assert_int_equal(add(f, path, true).state, MV_QUEUE_WAITING); /* offered once more */
+    assert_int_equal(add(f, path, true).state, MV_QUEUE_SENT);
     assert_int_equal(run(f), MV_OK);
     assert_int_equal(item_of(f, first.id).state, MV_QUEUE_SENT);
     assert_int_equal(f->relay->count, 1);
