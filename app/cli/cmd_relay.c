@@ -103,9 +103,11 @@ static int backup(const cli_args *args)
         return CLI_USAGE;
     }
     const int code = load(&config, args);
-    return code != CLI_OK
-               ? code
-               : say_copied(args, relay_backup(&config, folder, &files, &err), &err, files);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const mv_status st = relay_backup(&config, folder, &files, &err);
+    return say_copied(args, st, &err, files);
 }
 
 static int restore(const cli_args *args)
@@ -114,9 +116,11 @@ static int restore(const cli_args *args)
     mv_error err = {0};
     uint64_t files = 0;
     const int code = load(&config, args);
-    return code != CLI_OK ? code
-                          : say_copied(args, relay_restore(&config, args->operand[0], &files, &err),
-                                       &err, files);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const mv_status st = relay_restore(&config, args->operand[0], &files, &err);
+    return say_copied(args, st, &err, files);
 }
 
 static int erase(const cli_args *args)

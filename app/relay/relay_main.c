@@ -317,6 +317,8 @@ mv_status relay_erase(const relay_config *config, const char *file, uint64_t *co
 {
     mv_status st = MV_OK;
     mv_archive *archive = NULL;
+    mv_audit *audit = NULL;
+    char path[PATH_ROOM];
     mv_archive_opts opts = archive_opts(config);
     uint8_t hash[MV_FILE_HASH_LEN];
 
@@ -328,7 +330,13 @@ mv_status relay_erase(const relay_config *config, const char *file, uint64_t *co
     st = mv_archive_erase(count, archive, hash);
     MV_REQUIRE(st == MV_OK, err, st, "cannot erase: %s", mv_status_sentence(st));
     MV_REQUIRE(*count != 0, err, MV_E_NOT_FOUND, "no mailbox holds this file");
+    /* a log of its own: the running relay holds the other */
+    (void)snprintf(path, sizeof path, "%s/audit-erase.log", config->state);
+    MV_TRY(mv_audit_open(&audit, path, err));
+    st = mv_audit_add(audit, "erased", hash, *count);
+    MV_REQUIRE(st == MV_OK, err, st, "the file is erased, but %s cannot be written", path);
 done:
+    mv_audit_close(&audit);
     mv_archive_free(&archive);
     return st;
 }

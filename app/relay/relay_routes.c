@@ -394,11 +394,11 @@ static void end_offer(mv_http_exchange *x)
 
 static void end_receipt(mv_http_exchange *x)
 {
-    visit *v = x->state;
-    if (v->body_status == MV_OK && v->body.len != 0) {
+    const visit *v = x->state;
+    if (v->body_status == MV_OK) {
         change_later(x, MV_CHANGE_RECEIPT);
     } else {
-        refuse(x, 400, "a receipt has 1 to 4096 bytes", 0);
+        refuse_status(x, v->body_status);
     }
 }
 

@@ -728,6 +728,64 @@ static void many_threads_leave_a_consistent_store(void **state)
     assert_int_equal(entries(f->dir, "blobs"), 0);
 }
 
+/* ---- a database that goes away ---- */
+
+typedef struct busy_writer {
+    mv_archive *archive;
+    bool stored[400];
+} busy_writer;
+
+static void *write_on(void *user)
+{
+    busy_writer *w = user;
+    for (int i = 0; i < 400; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "n%d", i);
+        const mv_status st = put_text(w->archive, &box_a, text);
+        w->stored[i] = st == MV_OK;
+        if (st != MV_OK && st != MV_E_BUSY) {
+            return w;
+        }
+        (void)usleep(5000);
+    }
+    return NULL;
+}
+
+static void a_database_that_restarts_loses_nothing_that_was_confirmed(void **state)
+{
+    fixture *f = *state;
+    const char *restart = getenv("MEDVEIL_TEST_POSTGRES_RESTART");
+    busy_writer w = {.archive = f->archive};
+    pthread_t thread;
+    void *failed = NULL;
+    size_t confirmed = 0;
+    assert_int_equal(pthread_create(&thread, NULL, write_on, &w), 0);
+    for (int i = 0; i < 3; i++) {
+        (void)usleep(300000);
+        if (restart != NULL) {
+            assert_int_equal(system(restart), 0);
+        }
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    for (int i = 0; i < 400; i++) {
+        char text[16];
+        uint8_t hash[MV_FILE_HASH_LEN];
+        int fd = -1;
+        uint64_t len = 0;
+        const int text_len = snprintf(text, sizeof text, "n%d", i);
+        hash_of(hash, (const uint8_t *)text, (size_t)text_len);
+        const mv_status st = mv_archive_get(&fd, &len, f->archive, &box_a, hash);
+        assert_true(st == MV_OK || !w.stored[i]); /* unconfirmed ones may be there too */
+        if (st == MV_OK) {
+            (void)close(fd);
+        }
+        confirmed += w.stored[i];
+    }
+    assert_true(confirmed > 20);
+    assert_int_equal(put_text(f->archive, &box_a, "afterwards"), MV_OK);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -757,6 +815,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_cannot_be_used_is_said_so),
         WITH_FOLDER(foreign_names_in_the_folder_are_left_alone),
         WITH_FOLDER(a_long_mailbox_is_listed_page_by_page_in_order),
+        WITH_FOLDER(a_database_that_restarts_loses_nothing_that_was_confirmed),
         WITH_FOLDER(many_threads_leave_a_consistent_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

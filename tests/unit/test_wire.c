@@ -336,7 +336,7 @@ static void a_proof_is_good_for_one_relay_nonce_method_and_target(void **state)
     mv_identity_free(&identity);
 }
 
-/* Computed by tests/kat/mailbox_vector.py, which shares no code with ours. */
+/* Computed by tests/support/mailbox.py, which shares no code with ours; printed in wire.md. */
 static void mailbox_and_proof_agree_with_another_implementation(void **state)
 {
     static const char public[] = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
