@@ -34,6 +34,7 @@ static const cli_option options[] = {
     {"loss", 0, "NAME", "logmse (default) or mse"},
     {"loss-constant", 0, "C", "mean squared error below which a patch stops mattering (1e-4)"},
     {"bits", 0, "B", "bits of one feature (default: 8)"},
+    {"round", 0, "P", "part of the patches whose features are really rounded, not given noise (0)"},
     {"scale", 0, "S", "augment: zoom patches by 1/S to S (default: 1)"},
     {"noise", 0, "D", "augment: Gaussian noise of deviation up to D (default: 0)"},
     {"gamma", 0, "G", "augment: gamma from 1/G to G (default: 1)"},
@@ -143,6 +144,7 @@ static bool read_options(const cli_args *args, mv_train_opts *o)
            read_real(args, "minutes", 0.01, 100000, &o->minutes) &&
            read_real(args, "rate", 1e-9, 10, &o->rate) &&
            read_real(args, "loss-constant", 1e-12, 1, &o->loss_constant) &&
+           read_real(args, "round", 0, 1, &o->round_part) &&
            read_real(args, "scale", 1, 4, &o->augment.scale_max) &&
            read_real(args, "noise", 0, 1, &o->augment.noise) &&
            read_real(args, "gamma", 1, 10, &o->augment.gamma_max) &&

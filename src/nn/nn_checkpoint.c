@@ -36,6 +36,9 @@ static void hash_layers(crypto_generichash_state *h, const mv_nn_layer *layer, s
         hash_u64(h, layer[i].act);
         hash_u64(h, layer[i].in_channels);
         hash_u64(h, layer[i].out_channels);
+        if (layer[i].op == MV_NN_ADD) {
+            hash_u64(h, layer[i].other);
+        }
     }
 }
 
@@ -52,6 +55,7 @@ void mv_train_fingerprint(uint8_t out[32], const mv_trainer *t)
     (void)crypto_generichash_init(&h, NULL, 0, HASH_LEN);
     hash_layers(&h, t->graph->encoder, t->graph->encoder_count);
     hash_layers(&h, t->graph->decoder, t->graph->decoder_count);
+    (void)crypto_generichash_update(&h, t->graph->field_bits, t->graph->field_count);
     hash_u64(&h, t->data->width);
     hash_u64(&h, t->data->height);
     hash_u64(&h, t->data->set_count);

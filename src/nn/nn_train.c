@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "nn/nn_init.h"
+#include "nn/nn_transform.h"
 #include "nn/nn_train_internal.h"
 
 #include <math.h>
@@ -154,6 +155,41 @@ static mv_status allocate(mv_trainer *t, mv_error *err)
     return MV_OK;
 }
 
+static void find_steps(float *step, const mv_nn_graph *graph, uint32_t code_bits)
+{
+    uint8_t bits[MV_NET_CHANNELS_MAX];
+    mv_nn_field_bits(bits, graph, code_bits);
+    for (size_t c = 0; c < graph->feature_channels; c++) {
+        step[c] = mv_nn_field_step(bits[c]);
+    }
+}
+
+/* Where the network starts as a transform: one that suits the training images. */
+static mv_status fit_transform(mv_trainer *t)
+{
+    mv_status st = MV_OK;
+    mv_transform transform;
+    mv_transform_images set[MV_TRAIN_SETS_MAX];
+
+    if (!mv_transform_used(t->graph)) {
+        return MV_OK;
+    }
+    for (size_t i = 0; i < t->data->set_count; i++) {
+        set[i] = (mv_transform_images){t->data->set[i].train.pixel, t->data->set[i].train.count};
+    }
+    MV_TRY(mv_transform_fit(&transform, t->graph, set, t->data->set_count, t->data->height,
+                            t->data->width, &t->state.rand));
+    mv_transform_start(t->state.weights, t->graph, &transform);
+done:
+    return st;
+}
+
+void mv_trainer_start_from(mv_trainer *t, const float *weights)
+{
+    memcpy(t->state.weights, weights, t->weight_count * sizeof *weights);
+    memcpy(t->state.best, weights, t->weight_count * sizeof *weights);
+}
+
 mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_train_data *data,
                          const mv_train_opts *opts, mv_error *err)
 {
@@ -174,7 +210,9 @@ mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_tr
     MV_TRY(allocate(t, err));
     t->state.best_db = -1;
     t->state.rand = mv_rand_make(opts->seed);
+    find_steps(t->step, graph, opts->feature_bits);
     MV_TRY(mv_nn_init(t->state.weights, graph, &t->state.rand));
+    MV_TRY(fit_transform(t));
     memcpy(t->state.best, t->state.weights, t->weight_count * sizeof(float));
     mv_train_fingerprint(t->fingerprint, t);
     *out = t;
@@ -278,13 +316,35 @@ static void draw_batch(mv_trainer *t)
     }
 }
 
-/* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. */
+/* The channel of feature k of a batch. */
+static size_t channel_of(const mv_trainer *t, size_t k)
+{
+    const size_t side = t->opts.patch / t->graph->scale;
+    return k / (side * side) % t->graph->feature_channels;
+}
+
+/* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. A patch that is to
+ * be rounded instead has NAN. */
 static void draw_rounding_noise(mv_trainer *t)
 {
-    const double step = 1.0 / (double)((1u << t->opts.feature_bits) - 1);
-    const size_t count = batch_feature_count(t);
+    const size_t count = batch_feature_count(t), one = count / t->opts.batch;
+    bool round = false;
     for (size_t k = 0; k < count; k++) {
-        t->noise[k] = (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
+        if (t->opts.round_part > 0 && k % one == 0) {
+            round = mv_rand_unit(&t->state.rand) < t->opts.round_part;
+        }
+        const double step = (double)t->step[channel_of(t, k)];
+        t->noise[k] = round ? NAN : (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
+    }
+}
+
+/* What the quantiser does to features first..first+count of the batch, or noise like it. */
+static void disturb(const mv_trainer *t, float *feature, size_t first, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        const float noise = t->noise[first + k];
+        feature[k] = isnan(noise) ? mv_nn_round(feature[k], t->step[channel_of(t, first + k)])
+                                  : feature[k] + noise;
     }
 }
 
@@ -319,9 +379,7 @@ static mv_status compute_part(void *user, unsigned worker, size_t i)
         w->loaded = t->state.step + 1;
     }
     MV_TRY(mv_net_forward(w->encoder, feature, t->image + i * n, &w->err));
-    for (size_t k = 0; k < f; k++) {
-        feature[k] += t->noise[i * f + k];
-    }
+    disturb(t, feature, i * f, f);
     MV_TRY(mv_net_forward(w->decoder, output, feature, &w->err));
     t->part_loss[i] = mv_loss(d_output, output, t->image + i * n, t->part, n / t->part,
                               t->opts.loss, t->opts.loss_constant);
@@ -348,6 +406,18 @@ static double add_parts(mv_trainer *t)
     return loss / t->parts;
 }
 
+/* Gradients of layers that stay as they are become 0; Adam and SGD then leave them alone. */
+static void hold_fixed(const mv_nn_layer *layer, size_t count, float *gradient)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t n = mv_nn_layer_weights(&layer[i]);
+        if (layer[i].fixed) {
+            memset(gradient, 0, n * sizeof *gradient);
+        }
+        gradient += n;
+    }
+}
+
 double mv_trainer_rate(const mv_trainer *t)
 {
     return mv_rate_at(fraction(t), t->opts.rate, t->opts.rate_floor, t->opts.warm_up);
@@ -364,6 +434,9 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
     draw_rounding_noise(t);
     MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
     *loss = add_parts(t);
+    hold_fixed(t->graph->encoder, t->graph->encoder_count, t->gradient);
+    hold_fixed(t->graph->decoder, t->graph->decoder_count,
+               t->gradient + mv_nn_decoder_offset(t->graph, 0));
     const double length = mv_gradient_clip(t->gradient, t->weight_count, t->opts.clip);
     if (!isfinite(*loss) || !isfinite(length)) {
         mv_hint(err, "lower --rate, or start again from the last checkpoint");

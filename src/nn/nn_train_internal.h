@@ -46,6 +46,7 @@ struct mv_trainer {
     float *feature, *d_feature, *noise; /* a batch: (B,F,P/s,P/s) */
     float *gradient;                    /* (parts, weight_count); the sum ends in the first */
     double *part_loss;                  /* (parts) */
+    float step[MV_NET_CHANNELS_MAX];    /* between the levels of each feature channel */
     double *measured;                   /* PSNR of each image of the set being validated */
     const mv_train_images *measuring;   /* that set, of which measure_count images are measured */
     size_t measure_count;
