@@ -9,17 +9,22 @@
  */
 #include "codec/model_registry.h"
 
-#define BRANCH(in_, out_) {MV_NN_CONV3, MV_NN_RELU, in_, out_, .start = MV_NN_START_RANDOM}
-#define RESIDUAL(width_, from_)                                                                    \
-    BRANCH(width_, width_), {MV_NN_CONV3, MV_NN_LINEAR, width_, width_,                            \
-                             .start = MV_NN_START_ZERO},                                           \
-        {MV_NN_ADD, MV_NN_LINEAR, width_, width_, .other = from_}
-#define TRANSFORM(start_)                                                                          \
-    {MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = start_, .fixed = true}
+#include <math.h>
 
-#define MV_RESNET_FIELDS                                                                           \
-    {10, 9, 8, 7, 7, 6, 6, 5, 9, 8, 8, 7, 6, 6, 5, 5, 8, 7, 7, 7, 6, 6, 5, 5, 8, 7, 7, 6, 6, 5, 5, 4, \
-     7, 7, 6, 6, 6, 5, 5, 4, 7, 6, 6, 6, 6, 5, 5, 4, 6, 6, 6, 6, 5, 5, 4, 4, 6, 6, 6, 5, 5, 4, 4, 4}
+#define BRANCH(in_, out_)                                                                          \
+    {                                                                                              \
+        MV_NN_CONV3, MV_NN_RELU, in_, out_, .start = MV_NN_START_RANDOM                            \
+    }
+#define RESIDUAL(width_, from_)                                                                    \
+    BRANCH(width_, width_),                                                                        \
+        {MV_NN_CONV3, MV_NN_LINEAR, width_, width_, .start = MV_NN_START_ZERO, .slow = 3},         \
+    {                                                                                              \
+        MV_NN_ADD, MV_NN_LINEAR, width_, width_, .other = from_                                    \
+    }
+#define TRANSFORM(start_)                                                                          \
+    {                                                                                              \
+        MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = start_, .slow = INFINITY                       \
+    }
 
 const mv_nn_graph mv_model_resnet = {
     .name = "resnet",
@@ -30,7 +35,7 @@ const mv_nn_graph mv_model_resnet = {
             {MV_NN_ASINH, MV_NN_LINEAR, 64, 64},
             BRANCH(64, 64),
             BRANCH(64, 64),
-            {MV_NN_CONV3, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_ZERO},
+            {MV_NN_CONV3, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_ZERO, .slow = 100},
             {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 3},
             TRANSFORM(MV_NN_START_LEVEL),
         },
@@ -41,7 +46,7 @@ const mv_nn_graph mv_model_resnet = {
             BRANCH(64, 96),
             RESIDUAL(96, 2),
             RESIDUAL(96, 5),
-            {MV_NN_CONV3, MV_NN_LINEAR, 96, 64, .start = MV_NN_START_ZERO},
+            {MV_NN_CONV3, MV_NN_LINEAR, 96, 64, .start = MV_NN_START_ZERO, .slow = 100},
             {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 1},
             {MV_NN_SINH, MV_NN_LINEAR, 64, 64},
             TRANSFORM(MV_NN_START_SYNTHESIS),
@@ -54,6 +59,6 @@ const mv_nn_graph mv_model_resnet = {
     .image_channels = 1,
     .feature_channels = 64,
     .code_channels = 48,
-    .field_bits = MV_RESNET_FIELDS,
+    .field_bits = MV_BLOCK_FIELDS,
     .field_count = 64,
 };

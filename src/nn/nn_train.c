@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "nn/nn_init.h"
-#include "nn/nn_transform.h"
 #include "nn/nn_train_internal.h"
+#include "nn/nn_transform.h"
 
 #include <math.h>
 #include <string.h>
@@ -406,15 +406,37 @@ static double add_parts(mv_trainer *t)
     return loss / t->parts;
 }
 
-/* Gradients of layers that stay as they are become 0; Adam and SGD then leave them alone. */
-static void hold_fixed(const mv_nn_layer *layer, size_t count, float *gradient)
+/* Layer i of encoder and decoder together. */
+static const mv_nn_layer *layer_at(const mv_nn_graph *g, size_t i)
 {
-    for (size_t i = 0; i < count; i++) {
-        const size_t n = mv_nn_layer_weights(&layer[i]);
-        if (layer[i].fixed) {
+    return i < g->encoder_count ? &g->encoder[i] : &g->decoder[i - g->encoder_count];
+}
+
+/* Layers that stay as they are count for nothing in the gradient's length. */
+static void drop_fixed(const mv_nn_graph *g, float *gradient)
+{
+    for (size_t i = 0; i < g->encoder_count + g->decoder_count; i++) {
+        const mv_nn_layer *layer = layer_at(g, i);
+        const size_t n = mv_nn_layer_weights(layer);
+        if (isinf(layer->slow)) {
             memset(gradient, 0, n * sizeof *gradient);
         }
         gradient += n;
+    }
+}
+
+/* One step of every layer at its own rate. */
+static void update_weights(mv_trainer *t, double rate)
+{
+    mv_train_state *s = &t->state;
+    size_t at = 0;
+    for (size_t i = 0; i < t->graph->encoder_count + t->graph->decoder_count; i++) {
+        const mv_nn_layer *layer = layer_at(t->graph, i);
+        const double slow = layer->slow > 0 ? (double)layer->slow : 1;
+        const size_t n = mv_nn_layer_weights(layer);
+        mv_optim_step(t->opts.optimizer, s->weights + at, s->m + at, s->v + at, t->gradient + at, n,
+                      rate / slow, s->step + 1);
+        at += n;
     }
 }
 
@@ -434,9 +456,7 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
     draw_rounding_noise(t);
     MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
     *loss = add_parts(t);
-    hold_fixed(t->graph->encoder, t->graph->encoder_count, t->gradient);
-    hold_fixed(t->graph->decoder, t->graph->decoder_count,
-               t->gradient + mv_nn_decoder_offset(t->graph, 0));
+    drop_fixed(t->graph, t->gradient);
     const double length = mv_gradient_clip(t->gradient, t->weight_count, t->opts.clip);
     if (!isfinite(*loss) || !isfinite(length)) {
         mv_hint(err, "lower --rate, or start again from the last checkpoint");
@@ -444,8 +464,7 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
                    "training diverged: the loss is not a number at step %llu",
                    (unsigned long long)s->step);
     }
-    mv_optim_step(t->opts.optimizer, s->weights, s->m, s->v, t->gradient, t->weight_count, rate,
-                  s->step + 1);
+    update_weights(t, rate);
     s->loss_mean = s->step == 0 ? *loss : 0.98 * s->loss_mean + 0.02 * *loss;
     s->step++;
     s->seconds += (mv_clock_ms() - started_ms) / 1e3;

@@ -4,8 +4,9 @@
  *
  * A step takes a batch of random patches, one data set after another with equal probability, and
  * runs encoder, noise in place of rounding (uniform +-1/2 of the last feature bit) or rounding
- * itself, decoder, loss, and back. Now and then whole validation images are measured as a user would: features really
- * rounded, output rounded to 8 bits, PSNR per image. The best weights seen there are kept.
+ * itself, decoder, loss, and back. Now and then whole validation images are measured as a user
+ * would: features really rounded, output rounded to 8 bits, PSNR per image. The best weights seen
+ * there are kept.
  *
  *     mv_train_opts opts = mv_train_defaults();
  *     MV_TRY(mv_trainer_new(&t, graph, &data, &opts, err));

@@ -106,7 +106,8 @@ static double error_of(const float *value, size_t sets, const mv_transform *t, s
 static void fit_one(mv_transform *t, const float *value, const float *sorted, size_t sets, size_t c,
                     uint32_t bits)
 {
-    static const double part[SPANS] = {1, 0.9995, 0.998, 0.99}, ratio[BENDS] = {1, 3, 6, 12, 30, 80};
+    static const double part[SPANS] = {1, 0.9995, 0.998, 0.99},
+                        ratio[BENDS] = {1, 3, 6, 12, 30, 80};
     const size_t last = sets * BLOCKS - 1;
     double least = INFINITY;
     mv_transform best = *t, trial = *t;

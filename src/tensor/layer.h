@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 typedef enum mv_nn_op {
-    MV_NN_CONV3,    /* 3x3, stride 1, zero padding 1, then the activation */
-    MV_NN_DENSE,    /* the same channels x channels matrix at every position (1x1 convolution) */
-    MV_NN_MAXPOOL2, /* 2x2, stride 2; an odd last row or column is dropped */
+    MV_NN_CONV3,     /* 3x3, stride 1, zero padding 1, then the activation */
+    MV_NN_DENSE,     /* the same channels x channels matrix at every position (1x1 convolution) */
+    MV_NN_MAXPOOL2,  /* 2x2, stride 2; an odd last row or column is dropped */
     MV_NN_UPSAMPLE2, /* nearest, factor 2 */
     MV_NN_BLOCK8,    /* 8x8 pixels become 64 channels, row by row; a partial block is dropped */
     MV_NN_UNBLOCK8,  /* and back */
@@ -30,11 +30,11 @@ typedef enum mv_nn_act { MV_NN_LINEAR, MV_NN_RELU, MV_NN_SIGMOID } mv_nn_act;
 /* How a layer's weights start (nn/nn_init.h); without weights: unused. */
 typedef enum mv_nn_start {
     MV_NN_START_LOOKS_LINEAR,
-    MV_NN_START_RANDOM,    /* Gaussian of variance 1 / inputs, twice that before a ReLU */
-    MV_NN_START_ZERO,      /* a branch that adds nothing yet */
-    MV_NN_START_ANALYSIS,  /* 64 pixels of a block to the DCT's coefficients, in units of one bend */
-    MV_NN_START_LEVEL,     /* asinh of those to the features' 0..1 */
-    MV_NN_START_UNLEVEL,   /* back */
+    MV_NN_START_RANDOM,   /* Gaussian of variance 1 / inputs, twice that before a ReLU */
+    MV_NN_START_ZERO,     /* a branch that adds nothing yet */
+    MV_NN_START_ANALYSIS, /* 64 pixels of a block to the DCT's coefficients, in units of one bend */
+    MV_NN_START_LEVEL,    /* asinh of those to the features' 0..1 */
+    MV_NN_START_UNLEVEL,  /* back */
     MV_NN_START_SYNTHESIS, /* back to pixels */
 } mv_nn_start;
 
@@ -46,7 +46,7 @@ typedef struct mv_nn_layer {
 
     /* For training alone, not kept in model files. */
     mv_nn_start start;
-    bool fixed; /* never changed by training */
+    float slow; /* learning rate divided by this; 0: by 1; INFINITY: the layer stays as it is */
 } mv_nn_layer;
 
 /* Side of a convolution's or dense layer's kernel, else 0. */

@@ -21,7 +21,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { ARGS_MAX = 20, STEPS_MAX = 8 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 20 * MV_NET_LAYERS_MAX };
+enum { ARGS_MAX = 24, STEPS_MAX = 8 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 20 * MV_NET_LAYERS_MAX };
 enum { BF16_CHANNELS_MIN = 16, ROTATION = 3, ALIGNMENT = 64 };
 
 /* One thing to do: a primitive of oneDNN, or, where it has none, one of our own layers. */
@@ -46,9 +46,11 @@ typedef struct edge {
 
 /* What backward needs of one layer. */
 typedef struct kept {
-    edge in, out;   /* as the layer's forward primitive saw them */
-    edge workspace; /* of max pooling: where each maximum was; of an LSTM: its gates */
-    edge steps, out_steps;  /* of an LSTM: its input and output as (T,N,C) */
+    edge in, out;          /* as the layer's forward primitive saw them */
+    edge workspace;        /* of max pooling: where each maximum was; of an LSTM: its gates */
+    edge steps, out_steps; /* of an LSTM: its input and output as (T,N,C) */
+    edge zero; /* of an LSTM: the state before the first step, and its gradient after the last */
+    edge spare[4]; /* of an LSTM: the states after the last step, the gradients before the first */
     edge state_weights, gradient_state_weights; /* of an LSTM: plain views, as below */
     dnnl_primitive_desc_t forward;
     edge weights, bias;                   /* plain views of own->weights */
@@ -630,14 +632,23 @@ static void run_plain_forward(const mv_net *net, const step *s)
     float *y = data_of(s, 1);
 
     switch (net->layer[i].op) {
-    case MV_NN_BLOCK8: mv_plain_block8(y, x, planes, at->height, at->width); break;
+    case MV_NN_BLOCK8:
+        mv_plain_block8(y, x, planes, at->height, at->width);
+        break;
     case MV_NN_UNBLOCK8:
         mv_plain_unblock8(y, x, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
         break;
-    case MV_NN_ASINH: mv_plain_asinh(y, x, count); break;
-    case MV_NN_SINH: mv_plain_sinh(y, x, count); break;
-    case MV_NN_ADD: mv_plain_add(y, x, data_of(s, 2), count); break;
-    default: break; /* the other layers are oneDNN's */
+    case MV_NN_ASINH:
+        mv_plain_asinh(y, x, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh(y, x, count);
+        break;
+    case MV_NN_ADD:
+        mv_plain_add(y, x, data_of(s, 2), count);
+        break;
+    default:
+        break; /* the other layers are oneDNN's */
     }
 }
 
@@ -651,13 +662,20 @@ static void run_plain_backward(const mv_net *net, const step *s)
     float *dx = data_of(s, 2);
 
     switch (net->layer[i].op) {
-    case MV_NN_BLOCK8: mv_plain_unblock8(dx, dy, planes, at->height, at->width); break;
+    case MV_NN_BLOCK8:
+        mv_plain_unblock8(dx, dy, planes, at->height, at->width);
+        break;
     case MV_NN_UNBLOCK8:
         mv_plain_block8(dx, dy, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
         break;
-    case MV_NN_ASINH: mv_plain_asinh_backward(dx, dy, y, count); break;
-    case MV_NN_SINH: mv_plain_sinh_backward(dx, dy, y, count); break;
-    default: break; /* the other layers are oneDNN's, or pass their gradient on */
+    case MV_NN_ASINH:
+        mv_plain_asinh_backward(dx, dy, y, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh_backward(dx, dy, y, count);
+        break;
+    default:
+        break; /* the other layers are oneDNN's, or pass their gradient on */
     }
 }
 
@@ -823,8 +841,18 @@ done:
 }
 
 typedef struct lstm_descs {
-    dnnl_memory_desc_t x, wx, wh, bias, h, none;
+    dnnl_memory_desc_t x, wx, wh, bias, h, state;
 } lstm_descs;
+
+/* h or c of one step: (1,1,N,H) */
+static dnnl_memory_desc_t state_desc(const mv_net *net, size_t i)
+{
+    dnnl_memory_desc_t desc;
+    const mv_net_shape *s = &net->at[i];
+    const dnnl_dims_t dims = {1, 1, (dnnl_dim_t)s->batch * s->height, net->channels[i + 1]};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_ldnc);
+    return desc;
+}
 
 static lstm_descs lstm_of(const mv_net *net, size_t i)
 {
@@ -835,8 +863,35 @@ static lstm_descs lstm_of(const mv_net *net, size_t i)
         .wh = gates_desc(l->out_channels, l->out_channels, dnnl_format_tag_any),
         .bias = gates_bias_desc(l->out_channels),
         .h = steps_desc(net, i + 1),
+        .state = state_desc(net, i),
     };
     return d;
+}
+
+/* The first and last states, which do not interest us: but oneDNN 2.6 gives a wrong gradient of the
+ * state's matrix when they are left out. */
+static mv_status lstm_states(own *o, kept *k, const dnnl_memory_desc_t *state, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(new_edge(o, &k->zero, state, PLACE_KEPT, err));
+    for (int i = 0; i < 4; i++) {
+        MV_TRY(new_edge(o, &k->spare[i], state, PLACE_KEPT, err));
+    }
+done:
+    return st;
+}
+
+static void add_lstm_args(step *s, const kept *k, const edge *wx, const edge *wh)
+{
+    add_arg(s, DNNL_ARG_SRC_LAYER, &k->steps);
+    add_arg(s, DNNL_ARG_SRC_ITER, &k->zero);
+    add_arg(s, DNNL_ARG_SRC_ITER_C, &k->zero);
+    add_arg(s, DNNL_ARG_WEIGHTS_LAYER, wx);
+    add_arg(s, DNNL_ARG_WEIGHTS_ITER, wh);
+    add_arg(s, DNNL_ARG_BIAS, &k->bias);
+    add_arg(s, DNNL_ARG_DST_LAYER, &k->out_steps);
+    add_arg(s, DNNL_ARG_DST_ITER, &k->spare[0]);
+    add_arg(s, DNNL_ARG_DST_ITER_C, &k->spare[1]);
 }
 
 static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
@@ -852,11 +907,12 @@ static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_er
 
     MV_TRY(convert(o, &o->forward, e, &plain, where, err));
     MV_TRY(walk_in(net, &o->forward, i, &k->steps, e, err));
+    MV_TRY(lstm_states(o, k, &d.state, err));
     MV_TRY(new_edge(o, &k->out_steps, &d.h, PLACE_KEPT, err));
     DNN_TRY(dnnl_lstm_forward_desc_init(
                 &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
-                dnnl_unidirectional_left2right, &d.x, &d.none, &d.none, &d.wx, &d.wh, &d.bias, &d.h,
-                &d.none, &d.none, 0),
+                dnnl_unidirectional_left2right, &d.x, &d.state, &d.state, &d.wx, &d.wh, &d.bias,
+                &d.h, &d.state, &d.state, 0),
             "describe an LSTM");
     MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
     MV_TRY(add_weights(o, &wx, &k->weights, query(k->forward, dnnl_query_weights_md), err));
@@ -867,11 +923,7 @@ static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_er
                         err));
     }
     MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
-    add_arg(s, DNNL_ARG_SRC_LAYER, &k->steps);
-    add_arg(s, DNNL_ARG_WEIGHTS_LAYER, &wx);
-    add_arg(s, DNNL_ARG_WEIGHTS_ITER, &wh);
-    add_arg(s, DNNL_ARG_BIAS, &k->bias);
-    add_arg(s, DNNL_ARG_DST_LAYER, &k->out_steps);
+    add_lstm_args(s, k, &wx, &wh);
     if (net->opts.training) {
         add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
     }
@@ -917,9 +969,9 @@ static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     MV_TRY(walk_in(net, &o->backward, i + 1, &dh, g, err));
     MV_TRY(new_edge(o, &dx, &d.x, PLACE_KEPT, err));
     DNN_TRY(dnnl_lstm_backward_desc_init(&op, dnnl_backward, dnnl_unidirectional_left2right, &d.x,
-                                         &d.none, &d.none, &d.wx, &d.wh, &d.bias, &d.h, &d.none,
-                                         &d.none, &d.x, &d.none, &d.none, &d.wx, &d.wh, &d.bias,
-                                         &d.h, &d.none, &d.none, 0),
+                                         &d.state, &d.state, &d.wx, &d.wh, &d.bias, &d.h, &d.state,
+                                         &d.state, &d.x, &d.state, &d.state, &d.wx, &d.wh, &d.bias,
+                                         &d.h, &d.state, &d.state, 0),
             "describe an LSTM's gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
     MV_TRY(add_weights(o, &wx, &k->weights, query(pd, dnnl_query_weights_md), err));
@@ -927,13 +979,13 @@ static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
                        dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1), err));
     MV_TRY(lstm_clear(net, i, &dw, pd, err));
     MV_TRY(add_step(o, &o->backward, pd, &s, err));
-    add_arg(s, DNNL_ARG_SRC_LAYER, &k->steps);
-    add_arg(s, DNNL_ARG_WEIGHTS_LAYER, &wx);
-    add_arg(s, DNNL_ARG_WEIGHTS_ITER, &wh);
-    add_arg(s, DNNL_ARG_BIAS, &k->bias);
-    add_arg(s, DNNL_ARG_DST_LAYER, &k->out_steps);
+    add_lstm_args(s, k, &wx, &wh);
     add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
     add_arg(s, DNNL_ARG_DIFF_DST_LAYER, &dh);
+    add_arg(s, DNNL_ARG_DIFF_DST_ITER, &k->zero);
+    add_arg(s, DNNL_ARG_DIFF_DST_ITER_C, &k->zero);
+    add_arg(s, DNNL_ARG_DIFF_SRC_ITER, &k->spare[2]);
+    add_arg(s, DNNL_ARG_DIFF_SRC_ITER_C, &k->spare[3]);
     add_arg(s, DNNL_ARG_DIFF_SRC_LAYER, &dx);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS_LAYER, &dw.wx);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS_ITER, &dw.wh);
@@ -995,11 +1047,16 @@ static mv_status layer_forward(mv_net *net, size_t i, edge *e, mv_error *err)
     }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
-    case MV_NN_DENSE: return conv_forward(net, i, e, where, err);
-    case MV_NN_LSTM: return lstm_forward(net, i, e, where, err);
-    case MV_NN_MAXPOOL2: return pool_forward(net, i, e, where, err);
-    case MV_NN_UPSAMPLE2: return upsample_forward(net, i, e, where, err);
-    default: return plain_forward(net, i, e, where, err);
+    case MV_NN_DENSE:
+        return conv_forward(net, i, e, where, err);
+    case MV_NN_LSTM:
+        return lstm_forward(net, i, e, where, err);
+    case MV_NN_MAXPOOL2:
+        return pool_forward(net, i, e, where, err);
+    case MV_NN_UPSAMPLE2:
+        return upsample_forward(net, i, e, where, err);
+    default:
+        return plain_forward(net, i, e, where, err);
     }
 done:
     return st;
@@ -1052,12 +1109,18 @@ static mv_status layer_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
-    case MV_NN_DENSE: return conv_backward(net, i, g, err);
-    case MV_NN_LSTM: return lstm_backward(net, i, g, err);
-    case MV_NN_MAXPOOL2: return pool_backward(net, i, g, err);
-    case MV_NN_UPSAMPLE2: return upsample_backward(net, i, g, err);
-    case MV_NN_ADD: return add_backward(net, i, g, err);
-    default: return plain_backward(net, i, g, err);
+    case MV_NN_DENSE:
+        return conv_backward(net, i, g, err);
+    case MV_NN_LSTM:
+        return lstm_backward(net, i, g, err);
+    case MV_NN_MAXPOOL2:
+        return pool_backward(net, i, g, err);
+    case MV_NN_UPSAMPLE2:
+        return upsample_backward(net, i, g, err);
+    case MV_NN_ADD:
+        return add_backward(net, i, g, err);
+    default:
+        return plain_backward(net, i, g, err);
     }
 done:
     return st;

@@ -259,8 +259,13 @@ static lstm lstm_of(const mv_net *net, size_t i, const float *weights)
 {
     const mv_nn_layer *layer = &net->layer[i];
     const mv_net_shape *s = &net->at[i];
-    lstm l = {layer->in_channels, layer->out_channels, s->width, (size_t)s->batch * s->height,
-              weights + net->weight_at[i], NULL, NULL};
+    lstm l = {layer->in_channels,
+              layer->out_channels,
+              s->width,
+              (size_t)s->batch * s->height,
+              weights + net->weight_at[i],
+              NULL,
+              NULL};
     l.wh = l.wx + 4 * l.hidden * l.in;
     l.bias = l.wh + 4 * l.hidden * l.hidden;
     return l;
@@ -374,13 +379,13 @@ static void lstm_backward(const lstm *l, float *dx, float *dw, float *dh, float 
 /* ---- the net ---- */
 
 typedef struct own {
-    float *weights, *turned;              /* as given; kernels turned, for backward */
+    float *weights, *turned;                /* as given; kernels turned, for backward */
     float *tensor[MV_NET_LAYERS_MAX + 1];   /* what enters layer i; inference: two in turn, but
                                                for those that a later layer adds */
     float *gradient[MV_NET_LAYERS_MAX + 1]; /* of the same; training */
     float *trace[MV_NET_LAYERS_MAX];        /* of an LSTM: x, h, c in steps, gates; else NULL */
     float *work;                            /* of the largest LSTM: dx, dh, dc in steps, dz */
-    float *block;                         /* one allocation for all of these */
+    float *block;                           /* one allocation for all of these */
     size_t block_count;
 } own;
 
@@ -557,14 +562,30 @@ static void layer_forward(const mv_net *net, size_t i)
         convolve(y, x, w, w + d.out * d.in * d.side * d.side, &d);
         act_forward(y, count, net->layer[i].act);
         break;
-    case MV_NN_MAXPOOL2: pool_forward(y, x, &d); break;
-    case MV_NN_UPSAMPLE2: upsample_forward(y, x, &d); break;
-    case MV_NN_BLOCK8: mv_plain_block8(y, x, planes, d.h, d.w); break;
-    case MV_NN_UNBLOCK8: mv_plain_unblock8(y, x, planes / 64, 8 * d.h, 8 * d.w); break;
-    case MV_NN_ASINH: mv_plain_asinh(y, x, count); break;
-    case MV_NN_SINH: mv_plain_sinh(y, x, count); break;
-    case MV_NN_ADD: mv_plain_add(y, x, o->tensor[net->layer[i].other], count); break;
-    case MV_NN_LSTM: lstm_layer_forward(net, i); break;
+    case MV_NN_MAXPOOL2:
+        pool_forward(y, x, &d);
+        break;
+    case MV_NN_UPSAMPLE2:
+        upsample_forward(y, x, &d);
+        break;
+    case MV_NN_BLOCK8:
+        mv_plain_block8(y, x, planes, d.h, d.w);
+        break;
+    case MV_NN_UNBLOCK8:
+        mv_plain_unblock8(y, x, planes / 64, 8 * d.h, 8 * d.w);
+        break;
+    case MV_NN_ASINH:
+        mv_plain_asinh(y, x, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh(y, x, count);
+        break;
+    case MV_NN_ADD:
+        mv_plain_add(y, x, o->tensor[net->layer[i].other], count);
+        break;
+    case MV_NN_LSTM:
+        lstm_layer_forward(net, i);
+        break;
     }
 }
 
@@ -596,14 +617,30 @@ static void layer_backward(const mv_net *net, size_t i, float *dx, float *dweigh
         conv_backward_weights(dweights + at, g, x, &d);
         conv_backward_data(dx, g, o->turned + at, &d);
         break;
-    case MV_NN_MAXPOOL2: pool_backward(dx, g, x, &d); break;
-    case MV_NN_UPSAMPLE2: upsample_backward(dx, g, &d); break;
-    case MV_NN_BLOCK8: mv_plain_unblock8(dx, g, planes, d.h, d.w); break;
-    case MV_NN_UNBLOCK8: mv_plain_block8(dx, g, planes / 64, 8 * d.h, 8 * d.w); break;
-    case MV_NN_ASINH: mv_plain_asinh_backward(dx, g, y, count); break;
-    case MV_NN_SINH: mv_plain_sinh_backward(dx, g, y, count); break;
-    case MV_NN_ADD: memcpy(dx, g, count * sizeof *dx); break;
-    case MV_NN_LSTM: lstm_layer_backward(net, i, dx, dweights, g); break;
+    case MV_NN_MAXPOOL2:
+        pool_backward(dx, g, x, &d);
+        break;
+    case MV_NN_UPSAMPLE2:
+        upsample_backward(dx, g, &d);
+        break;
+    case MV_NN_BLOCK8:
+        mv_plain_unblock8(dx, g, planes, d.h, d.w);
+        break;
+    case MV_NN_UNBLOCK8:
+        mv_plain_block8(dx, g, planes / 64, 8 * d.h, 8 * d.w);
+        break;
+    case MV_NN_ASINH:
+        mv_plain_asinh_backward(dx, g, y, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh_backward(dx, g, y, count);
+        break;
+    case MV_NN_ADD:
+        memcpy(dx, g, count * sizeof *dx);
+        break;
+    case MV_NN_LSTM:
+        lstm_layer_backward(net, i, dx, dweights, g);
+        break;
     }
 }
 
