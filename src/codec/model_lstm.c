@@ -5,38 +5,32 @@
  * each row of a 224x224 picture, in the encoder and again in the decoder, and corrects the
  * coefficients by what it saw to the left. Larger pictures are walked in segments of 28 blocks.
  */
-#include "codec/model_registry.h"
+#include "codec/model_blocks.h"
 
-#include <math.h>
-
-#define TRANSFORM(start_)                                                                          \
-    {                                                                                              \
-        MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = start_, .slow = INFINITY                       \
-    }
+/* clang-format off */
 #define WALK(from_)                                                                                \
     {MV_NN_LSTM, MV_NN_LINEAR, 64, 128, .start = MV_NN_START_RANDOM},                              \
-        {MV_NN_DENSE, MV_NN_LINEAR, 128, 64, .start = MV_NN_START_ZERO, .slow = 30},               \
-    {                                                                                              \
-        MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = from_                                            \
-    }
+    MV_BRANCH_END(MV_NN_DENSE, 128, 64, 30),                                                       \
+    MV_ADD_LAYER(64, from_)
+/* clang-format on */
 
 const mv_nn_graph mv_model_lstm = {
     .name = "lstm",
     .encoder =
         {
             {MV_NN_BLOCK8, MV_NN_LINEAR, 1, 64},
-            TRANSFORM(MV_NN_START_ANALYSIS),
+            MV_ANALYSIS_LAYER,
             {MV_NN_ASINH, MV_NN_LINEAR, 64, 64},
             WALK(3),
-            TRANSFORM(MV_NN_START_LEVEL),
+            MV_LEVEL_LAYER,
         },
     .encoder_count = 7,
     .decoder =
         {
-            TRANSFORM(MV_NN_START_UNLEVEL),
+            MV_UNLEVEL_LAYER,
             WALK(1),
             {MV_NN_SINH, MV_NN_LINEAR, 64, 64},
-            TRANSFORM(MV_NN_START_SYNTHESIS),
+            MV_SYNTHESIS_LAYER,
             {MV_NN_UNBLOCK8, MV_NN_LINEAR, 64, 1},
         },
     .decoder_count = 7,

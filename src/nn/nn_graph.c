@@ -5,7 +5,7 @@
 #include "nn/nn_graph.h"
 
 #include <math.h>
-#include <stdbool.h>
+#include <string.h>
 
 enum { FIELD_BITS_MAX = 16 };
 
@@ -31,6 +31,24 @@ size_t mv_nn_decoder_offset(const mv_nn_graph *graph, size_t i)
 size_t mv_nn_graph_weights(const mv_nn_graph *graph)
 {
     return mv_nn_decoder_offset(graph, graph->decoder_count);
+}
+
+static bool same_layers(const mv_nn_layer *a, size_t a_count, const mv_nn_layer *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; same && i < a_count; i++) {
+        same = a[i].op == b[i].op && a[i].act == b[i].act && a[i].in_channels == b[i].in_channels &&
+               a[i].out_channels == b[i].out_channels && a[i].other == b[i].other;
+    }
+    return same;
+}
+
+bool mv_nn_graph_same(const mv_nn_graph *a, const mv_nn_graph *b)
+{
+    return same_layers(a->encoder, a->encoder_count, b->encoder, b->encoder_count) &&
+           same_layers(a->decoder, a->decoder_count, b->decoder, b->decoder_count) &&
+           a->field_count == b->field_count &&
+           memcmp(a->field_bits, b->field_bits, a->field_count) == 0;
 }
 
 void mv_nn_field_bits(uint8_t *bits, const mv_nn_graph *graph, uint32_t code_bits)

@@ -35,6 +35,9 @@ typedef struct mv_nn_graph {
     uint32_t field_count;
 } mv_nn_graph;
 
+/* Whether two graphs have the same layers and fields, so that weights fit both. */
+bool mv_nn_graph_same(const mv_nn_graph *a, const mv_nn_graph *b);
+
 /* mv_nn_field_bits: bits (feature_channels of them) of each feature in a code of code_bits, 1..16:
  * from the graph's at 8, one bit at a time, code_channels fields in turn for each bit more (from
  * the first on) or less (from the last back; empty fields are passed over). */

@@ -30,6 +30,7 @@ mv_train_opts mv_train_defaults(void)
         .clip = 1,
         .loss = MV_LOSS_LOG_MSE,
         .loss_constant = 1e-4,
+        .adversary_rate = 2e-4,
         .bf16_until = 0.8,
         .augment = mv_augment_defaults(),
         .validate_every = 500,
@@ -69,6 +70,8 @@ static mv_status check(const mv_trainer *t, mv_error *err)
                "a patch of %u does not fit %ux%u images (it must be a multiple of %u)",
                (unsigned)o->patch, (unsigned)data->width, (unsigned)data->height,
                (unsigned)t->graph->scale);
+    MV_REQUIRE(o->adversary == 0 || (t->graph->image_channels == 1 && o->patch % 4 == 0), err,
+               MV_E_ARGUMENT, "a critic needs a network of gray images and patches of whole 4x4");
     MV_REQUIRE(data->width % t->graph->scale == 0 && data->height % t->graph->scale == 0, err,
                MV_E_ARGUMENT, "image sides must be multiples of %u", (unsigned)t->graph->scale);
     MV_REQUIRE(o->feature_bits >= 1 && o->feature_bits <= 16 && o->validate_every >= 1 &&
@@ -164,12 +167,14 @@ static void find_steps(float *step, const mv_nn_graph *graph, uint32_t code_bits
     }
 }
 
-/* Where the network starts as a transform: one that suits the training images. */
+/* Where the network starts as a transform: one that suits the training images. It has a generator
+ * of its own, so that all networks have the same. */
 static mv_status fit_transform(mv_trainer *t)
 {
     mv_status st = MV_OK;
     mv_transform transform;
     mv_transform_images set[MV_TRAIN_SETS_MAX];
+    mv_rand rand = mv_rand_make(t->opts.seed);
 
     if (!mv_transform_used(t->graph)) {
         return MV_OK;
@@ -178,7 +183,7 @@ static mv_status fit_transform(mv_trainer *t)
         set[i] = (mv_transform_images){t->data->set[i].train.pixel, t->data->set[i].train.count};
     }
     MV_TRY(mv_transform_fit(&transform, t->graph, set, t->data->set_count, t->data->height,
-                            t->data->width, &t->state.rand));
+                            t->data->width, &rand));
     mv_transform_start(t->state.weights, t->graph, &transform);
 done:
     return st;
@@ -188,6 +193,21 @@ void mv_trainer_start_from(mv_trainer *t, const float *weights)
 {
     memcpy(t->state.weights, weights, t->weight_count * sizeof *weights);
     memcpy(t->state.best, weights, t->weight_count * sizeof *weights);
+}
+
+static mv_status make_critic(mv_trainer *t, mv_error *err)
+{
+    mv_status st = MV_OK;
+    if (t->opts.adversary == 0) {
+        return MV_OK;
+    }
+    MV_TRY(mv_gan_start(&t->state.critic, &t->state.rand, err));
+    t->critic_gradient = calloc(t->parts, t->state.critic.count * sizeof *t->critic_gradient);
+    t->critic_loss = calloc(t->parts, sizeof *t->critic_loss);
+    MV_REQUIRE(t->critic_gradient != NULL && t->critic_loss != NULL, err, MV_E_MEMORY,
+               "out of memory for training");
+done:
+    return st;
 }
 
 mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_train_data *data,
@@ -213,6 +233,7 @@ mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_tr
     find_steps(t->step, graph, opts->feature_bits);
     MV_TRY(mv_nn_init(t->state.weights, graph, &t->state.rand));
     MV_TRY(fit_transform(t));
+    MV_TRY(make_critic(t, err));
     memcpy(t->state.best, t->state.weights, t->weight_count * sizeof(float));
     mv_train_fingerprint(t->fingerprint, t);
     *out = t;
@@ -231,10 +252,14 @@ void mv_trainer_free(mv_trainer **trainer)
     for (unsigned w = 0; w < WORKERS_MAX; w++) {
         mv_net_free(&t->worker[w].encoder);
         mv_net_free(&t->worker[w].decoder);
+        mv_gan_part_free(&t->worker[w].critic);
         mv_net_free(&t->worker[w].whole_encoder);
         mv_net_free(&t->worker[w].whole_decoder);
     }
     free(t->noise);
+    mv_gan_clear(&t->state.critic);
+    free(t->critic_gradient);
+    free(t->critic_loss);
     free(t->part_loss);
     free(t->measured);
     free(t->state.curve);
@@ -263,6 +288,7 @@ static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
 
     mv_net_free(&w->encoder);
     mv_net_free(&w->decoder);
+    mv_gan_part_free(&w->critic);
     w->loaded = 0;
     o.training = true;
     o.bf16 = t->bf16;
@@ -270,6 +296,9 @@ static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
     o.input_gradient = true;
     MV_TRY(
         mv_net_new(&w->decoder, t->opts.table, g->decoder, g->decoder_count, &features, &o, err));
+    if (t->state.critic.count != 0) {
+        MV_TRY(mv_gan_part_new(&w->critic, t->opts.table, t->part, side, t->bf16, err));
+    }
 done:
     return st;
 }
@@ -342,9 +371,9 @@ static void draw_rounding_noise(mv_trainer *t)
 static void disturb(const mv_trainer *t, float *feature, size_t first, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
-        const float noise = t->noise[first + k];
-        feature[k] = isnan(noise) ? mv_nn_round(feature[k], t->step[channel_of(t, first + k)])
-                                  : feature[k] + noise;
+        const float noise = t->noise[first + k], f = feature[k];
+        feature[k] = isnan(noise) ? mv_nn_round(f, t->step[channel_of(t, first + k)])
+                                  : (f > 0 ? (f < 1 ? f : 1) : 0) + noise;
     }
 }
 
@@ -361,6 +390,23 @@ mv_status mv_train_parallel(mv_trainer *t, size_t count,
     return st;
 }
 
+/* The nets of a worker, with the present weights. */
+static mv_status load_weights(const mv_trainer *t, mv_train_worker *w)
+{
+    mv_status st = MV_OK;
+    if (w->loaded == t->state.step + 1) {
+        return MV_OK;
+    }
+    MV_TRY(mv_net_load(w->encoder, t->state.weights, &w->err));
+    MV_TRY(mv_net_load(w->decoder, t->state.weights + mv_nn_decoder_offset(t->graph, 0), &w->err));
+    if (w->critic != NULL) {
+        MV_TRY(mv_gan_part_load(w->critic, &t->state.critic, &w->err));
+    }
+    w->loaded = t->state.step + 1;
+done:
+    return st;
+}
+
 /* Forward, loss, backward of part i of the batch. */
 static mv_status compute_part(void *user, unsigned worker, size_t i)
 {
@@ -373,16 +419,17 @@ static mv_status compute_part(void *user, unsigned worker, size_t i)
     float *output = t->output + i * n, *d_output = t->d_output + i * n;
     float *gradient = t->gradient + i * t->weight_count;
 
-    if (w->loaded != t->state.step + 1) {
-        MV_TRY(mv_net_load(w->encoder, t->state.weights, &w->err));
-        MV_TRY(mv_net_load(w->decoder, t->state.weights + decoder_at, &w->err));
-        w->loaded = t->state.step + 1;
-    }
+    MV_TRY(load_weights(t, w));
     MV_TRY(mv_net_forward(w->encoder, feature, t->image + i * n, &w->err));
     disturb(t, feature, i * f, f);
     MV_TRY(mv_net_forward(w->decoder, output, feature, &w->err));
     t->part_loss[i] = mv_loss(d_output, output, t->image + i * n, t->part, n / t->part,
                               t->opts.loss, t->opts.loss_constant);
+    if (w->critic != NULL) {
+        MV_TRY(mv_gan_part_run(w->critic, t->critic_gradient + i * t->state.critic.count,
+                               &t->critic_loss[i], d_output, t->image + i * n, output,
+                               t->opts.adversary, &w->err));
+    }
     MV_TRY(mv_net_backward(w->decoder, d_feature, gradient + decoder_at, d_output, &w->err));
     MV_TRY(mv_net_backward(w->encoder, NULL, gradient, d_feature, &w->err));
 done:
@@ -465,6 +512,10 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
                    (unsigned long long)s->step);
     }
     update_weights(t, rate);
+    if (s->critic.count != 0) {
+        mv_gan_step(&s->critic, t->critic_gradient, t->parts,
+                    t->opts.adversary_rate * rate / t->opts.rate, t->opts.clip, s->step + 1);
+    }
     s->loss_mean = s->step == 0 ? *loss : 0.98 * s->loss_mean + 0.02 * *loss;
     s->step++;
     s->seconds += (mv_clock_ms() - started_ms) / 1e3;

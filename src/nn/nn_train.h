@@ -68,9 +68,11 @@ typedef struct mv_train_opts {
     double clip;                      /* gradient length; 0: none */
     mv_loss_kind loss;
     double loss_constant;
-    double round_part; /* of the patches whose features are really rounded, the gradient passing
-                          as if they were not; the others get noise */
-    double bf16_until; /* part of the run in bfloat16 where the table has it; 0: never */
+    double round_part;     /* of the patches whose features are really rounded, the gradient passing
+                              as if they were not; the others get noise */
+    double adversary;      /* weight of what a critic says (nn_gan.h), gray images only; 0: none */
+    double adversary_rate; /* its peak learning rate */
+    double bf16_until;     /* part of the run in bfloat16 where the table has it; 0: never */
     mv_augment augment;
     uint64_t validate_every; /* steps */
     size_t validate_images;  /* of each set, evenly spread; 0: all */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 8, SIZE = MV_TRANSFORM_SIZE, BLOCKS = 6000, SPANS = 4, BENDS = 6 };
+enum { SIDE = 8, SIZE = MV_TRANSFORM_SIZE, BLOCKS = 6000, SPANS = 5, BENDS = 6, SETS_MAX = 8 };
 
 /* Element (c, i) of the orthonormal transform: coefficient c of a block that is 1 at pixel i. */
 static double basis(size_t c, size_t i)
@@ -85,44 +85,68 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sum over the sets of the error's energy, each as a part of that set's own. */
-static double error_of(const float *value, size_t sets, const mv_transform *t, size_t c,
+/* What fitting looks at: all coefficients of the sampled blocks, and how much each set counts. */
+typedef struct samples {
+    const float *value; /* (64, sets, BLOCKS) */
+    float *sorted;      /* absolute values of one coefficient */
+    size_t sets;
+    double weight[SETS_MAX], error[SETS_MAX];
+} samples;
+
+/* Weighted energy of the error that rounding leaves; error[s] of each set. */
+static double error_of(const samples *s, double *error, const mv_transform *t, size_t c,
                        uint32_t bits)
 {
     double sum = 0;
-    for (size_t s = 0; s < sets; s++) {
-        double error = 0, energy = 1e-9;
-        for (size_t n = s * BLOCKS; n < (s + 1) * BLOCKS; n += 3) {
-            const double v = (double)value[n], d = rounded(v, t, c, bits) - v;
-            error += d * d;
-            energy += v * v;
+    for (size_t k = 0; k < s->sets; k++) {
+        const float *value = s->value + (c * s->sets + k) * BLOCKS;
+        error[k] = 0;
+        for (size_t n = 0; n < BLOCKS; n++) {
+            const double d = rounded((double)value[n], t, c, bits) - (double)value[n];
+            error[k] += d * d;
         }
-        sum += error / sqrt(energy);
+        sum += s->weight[k] * error[k];
     }
     return sum;
 }
 
-/* The best of a few spans and bends for coefficient c. sorted: its absolute values. */
-static void fit_one(mv_transform *t, const float *value, const float *sorted, size_t sets, size_t c,
-                    uint32_t bits)
+/* The best of a few spans and bends for coefficient c; its errors are added to those of s. */
+static void fit_one(mv_transform *t, samples *s, size_t c, uint32_t bits)
 {
-    static const double part[SPANS] = {1, 0.9995, 0.998, 0.99},
-                        ratio[BENDS] = {1, 3, 6, 12, 30, 80};
-    const size_t last = sets * BLOCKS - 1;
-    double least = INFINITY;
+    static const double part[SPANS] = {1, 1, 0.9995, 0.998, 0.99};
+    static const double ratio[BENDS] = {1, 3, 6, 12, 30, 80};
+    const size_t last = s->sets * BLOCKS - 1;
+    double least = INFINITY, error[SETS_MAX] = {0}, best_error[SETS_MAX] = {0};
     mv_transform best = *t, trial = *t;
 
     for (size_t k = 0; k < (size_t)SPANS * BENDS; k++) {
-        const double span = (double)sorted[(size_t)(part[k / BENDS] * (double)last)];
-        trial.span[c] = span * (k / BENDS == 0 ? 1.15 : 1) + 1e-6;
+        const double span = (double)s->sorted[(size_t)(part[k / BENDS] * (double)last)];
+        trial.span[c] = span * (k / BENDS == 0 ? 1.3 : 1) + 1e-6;
         trial.bend[c] = trial.span[c] / ratio[k % BENDS];
-        const double error = error_of(value, sets, &trial, c, bits);
-        if (error < least) {
-            least = error;
+        const double sum = error_of(s, error, &trial, c, bits);
+        if (sum < least) {
+            least = sum;
             best = trial;
+            memcpy(best_error, error, sizeof error);
         }
     }
+    for (size_t k = 0; k < s->sets; k++) {
+        s->error[k] += best_error[k];
+    }
     *t = best;
+}
+
+static void fit_all(mv_transform *t, samples *s, const uint8_t *bits)
+{
+    const size_t count = s->sets * BLOCKS;
+    memset(s->error, 0, sizeof s->error);
+    for (size_t c = 1; c < SIZE; c++) {
+        for (size_t n = 0; n < count; n++) {
+            s->sorted[n] = fabsf(s->value[c * count + n]);
+        }
+        qsort(s->sorted, count, sizeof *s->sorted, ascending);
+        fit_one(t, s, c, bits[c]);
+    }
 }
 
 mv_status mv_transform_fit(mv_transform *out, const mv_nn_graph *graph,
@@ -133,17 +157,17 @@ mv_status mv_transform_fit(mv_transform *out, const mv_nn_graph *graph,
     const size_t count = sets * BLOCKS;
     uint8_t bits[MV_NN_FIELDS_MAX];
     float *value = malloc(SIZE * count * sizeof *value), *sorted = malloc(count * sizeof *sorted);
+    samples s = {value, sorted, sets, {0}, {0}};
 
-    MV_ENSURE(value != NULL && sorted != NULL, MV_E_MEMORY);
+    MV_ENSURE(value != NULL && sorted != NULL && sets <= SETS_MAX, MV_E_MEMORY);
     *out = mv_transform_defaults();
     mv_nn_field_bits(bits, graph, 8);
     draw_coefficients(value, set, sets, height, width, rand);
-    for (size_t c = 1; c < SIZE; c++) {
-        for (size_t n = 0; n < count; n++) {
-            sorted[n] = fabsf(value[c * count + n]);
+    for (int pass = 0; pass < 2; pass++) { /* first all sets count alike, then all decibels */
+        for (size_t k = 0; k < sets; k++) {
+            s.weight[k] = pass == 0 ? 1 : 1 / (s.error[k] + 1e-9);
         }
-        qsort(sorted, count, sizeof *sorted, ascending);
-        fit_one(out, value + c * count, sorted, sets, c, bits[c]);
+        fit_all(out, &s, bits);
     }
 done:
     free(value);

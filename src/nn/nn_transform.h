@@ -30,7 +30,7 @@ typedef struct mv_transform_images {
 } mv_transform_images;
 
 /* mv_transform_fit: bends and spans with the least quantisation error on blocks of these images,
- * drawn with rand; each set counts by the inverse of its own error, so that all gain alike in dB.
+ * drawn with rand: as many from each of up to 8 sets, which gain alike in decibels.
  * errors: MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_transform_fit(mv_transform *out, const mv_nn_graph *graph,
                                          const mv_transform_images *set, size_t sets, size_t height,
