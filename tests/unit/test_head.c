@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "codec/model_registry.h"
 #include "image/phantom.h"
@@ -180,6 +181,56 @@ static void no_changed_or_shortened_head_file_is_read(void **state)
     mv_buffer_clear(&file);
 }
 
+/* The file again with a right hash over what was changed. */
+static mv_status read_rehashed(mv_buffer *file)
+{
+    mv_head *head = NULL;
+    const size_t body = file->len - MV_EMBEDDING_HASH_LEN;
+    (void)crypto_generichash(file->bytes + body, MV_EMBEDDING_HASH_LEN, file->bytes, body, NULL, 0);
+    const mv_status st = mv_head_read(&head, file->bytes, file->len, NULL);
+    assert_true((st == MV_OK) == (head != NULL));
+    mv_head_free(&head);
+    return st;
+}
+
+static void impossible_fields_are_refused_even_under_a_right_hash(void **state)
+{
+    enum {
+        AT_NAME = 8,
+        AT_LICENCE = 72,
+        AT_MAPS = 648,
+        AT_CLASSES = 650,
+        AT_CLASS = 652,
+        AT_WEIGHTS = 780
+    };
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } change[] = {{AT_NAME + 1, 7},
+                  {AT_NAME + 20, 'x'},
+                  {AT_LICENCE + 63, 'x'},
+                  {AT_MAPS, 0},
+                  {AT_MAPS + 1, 2},
+                  {AT_MAPS, 5},
+                  {AT_CLASSES, 1},
+                  {AT_CLASSES, 33},
+                  {AT_CLASS + 2, 0x7f},
+                  {AT_CLASS + 31, 1},
+                  {7, 2}};
+    mv_buffer file = head_file();
+    (void)state;
+    assert_int_equal(read_rehashed(&file), MV_OK);
+    for (size_t k = 0; k < sizeof change / sizeof change[0]; k++) {
+        const uint8_t keep = file.bytes[change[k].at];
+        file.bytes[change[k].at] = change[k].value;
+        assert_int_equal(read_rehashed(&file), MV_E_FORMAT);
+        file.bytes[change[k].at] = keep;
+    }
+    memset(file.bytes + AT_WEIGHTS, 0xff, 4); /* not a number */
+    assert_int_equal(read_rehashed(&file), MV_E_RANGE);
+    mv_buffer_clear(&file);
+}
+
 /* ---- what it reads ---- */
 
 static mv_model *random_model(void)
@@ -336,6 +387,7 @@ int main(void)
         cmocka_unit_test(the_head_has_the_gradient_that_differences_show),
         cmocka_unit_test(a_head_file_comes_back_as_written),
         cmocka_unit_test(no_changed_or_shortened_head_file_is_read),
+        cmocka_unit_test(impossible_fields_are_refused_even_under_a_right_hash),
         cmocka_unit_test(maps_are_means_and_deviations_of_cells),
         cmocka_unit_test(the_shape_of_an_image_is_cropped_away),
         cmocka_unit_test(an_image_gets_an_embedding_and_the_scores_of_its_rows),
