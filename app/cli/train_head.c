@@ -24,7 +24,7 @@ enum {
     SETS_MAX = 8,
     SIDE = MV_HEAD_IMAGE_SIDE,
     PIXELS = SIDE * SIDE,
-    VERSIONS_MAX = 8,
+    VERSIONS_MAX = 12,
     CACHE_MAX = 768 << 20 /* bytes of maps */
 };
 
