@@ -115,7 +115,7 @@ done:
     return st;
 }
 
-/* Gray, square, 224x224, stretched to 0..255. */
+/* What a head is shown, stretched to 0..255. */
 static mv_status read_image(uint8_t *pixel, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -126,11 +126,7 @@ static mv_status read_image(uint8_t *pixel, const char *path, mv_error *err)
     MV_TRY(mv_head_square(&square, &image, err));
     MV_TRY(mv_image_range(&lo, &hi, &square, err));
     for (size_t k = 0; k < PIXELS; k++) {
-        double sum = 0;
-        for (uint32_t c = 0; c < square.channels; c++) {
-            sum += mv_image_get(&square, k * square.channels + c);
-        }
-        const double gray = sum / square.channels;
+        const double gray = mv_image_get(&square, k);
         pixel[k] = hi > lo ? (uint8_t)((gray - lo) / (hi - lo) * 255 + 0.5) : 0;
     }
 done:

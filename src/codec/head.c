@@ -117,7 +117,8 @@ mv_status mv_head_fill_maps(float *maps, const mv_model *model, const mv_code *c
     float *feature = malloc(count * sizeof *feature);
 
     MV_ENSURE(feature != NULL, MV_E_MEMORY);
-    mv_dequantise(feature, code->feature, side * side, (uint32_t)channels, code->meta.feature_bits);
+    mv_features_from_code(feature, code->feature, side * side, &model->graph,
+                          code->meta.feature_bits);
     mv_head_pool(maps, feature, channels, side);
     mv_wipe(feature, count * sizeof *feature);
     free(feature);
@@ -125,14 +126,42 @@ done:
     return st;
 }
 
+/* One channel: the mean of all. Takes image over when it is gray already. */
+static mv_status to_gray(mv_image *out, mv_image *image, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image gray = {0};
+
+    if (image->channels == 1) {
+        *out = *image;
+        memset(image, 0, sizeof *image);
+        return MV_OK;
+    }
+    st = mv_image_alloc(&gray, image->width, image->height, image->depth, 1, image->type);
+    MV_REQUIRE(st == MV_OK, err, st, "out of memory for an image");
+    gray.bits = image->bits;
+    for (size_t k = 0; k < mv_image_sample_count(&gray); k++) {
+        double sum = 0;
+        for (uint32_t c = 0; c < image->channels; c++) {
+            sum += mv_image_get(image, k * image->channels + c);
+        }
+        mv_image_set(&gray, k, sum / image->channels);
+    }
+    *out = gray;
+done:
+    return st;
+}
+
 mv_status mv_head_square(mv_image *out, const mv_image *image, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_image square = {0};
+    mv_image square = {0}, small = {0};
     MV_TRY(mv_image_square(&square, image, err));
-    MV_TRY(mv_image_resize(out, &square, MV_HEAD_IMAGE_SIDE, MV_HEAD_IMAGE_SIDE, err));
+    MV_TRY(mv_image_resize(&small, &square, MV_HEAD_IMAGE_SIDE, MV_HEAD_IMAGE_SIDE, err));
+    MV_TRY(to_gray(out, &small, err));
 done:
     mv_image_clear(&square);
+    mv_image_clear(&small);
     return st;
 }
 

@@ -31,7 +31,7 @@ MV_MUST_CHECK mv_status mv_head_fill_maps(float *maps, const mv_model *model, co
 /* mv_head_pool: the same from features (channels, side, side); side a multiple of 28. */
 void mv_head_pool(float *maps, const float *feature, size_t channels, size_t side);
 
-/* mv_head_square: what a head is shown of an image: cropped, then 224x224. */
+/* mv_head_square: what a head is shown of an image: cropped, then 224x224, gray. */
 MV_MUST_CHECK mv_status mv_head_square(mv_image *out, const mv_image *image, mv_error *err);
 
 /* mv_head_file_write: append the bytes of docs/formats/head.md. errors: MV_E_RANGE, MV_E_LIMIT,

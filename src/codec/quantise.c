@@ -27,3 +27,9 @@ void mv_dequantise(float *feature, const uint32_t *level, size_t count, uint32_t
         }
     }
 }
+
+void mv_features_from_code(float *feature, const uint32_t *code, size_t count,
+                           const mv_nn_graph *graph, uint32_t bits)
+{
+    mv_dequantise(feature, code, count, graph->feature_channels, bits);
+}

@@ -296,6 +296,28 @@ static void the_shape_of_an_image_is_cropped_away(void **state)
     mv_image_clear(&b);
 }
 
+static void a_colour_image_of_equal_channels_is_the_gray_one(void **state)
+{
+    mv_image gray = {0}, rgb = {0}, a = {0}, b = {0};
+    mv_phantom_opts opts = mv_phantom_defaults();
+    (void)state;
+    opts.width = 90;
+    opts.height = 70;
+    assert_int_equal(mv_phantom_make(&gray, &opts, NULL), MV_OK);
+    assert_int_equal(mv_image_alloc(&rgb, 90, 70, 1, 3, MV_SAMPLE_U8), MV_OK);
+    for (size_t k = 0; k < (size_t)90 * 70 * 3; k++) {
+        mv_image_set(&rgb, k, mv_image_get(&gray, k / 3));
+    }
+    assert_int_equal(mv_head_square(&a, &gray, NULL), MV_OK);
+    assert_int_equal(mv_head_square(&b, &rgb, NULL), MV_OK);
+    assert_int_equal(b.channels, 1);
+    assert_memory_equal(a.sample, b.sample, MV_HEAD_IMAGE_SIDE * MV_HEAD_IMAGE_SIDE);
+    mv_image_clear(&gray);
+    mv_image_clear(&rgb);
+    mv_image_clear(&a);
+    mv_image_clear(&b);
+}
+
 static void an_image_gets_an_embedding_and_the_scores_of_its_rows(void **state)
 {
     mv_model *model = random_model();
@@ -383,6 +405,7 @@ int main(void)
         cmocka_unit_test(impossible_fields_are_refused_even_under_a_right_hash),
         cmocka_unit_test(maps_are_means_and_deviations_of_cells),
         cmocka_unit_test(the_shape_of_an_image_is_cropped_away),
+        cmocka_unit_test(a_colour_image_of_equal_channels_is_the_gray_one),
         cmocka_unit_test(an_image_gets_an_embedding_and_the_scores_of_its_rows),
         cmocka_unit_test(a_short_training_tells_left_from_right_and_repeats_itself),
     };
