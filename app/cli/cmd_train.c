@@ -21,7 +21,6 @@ enum { SIDE = 224 };
 
 static const cli_option options[] = {
     {"model", 0, "NAME", "architecture (default: cnn)"},
-    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"data", 0, "DIR", "images in DIR/train and DIR/val, or in DIR; may be repeated"},
     {"origins", 0, "LIST", "train only on these origins of DIR/../manifest.tsv, e.g. a,b-*"},
     {"output", 'o', "FILE", "model file; FILE.ckpt, FILE.ckpt.csv and FILE.ckpt.svg beside it"},
@@ -49,6 +48,7 @@ static const cli_option options[] = {
     {"threads", 0, "N", "processors to use (default: all)"},
     {"table", 0, "NAME", "kernels: onednn or portable (default: best for this processor)"},
     {"licence", 0, "TEXT", "licence of the weights, kept in the model file (default: unstated)"},
+    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"force", 'f', NULL, "replace an existing model file"},
     {NULL, 0, NULL, NULL},
 };
