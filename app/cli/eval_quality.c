@@ -142,7 +142,7 @@ static mv_status label_way(eval_item *item, const eval_job *job, const eval_mode
     MV_TRY(eval_prepare(&sent, &square, way, err));
     MV_TRY(mv_codec_encode(&code, model->model, &sent, &opts, err));
     MV_TRY(eval_through_he(&code, job->key, &item->exact, NULL));
-    MV_TRY(mv_head_embed_code(&embedding, score, model->head, &code, err));
+    MV_TRY(mv_head_embed_code(&embedding, score, model->head, model->model, &code, err));
     memcpy(item->embedding[way], embedding.value, sizeof embedding.value);
     for (uint32_t k = 0; k < job->set[s].list.class_count; k++) {
         item->score[way][k] = (double)score[model->first_class[s] + k];

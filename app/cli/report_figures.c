@@ -513,7 +513,7 @@ void report_diagrams(report *r)
           "224 x 224 x 3");
     CHAIN(r, "figure-5", "Figure 5: homomorphic encryption of the features",
           LIST(true, true, true, false, true, true), "features m", "encode: m' =/round(q m / t)",
-          "c0 = m' + e - c1 s,/c1 from a seed", "sums, scores,/comparisons", "c0 + c1 s,/round",
+          "m' + e - c1 s,/c1 from a seed", "sums, scores,/comparisons", "c0 + c1 s,/round",
           "features m/exactly");
     put(r, "</div>\n");
 }

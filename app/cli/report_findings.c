@@ -65,7 +65,9 @@ static size_t best_model(const report *r, size_t s, double *psnr)
 static void say_order(report *r)
 {
     item(r);
-    put(r, "<b>The order of the methods.</b> After pre-processing the highest mean PSNR is ");
+    put(r, "<b>%s</b> After pre-processing the %s is ",
+        r->job->model_count > 1 ? "The order of the methods." : "Quality.",
+        r->job->model_count > 1 ? "highest mean PSNR" : "mean PSNR");
     for (size_t s = 0; s < r->job->set_count; s++) {
         double psnr = 0;
         const size_t m = best_model(r, s, &psnr);

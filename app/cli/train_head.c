@@ -24,7 +24,7 @@ enum {
     SETS_MAX = 8,
     SIDE = MV_HEAD_IMAGE_SIDE,
     PIXELS = SIDE * SIDE,
-    VERSIONS_MAX = 8,
+    VERSIONS_MAX = 12,
     CACHE_MAX = 768 << 20 /* bytes of maps */
 };
 
@@ -115,7 +115,7 @@ done:
     return st;
 }
 
-/* Gray, square, 224x224, stretched to 0..255. */
+/* What a head is shown, stretched to 0..255. */
 static mv_status read_image(uint8_t *pixel, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -126,11 +126,7 @@ static mv_status read_image(uint8_t *pixel, const char *path, mv_error *err)
     MV_TRY(mv_head_square(&square, &image, err));
     MV_TRY(mv_image_range(&lo, &hi, &square, err));
     for (size_t k = 0; k < PIXELS; k++) {
-        double sum = 0;
-        for (uint32_t c = 0; c < square.channels; c++) {
-            sum += mv_image_get(&square, k * square.channels + c);
-        }
-        const double gray = sum / square.channels;
+        const double gray = mv_image_get(&square, k);
         pixel[k] = hi > lo ? (uint8_t)((gray - lo) / (hi - lo) * 255 + 0.5) : 0;
     }
 done:
@@ -242,7 +238,7 @@ static mv_status encode_one(void *user, unsigned worker, size_t n)
         warp_image(image.sample, j->pixel + i * PIXELS, &w);
     }
     MV_TRY(mv_codec_encode(&code, j->model, &image, &opts, NULL));
-    mv_head_fill_maps(maps, &code);
+    MV_TRY(mv_head_fill_maps(maps, j->model, &code));
     for (size_t k = 0; k < j->one; k++) {
         out[k] = (uint16_t)(maps[k] * 65535 + 0.5F);
     }
@@ -339,28 +335,6 @@ static void describe(head_job *j, const cli_args *args, const mv_head_train_opts
                    licence == NULL ? "unstated" : licence);
 }
 
-/* The shape of the model's features, from an image of zeros. */
-static mv_status count_maps(head_job *j, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image image = {0};
-    mv_code code = {.feature = NULL};
-    const mv_codec_opts opts = mv_codec_defaults();
-
-    MV_TRY(mv_image_alloc(&image, SIDE, SIDE, 1, 1, MV_SAMPLE_U8));
-    MV_TRY(mv_codec_encode(&code, j->model, &image, &opts, err));
-    j->head.maps = mv_head_maps_of(code.meta.feature_height, code.meta.feature_width,
-                                   code.meta.feature_channels);
-    MV_REQUIRE(j->head.maps != 0, err, MV_E_UNSUPPORTED,
-               "the features of this model, %ux%ux%u, do not divide into %ux%u cells",
-               code.meta.feature_height, code.meta.feature_width, code.meta.feature_channels,
-               MV_HEAD_SIDE, MV_HEAD_SIDE);
-done:
-    mv_image_clear(&image);
-    mv_code_clear(&code);
-    return st;
-}
-
 static mv_status train(head_job *j, const cli_args *args, mv_head_train_opts *o, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -371,7 +345,10 @@ static mv_status train(head_job *j, const cli_args *args, mv_head_train_opts *o,
         MV_REQUIRE(false, err, MV_E_EXISTS, "%s exists already", path);
     }
     MV_TRY(path_load_model(&j->model, cli_value(args, "model"), err));
-    MV_TRY(count_maps(j, err));
+    j->head.maps = mv_head_maps_of(j->model);
+    MV_REQUIRE(j->head.maps != 0, err, MV_E_UNSUPPORTED,
+               "the features of this model do not divide into %ux%u cells", MV_HEAD_SIDE,
+               MV_HEAD_SIDE);
     for (size_t i = 0; (folder = cli_value_at(args, "data", i)) != NULL; i++) {
         MV_TRY(add_set(j, folder, cli_value(args, "origins"), err));
     }

@@ -91,8 +91,8 @@ MV_API const float *mv_head_class_weights(const mv_head *head, uint32_t k);
  * errors: MV_E_MISMATCH (another model), MV_E_ARGUMENT (another size or depth), MV_E_RANGE,
  * MV_E_MEMORY */
 MV_API MV_MUST_CHECK mv_status mv_head_embed_code(mv_embedding *out, float *score,
-                                                  const mv_head *head, const mv_code *code,
-                                                  mv_error *err);
+                                                  const mv_head *head, const mv_model *model,
+                                                  const mv_code *code, mv_error *err);
 
 /* mv_head_embed_image: crop (the middle slice of a stack), resize, encode with model, embed. */
 MV_API MV_MUST_CHECK mv_status mv_head_embed_image(mv_embedding *out, float *score,

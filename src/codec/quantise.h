@@ -20,6 +20,8 @@ void mv_dequantise(float *feature, const uint32_t *level, size_t count, uint32_t
  * order and most significant bit first, are one string of bits, cut into code_channels numbers. */
 void mv_code_from_features(uint32_t *code, const float *feature, size_t count,
                            const mv_nn_graph *graph, uint32_t bits);
+/* mv_features_from_code: interleaved numbers of a code to planar (feature_channels, count) floats:
+ * what the decoder network, and a head, read. */
 void mv_features_from_code(float *feature, const uint32_t *code, size_t count,
                            const mv_nn_graph *graph, uint32_t bits);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "codec/model_registry.h"
 #include "image/phantom.h"
@@ -180,6 +181,56 @@ static void no_changed_or_shortened_head_file_is_read(void **state)
     mv_buffer_clear(&file);
 }
 
+/* The file again with a right hash over what was changed. */
+static mv_status read_rehashed(mv_buffer *file)
+{
+    mv_head *head = NULL;
+    const size_t body = file->len - MV_EMBEDDING_HASH_LEN;
+    (void)crypto_generichash(file->bytes + body, MV_EMBEDDING_HASH_LEN, file->bytes, body, NULL, 0);
+    const mv_status st = mv_head_read(&head, file->bytes, file->len, NULL);
+    assert_true((st == MV_OK) == (head != NULL));
+    mv_head_free(&head);
+    return st;
+}
+
+static void impossible_fields_are_refused_even_under_a_right_hash(void **state)
+{
+    enum {
+        AT_NAME = 8,
+        AT_LICENCE = 72,
+        AT_MAPS = 648,
+        AT_CLASSES = 650,
+        AT_CLASS = 652,
+        AT_WEIGHTS = 780
+    };
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } change[] = {{AT_NAME + 1, 7},
+                  {AT_NAME + 20, 'x'},
+                  {AT_LICENCE + 63, 'x'},
+                  {AT_MAPS, 0},
+                  {AT_MAPS + 1, 2},
+                  {AT_MAPS, 5},
+                  {AT_CLASSES, 1},
+                  {AT_CLASSES, 33},
+                  {AT_CLASS + 2, 0x7f},
+                  {AT_CLASS + 31, 1},
+                  {7, 2}};
+    mv_buffer file = head_file();
+    (void)state;
+    assert_int_equal(read_rehashed(&file), MV_OK);
+    for (size_t k = 0; k < sizeof change / sizeof change[0]; k++) {
+        const uint8_t keep = file.bytes[change[k].at];
+        file.bytes[change[k].at] = change[k].value;
+        assert_int_equal(read_rehashed(&file), MV_E_FORMAT);
+        file.bytes[change[k].at] = keep;
+    }
+    memset(file.bytes + AT_WEIGHTS, 0xff, 4); /* not a number */
+    assert_int_equal(read_rehashed(&file), MV_E_RANGE);
+    mv_buffer_clear(&file);
+}
+
 /* ---- what it reads ---- */
 
 static mv_model *random_model(void)
@@ -204,31 +255,24 @@ static mv_model *random_model(void)
 static void maps_are_means_and_deviations_of_cells(void **state)
 {
     enum { SIDE = 56, CHANNELS = 2 };
-    static uint32_t feature[SIDE * SIDE * CHANNELS];
-    static float maps[2 * CHANNELS * MV_HEAD_CELLS];
-    const mv_code code = {{.feature_bits = 8,
-                           .feature_height = SIDE,
-                           .feature_width = SIDE,
-                           .feature_channels = CHANNELS},
-                          feature,
-                          SIDE * SIDE * CHANNELS};
+    static float feature[CHANNELS * SIDE * SIDE], maps[2 * CHANNELS * MV_HEAD_CELLS];
+    mv_model *model = random_model();
     (void)state;
     for (size_t y = 0; y < SIDE; y++) {
         for (size_t x = 0; x < SIDE; x++) {
-            feature[(y * SIDE + x) * CHANNELS] = (uint32_t)(x % 2 * 102); /* 0 or 0.4 */
-            feature[(y * SIDE + x) * CHANNELS + 1] = y / 2 == 5 && x / 2 == 7 ? 255 : 51;
+            feature[y * SIDE + x] = x % 2 == 0 ? 0 : 0.4F;
+            feature[SIDE * SIDE + y * SIDE + x] = y / 2 == 5 && x / 2 == 7 ? 1 : 0.2F;
         }
     }
-    assert_int_equal(mv_head_maps_of(SIDE, SIDE, CHANNELS), 2 * CHANNELS);
-    assert_int_equal(mv_head_maps_of(28, 28, 48), 48);
-    assert_int_equal(mv_head_maps_of(30, 30, 3), 0);
-    mv_head_fill_maps(maps, &code);
+    mv_head_pool(maps, feature, CHANNELS, SIDE);
     for (size_t k = 0; k < MV_HEAD_CELLS; k++) {
         assert_float_equal(maps[k], 0.2, 1e-6);
         assert_float_equal(maps[MV_HEAD_CELLS + k], k == 5 * 28 + 7 ? 1 : 0.2, 1e-6);
         assert_float_equal(maps[2 * MV_HEAD_CELLS + k], 0.2, 1e-6);
-        assert_float_equal(maps[3 * MV_HEAD_CELLS + k], 0, 1e-6);
+        assert_float_equal(maps[3 * MV_HEAD_CELLS + k], 0, 1e-3);
     }
+    assert_int_equal(mv_head_maps_of(model), 6); /* 112x112x3: mean and deviation of three */
+    mv_model_free(&model);
 }
 
 static void the_shape_of_an_image_is_cropped_away(void **state)
@@ -248,6 +292,28 @@ static void the_shape_of_an_image_is_cropped_away(void **state)
     assert_memory_equal(a.sample, b.sample, MV_HEAD_IMAGE_SIDE * MV_HEAD_IMAGE_SIDE);
     mv_image_clear(&wide);
     mv_image_clear(&square);
+    mv_image_clear(&a);
+    mv_image_clear(&b);
+}
+
+static void a_colour_image_of_equal_channels_is_the_gray_one(void **state)
+{
+    mv_image gray = {0}, rgb = {0}, a = {0}, b = {0};
+    mv_phantom_opts opts = mv_phantom_defaults();
+    (void)state;
+    opts.width = 90;
+    opts.height = 70;
+    assert_int_equal(mv_phantom_make(&gray, &opts, NULL), MV_OK);
+    assert_int_equal(mv_image_alloc(&rgb, 90, 70, 1, 3, MV_SAMPLE_U8), MV_OK);
+    for (size_t k = 0; k < (size_t)90 * 70 * 3; k++) {
+        mv_image_set(&rgb, k, mv_image_get(&gray, k / 3));
+    }
+    assert_int_equal(mv_head_square(&a, &gray, NULL), MV_OK);
+    assert_int_equal(mv_head_square(&b, &rgb, NULL), MV_OK);
+    assert_int_equal(b.channels, 1);
+    assert_memory_equal(a.sample, b.sample, MV_HEAD_IMAGE_SIDE * MV_HEAD_IMAGE_SIDE);
+    mv_image_clear(&gray);
+    mv_image_clear(&rgb);
     mv_image_clear(&a);
     mv_image_clear(&b);
 }
@@ -336,8 +402,10 @@ int main(void)
         cmocka_unit_test(the_head_has_the_gradient_that_differences_show),
         cmocka_unit_test(a_head_file_comes_back_as_written),
         cmocka_unit_test(no_changed_or_shortened_head_file_is_read),
+        cmocka_unit_test(impossible_fields_are_refused_even_under_a_right_hash),
         cmocka_unit_test(maps_are_means_and_deviations_of_cells),
         cmocka_unit_test(the_shape_of_an_image_is_cropped_away),
+        cmocka_unit_test(a_colour_image_of_equal_channels_is_the_gray_one),
         cmocka_unit_test(an_image_gets_an_embedding_and_the_scores_of_its_rows),
         cmocka_unit_test(a_short_training_tells_left_from_right_and_repeats_itself),
     };
