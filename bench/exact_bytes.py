@@ -7,7 +7,7 @@
 prints Markdown. Every coder gets the same samples, frame by frame: JPEG-LS (CharLS, plain, in the
 bits that the file states), JPEG 2000 (opj_compress), JPEG XL (cjxl -d 0, its default effort), PNG
 (all filters of Pillow, level 9) and gzip (level 6, of the samples as they would lie in a file).
-Needs the Debian packages libopenjp2-tools, libjxl-tools and python3-pil.
+MB/s are raw bytes by processor time. Needs the Debian packages libopenjp2-tools, libjxl-tools and python3-pil.
 """
 
 import glob
@@ -42,6 +42,16 @@ def samples(path):
         return file.read()
 
 
+def widened(path):
+    """The same samples said to be of 8 or 16 bits: cjxl and Pillow rescale others."""
+    with open(path, "rb") as file:
+        lines, rest = [file.readline() for _ in range(3)], file.read()
+    out = path[:-4] + "-wide" + path[-4:]
+    with open(out, "wb") as file:
+        file.write(lines[0] + lines[1] + (b"255\n" if int(lines[2]) < 256 else b"65535\n") + rest)
+    return out
+
+
 def png_size(path, bits):
     image = Image.open(path)
     if bits > 8 and image.mode == "RGB":
@@ -50,6 +60,19 @@ def png_size(path, bits):
     (image.convert("I;16") if bits > 8 else image).save(out, optimize=True)
     size = os.path.getsize(out)
     os.remove(out)
+    return size
+
+
+def jxl_size(path):
+    """Checked, since cjxl can also be told to lose something."""
+    coded, back = path + ".jxl", path + ".back" + path[-4:]
+    subprocess.run(["cjxl", "-d", "0", path, coded], check=True, capture_output=True)
+    subprocess.run(["djxl", coded, back], check=True, capture_output=True)
+    if samples(back) != samples(path):
+        raise ValueError(f"JPEG XL changes {path}")
+    size = os.path.getsize(coded)
+    os.remove(coded)
+    os.remove(back)
     return size
 
 
@@ -66,8 +89,9 @@ def measure(folder, row):
         row["gzip"] += len(gzip.compress(samples(path), 6))
         row["j2k"] += size_by(["opj_compress", "-n", str(levels(path)), "-i", path, "-o", path + ".j2k"],
                               path + ".j2k")
-        row["jxl"] += size_by(["cjxl", "-d", "0", path, path + ".jxl"], path + ".jxl")
-        png = png_size(path, row["bits"])
+        wide = widened(path)
+        row["jxl"] += jxl_size(wide)
+        png = png_size(wide, row["bits"])
         row["png"] = None if png is None or row["png"] is None else row["png"] + png
     return row
 
