@@ -6,6 +6,7 @@
  * stored values of the file, colour comes out as RGB; docs/modules/dicom.md has the particulars.
  * Writing DICOM is not here: the original bytes travel, so the default gives back the very file.
  */
+#include "image/img_dicom.h"
 #include "image/dicom_shim.h"
 #include "image/image_format.h"
 #include "image/sandbox.h"
@@ -77,7 +78,7 @@ static bool dicom_recognises(const mv_image_source *source)
 
 /* ---- sentences ---- */
 
-static mv_status refusal(mv_dicom_verdict verdict, const char *name, mv_error *err)
+mv_status mv_dicom_refusal(mv_dicom_verdict verdict, const char *name, mv_error *err)
 {
     static const struct {
         mv_status status;
@@ -122,7 +123,7 @@ static mv_status end_of_child(mv_sandbox_end end, const char *name, mv_error *er
 
 /* ---- reading ---- */
 
-static mv_status in_child(const mv_sandbox_job *job, const char *name, mv_error *err)
+mv_status mv_dicom_in_child(const mv_sandbox_job *job, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
     uint32_t result = MV_DICOM_VERDICTS;
@@ -134,18 +135,17 @@ static mv_status in_child(const mv_sandbox_job *job, const char *name, mv_error 
         st = end_of_child(MV_SANDBOX_DIED, name, err); /* nonsense */
         goto done;
     }
-    MV_TRY(refusal((mv_dicom_verdict)result, name, err));
+    MV_TRY(mv_dicom_refusal((mv_dicom_verdict)result, name, err));
 done:
     return st;
 }
 
-/* A job over the whole file whose bulk, if any, has len bytes. */
-static mv_sandbox_job job_over(const mv_image_source *source, size_t len)
+mv_sandbox_job mv_dicom_job(const uint8_t *bytes, size_t len, size_t bulk_len)
 {
-    return (mv_sandbox_job){.bytes = source->bytes,
-                            .len = source->len,
+    return (mv_sandbox_job){.bytes = bytes,
+                            .len = len,
                             .seconds = CHILD_SECONDS,
-                            .memory = CHILD_MEMORY + CHILD_SHARE * (source->len + len)};
+                            .memory = CHILD_MEMORY + CHILD_SHARE * (len + bulk_len)};
 }
 
 /* What the child says about the image is checked as if it were a file. */
@@ -169,11 +169,11 @@ static uint32_t shape_work(const mv_sandbox_job *job)
 static mv_status dicom_header(mv_image *out, const mv_image_source *source, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_sandbox_job job = job_over(source, 0);
+    mv_sandbox_job job = mv_dicom_job(source->bytes, source->len, 0);
     job.work = shape_work;
     job.answer = out;
     job.answer_len = sizeof *out;
-    MV_TRY(in_child(&job, source->name, err));
+    MV_TRY(mv_dicom_in_child(&job, source->name, err));
     out->sample = NULL; /* a pointer of another process */
     MV_REQUIRE(is_sane(out), err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
 done:
@@ -191,12 +191,12 @@ static mv_status dicom_pixels(mv_image *image, const mv_image_source *source, mv
     mv_status st = MV_OK;
     const size_t len = mv_image_sample_count(image) * mv_sample_size(image->type);
     size_t came = len;
-    mv_sandbox_job job = job_over(source, len);
+    mv_sandbox_job job = mv_dicom_job(source->bytes, source->len, len);
     job.work = samples_work;
     job.context = image;
     job.bulk = image->sample;
     job.bulk_len = &came;
-    MV_TRY(in_child(&job, source->name, err));
+    MV_TRY(mv_dicom_in_child(&job, source->name, err));
     MV_REQUIRE(came == len, err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
 done:
     return st;
