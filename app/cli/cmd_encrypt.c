@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "deidentified.h"
+#include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
@@ -31,6 +32,8 @@ static const cli_option options[] = {
     {"collection", 0, "FILE", "encrypt features under this collection's key; needs -s"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
+    {"max-error", 0, "E",
+     "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym", "form of HE encryption; this version has the symmetric one"},
@@ -84,10 +87,11 @@ static bool parse_resize(job *j)
 
 static bool parse_numbers(job *j)
 {
-    long bits = 0, sums = 0, slices = 0, threads = 0;
+    long bits = 0, sums = 0, slices = 0, threads = 0, max_error = 0;
 
     if (!cli_number(j->args, "bits", 1, 16, 8, &bits) ||
         !cli_number(j->args, "sums", 1, 64, 1, &sums) ||
+        !cli_number(j->args, "max-error", 1, 255, 0, &max_error) ||
         !cli_number(j->args, "slice", 0, MV_IMAGE_SIDE_MAX, -1, &j->slice) ||
         !cli_number(j->args, "frame-slices", 1, 3, 1, &slices) ||
         !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j)) {
@@ -97,6 +101,11 @@ static bool parse_numbers(job *j)
         ui_say("--frame-slices is 1 or 3");
         return false;
     }
+    if (max_error != 0 && cli_flag(j->args, "lossy")) {
+        ui_say("--lossy leaves the samples out whose error --max-error bounds; give one of them");
+        return false;
+    }
+    j->seal.max_error = (uint32_t)max_error;
     j->codec.feature_bits = (uint32_t)bits;
     j->codec.frame_slices = (uint32_t)slices;
     j->codec.threads = (unsigned)threads;
@@ -270,9 +279,10 @@ static mv_status read_again(void *user, uint64_t at, uint8_t *out, size_t len, m
     MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
     if (in->stream == NULL) {
         in->stream = fopen(in->path, "rb");
-        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err, MV_E_IO,
-                   "cannot read %s: %s", in->path, strerror(errno));
     }
+    MV_REQUIRE(in->stream != NULL && ((uint64_t)ftello(in->stream) == at ||
+                                      fseeko(in->stream, (off_t)at, SEEK_SET) == 0),
+               err, MV_E_IO, "cannot read %s: %s", in->path, strerror(errno));
     MV_REQUIRE(fread(out, 1, len, in->stream) == len && fstat(fileno(in->stream), &now) == 0 &&
                    unchanged(&now, &in->seen),
                err, MV_E_IO, "%s changed while it was being sealed", in->path);
@@ -322,8 +332,9 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
     if (!about_input || !(in->of_study || mv_image_is_dicom(in->bytes.bytes, in->bytes.len))) {
         return why;
     }
-    if (cli_flag(j->args, "lossy")) {
-        mv_hint(err, "without --lossy the file travels whole, without features");
+    if (cli_flag(j->args, "lossy") || j->seal.max_error != 0) {
+        mv_hint(err, "without --%s the file travels whole, without features",
+                j->seal.max_error != 0 ? "max-error" : "lossy");
         return why;
     }
     ui_say("%s: it travels whole, without features", err->text);
@@ -348,7 +359,10 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
             (void)snprintf(many, sizeof many, ", a study of %zu files", count);
         }
         ui_say("sealed %s: %llu bytes%s%s%s", out, (unsigned long long)s->bytes_total, many,
-               s->bytes_exact == 0 ? ", lossy" : "", j->sender == NULL ? ", anonymous" : "");
+               s->bytes_exact == 0      ? ", lossy"
+               : j->seal.max_error != 0 ? ", near-lossless"
+                                        : "",
+               j->sender == NULL ? ", anonymous" : "");
     }
 }
 
@@ -382,22 +396,49 @@ done:
     return st;
 }
 
+/* What of the input itself goes into the envelope. derived: the derived object of a near-lossless
+ * DICOM file, to be kept until it is in the sealer. */
+static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_code *code,
+                           bool alone, mv_buffer *derived, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool is_dicom = mv_image_is_dicom(in->bytes.bytes, in->bytes.len);
+    mv_source exact = input_source(in, alone);
+
+    if (cli_flag(j->args, "lossy")) {
+        MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
+        MV_TRY(is_dicom ? dicom_out_header(sealer, &in->bytes, err) : MV_OK);
+        goto done;
+    }
+    if (j->seal.max_error != 0 && is_dicom) {
+        MV_TRY(dicom_out_near(derived, &in->bytes, in->path, j->seal.max_error, err));
+        exact = mv_source_memory(derived->bytes, derived->len);
+    }
+    MV_TRY(mv_sealer_add(sealer, in->name, code, &exact, err));
+done:
+    if (st == MV_E_UNSUPPORTED && j->seal.max_error != 0) {
+        mv_hint(err, "--max-error is for DICOM, .nii and .npy files of 8- or 16-bit integers");
+    }
+    return st;
+}
+
 static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
     mv_status st = MV_OK;
     mv_code code = {0};
-    const mv_source exact = input_source(in, alone);
+    mv_buffer derived = mv_buffer_make(0);
 
     st = encode_one(&code, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
     }
-    MV_TRY(mv_sealer_add(sealer, in->name, &code, cli_flag(j->args, "lossy") ? NULL : &exact, err));
+    MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
     if (!alone) {
         report_member(j, in, &code);
     }
 done:
+    mv_buffer_clear(&derived);
     mv_code_clear(&code);
     return st;
 }
@@ -624,7 +665,9 @@ const cli_command cmd_encrypt = {
         "The network turns each image into features, which travel under homomorphic encryption; "
         "by\n"
         "default the original bytes travel beside them under authenticated encryption, so that\n"
-        "decrypt gives back the very file. With --lossy only the features travel.\n"
+        "decrypt gives back the very file. With --lossy only the features travel; with --max-error "
+        "E\n"
+        "the samples, none more than E off.\n"
         "Several inputs and an output that ends in .mv make a study: one sealed file. A folder is "
         "a\n"
         "study too, with all files in and beneath it; what is no image in it travels whole.\n"

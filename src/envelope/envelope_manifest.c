@@ -11,8 +11,10 @@
 #include <string.h>
 
 enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3 };
-enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 };                               /* of a collection */
-enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER }; /* of a member */
+enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 }; /* of a collection */
+/* of a member */
+enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER, KEY_CODING };
+enum { KEY_CODING_KIND = 1, KEY_CODED_LEN, KEY_MAX_ERROR }; /* of a coding */
 
 /* Inside KEY_CODE: keys 1.. in this order, none missing. */
 enum { CODE_FIELDS = 19 };
@@ -167,12 +169,30 @@ done:
 
 /* ---- a member ---- */
 
+static mv_status put_coding(mv_buffer *b, const mv_member *m)
+{
+    mv_status st = MV_OK;
+
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODING));
+    MV_TRY(mv_cbor_put_map(b, 2u + (m->max_error != 0)));
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODING_KIND));
+    MV_TRY(mv_cbor_put_uint(b, m->exact_coding));
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODED_LEN));
+    MV_TRY(mv_cbor_put_uint(b, m->coded_len));
+    if (m->max_error != 0) {
+        MV_TRY(mv_cbor_put_uint(b, KEY_MAX_ERROR));
+        MV_TRY(mv_cbor_put_uint(b, m->max_error));
+    }
+done:
+    return st;
+}
+
 static mv_status put_member(mv_buffer *b, const mv_member *m)
 {
     mv_status st = MV_OK;
 
     MV_TRY(mv_cbor_put_map(b, 1u + m->exact_kept + (m->feature_count != 0) + m->described +
-                                  (m->further_count != 0)));
+                                  (m->further_count != 0) + (m->exact_coding != 0)));
     MV_TRY(mv_cbor_put_uint(b, KEY_FILE_NAME));
     MV_TRY(mv_cbor_put_text(b, m->file_name));
     if (m->exact_kept) {
@@ -194,6 +214,9 @@ static mv_status put_member(mv_buffer *b, const mv_member *m)
             MV_TRY(mv_cbor_put_uint(b, m->further[i].kind));
             MV_TRY(mv_cbor_put_uint(b, m->further[i].len));
         }
+    }
+    if (m->exact_coding != 0) {
+        MV_TRY(put_coding(b, m));
     }
 done:
     return st;
@@ -229,6 +252,27 @@ done:
     return st;
 }
 
+static mv_status get_coding(mv_reader *r, mv_member *m)
+{
+    mv_status st = MV_OK;
+    uint64_t count = 0, key = 0;
+
+    MV_TRY(mv_cbor_get_map(r, &count));
+    MV_ENSURE(count == 2 || count == 3, MV_E_FORMAT);
+    MV_TRY(expect_key(r, &key));
+    MV_TRY(mv_cbor_get_u32(r, &m->exact_coding));
+    MV_TRY(expect_key(r, &key));
+    MV_TRY(get_length(r, &m->coded_len));
+    if (count == 3) {
+        MV_TRY(expect_key(r, &key));
+        MV_TRY(mv_cbor_get_u32(r, &m->max_error));
+        MV_ENSURE(m->max_error != 0, MV_E_RANGE);
+    }
+    MV_ENSURE(m->exact_coding != 0, MV_E_RANGE);
+done:
+    return st;
+}
+
 static mv_status get_member_field(mv_reader *r, uint64_t key, mv_member *m)
 {
     switch (key) {
@@ -242,6 +286,8 @@ static mv_status get_member_field(mv_reader *r, uint64_t key, mv_member *m)
         return get_code(r, &m->code);
     case KEY_FURTHER:
         return get_further(r, m);
+    case KEY_CODING:
+        return get_coding(r, m);
     default:
         return MV_E_FORMAT;
     }
@@ -265,6 +311,7 @@ static mv_status get_member(mv_reader *r, mv_member *m)
     }
     MV_ENSURE((m->feature_count != 0) == (m->ciphertext_len != 0), MV_E_FORMAT);
     MV_ENSURE(m->exact_kept || m->feature_count != 0, MV_E_FORMAT); /* nothing at all */
+    MV_ENSURE(m->exact_kept || m->exact_coding == 0, MV_E_FORMAT);
 done:
     return st;
 }

@@ -8,6 +8,7 @@
 #include "envelope_internal.h"
 #include "envelope_io.h"
 #include "envelope_signature.h"
+#include "exact_coding.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -19,14 +20,20 @@ typedef struct sealing_keys {
     uint8_t coins[MV_ENVELOPE_RECIPIENTS_MAX][MV_XWING_COINS_LEN];
 } sealing_keys;
 
+/* Where the sections of a member come from. */
+typedef struct origin {
+    mv_source exact; /* as it is; or it lies coded in the spool */
+    uint64_t features_at, exact_at, further_at[MV_MEMBER_FURTHER_MAX]; /* places in the spool */
+} origin;
+
 struct mv_sealer {
     mv_seal_opts opts;
     sealing_keys *secret;
     mv_he_key *he_key; /* NULL until features come */
     mv_manifest manifest;
-    mv_source *exact; /* one per member; where there is an original */
-    size_t exact_cap;
-    mv_spool spool; /* ciphertexts, one after another */
+    origin *origin; /* one per member */
+    size_t origin_cap;
+    mv_spool spool; /* ciphertexts, coded originals and further sections */
     mv_records *records;
     bool spent;
     mv_envelope_stats stats;
@@ -46,7 +53,7 @@ void mv_sealer_free(mv_sealer **sealer)
         mv_secret_free(&secret);
         mv_he_key_free(&s->he_key);
         mv_manifest_clear(&s->manifest);
-        free(s->exact);
+        free(s->origin);
         mv_spool_clear(&s->spool);
         mv_records_free(&s->records);
         free(s->section_hash);
@@ -129,6 +136,11 @@ static const mv_he_set *chosen_set(const mv_sealer *s)
     return s->opts.set != NULL ? s->opts.set : mv_he_set_find("pack4096");
 }
 
+static origin *last_origin(mv_sealer *s)
+{
+    return &s->origin[s->manifest.count - 1];
+}
+
 static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *code, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -148,6 +160,7 @@ static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *co
         MV_TRY(mv_he_key_new(&s->he_key, set, s->secret->keys.collection));
     }
     MV_TRY(mv_pack_encrypt(ciphertext, len, &len, s->he_key, &shape, code->feature));
+    last_origin(s)->features_at = s->spool.len;
     MV_TRY(mv_spool_append(&s->spool, ciphertext, len, err));
     member->ciphertext_len = len;
     s->stats.he_ms += mv_clock_ms() - start_ms;
@@ -178,18 +191,46 @@ done:
     return st;
 }
 
-static mv_status grow_sources(mv_sealer *s)
+static mv_status grow_origins(mv_sealer *s)
 {
-    if (s->exact_cap <= s->manifest.count) {
+    if (s->origin_cap <= s->manifest.count) {
         const size_t cap = 2 * s->manifest.count + 1;
-        mv_source *more = realloc(s->exact, cap * sizeof *more);
+        origin *more = realloc(s->origin, cap * sizeof *more);
         if (more == NULL) {
             return MV_E_MEMORY;
         }
-        s->exact = more;
-        s->exact_cap = cap;
+        s->origin = more;
+        s->origin_cap = cap;
     }
+    s->origin[s->manifest.count] = (origin){.exact_at = 0};
     return MV_OK;
+}
+
+static mv_status append_spool(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    return mv_spool_append(user, bytes, len, err);
+}
+
+/* The original: coded into the spool where it can be, else remembered. */
+static mv_status add_exact(mv_sealer *s, mv_member *member, const mv_source *exact, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {append_spool, &s->spool};
+    bool coded = false;
+
+    MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
+               "the original is larger than 1 TiB");
+    last_origin(s)->exact = *exact;
+    last_origin(s)->exact_at = s->spool.len;
+    member->exact_kept = true;
+    member->exact_len = exact->len;
+    MV_TRY(mv_exact_encode(&coded, &member->coded_len, &sink, exact, s->opts.max_error, err));
+    member->exact_coding = coded ? MV_CODING_RASTER : MV_CODING_NONE;
+    member->max_error = s->opts.max_error;
+    s->stats.bytes_exact += exact->len;
+    s->stats.bytes_coded += mv_member_exact_len(member);
+done:
+    return st;
 }
 
 static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_name,
@@ -209,12 +250,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
         MV_TRY(add_features(s, member, code, err));
     }
     if (exact != NULL) {
-        MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-                   "the original is larger than 1 TiB");
-        s->exact[s->manifest.count - 1] = *exact;
-        member->exact_kept = true;
-        member->exact_len = exact->len;
-        s->stats.bytes_exact += exact->len;
+        MV_TRY(add_exact(s, member, exact, err));
     }
 done:
     return st;
@@ -229,7 +265,7 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
 
     MV_REQUIRE(!s->spent && s->manifest.generation == 0, err, MV_E_ARGUMENT,
                "this sealer has sealed already");
-    MV_TRY(grow_sources(s));
+    MV_TRY(grow_origins(s));
     st = mv_manifest_grow(&s->manifest, &member);
     MV_REQUIRE(st == MV_OK, err, st, "an envelope has at most %d files: %s",
                MV_ENVELOPE_MEMBERS_MAX, mv_status_sentence(st));
@@ -237,6 +273,25 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
     s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
     s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
+    return st;
+}
+
+mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, size_t len,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *m = s->manifest.count != 0 ? &s->manifest.member[s->manifest.count - 1] : NULL;
+
+    MV_REQUIRE(!s->spent && m != NULL && kind != 0 && m->further_count < MV_MEMBER_FURTHER_MAX &&
+                   (m->further_count == 0 || m->further[m->further_count - 1].kind < kind),
+               err, MV_E_ARGUMENT, "a further section without a place for it");
+    last_origin(s)->further_at[m->further_count] = s->spool.len;
+    MV_TRY(mv_spool_append(&s->spool, bytes, len, err));
+    m->further[m->further_count].kind = kind;
+    m->further[m->further_count].len = len;
+    m->further_count++;
+done:
+    s->spent = s->spent || st != MV_OK;
     return st;
 }
 
@@ -281,8 +336,11 @@ static mv_status lay_out(layout *l, const mv_sealer *s, size_t manifest_len, mv_
         if (m->feature_count != 0) {
             count_section(l, m->ciphertext_len);
         }
+        for (uint32_t k = 0; k < m->further_count; k++) {
+            count_section(l, m->further[k].len);
+        }
         if (m->exact_kept) {
-            count_section(l, m->exact_len);
+            count_section(l, mv_member_exact_len(m));
         }
     }
     count_section(l, l->start.seal_len);
@@ -384,22 +442,35 @@ static mv_status write_bytes(mv_sealer *s, const uint8_t *bytes, size_t len, mv_
     return write_section(s, &from, 0, len, err);
 }
 
+static mv_status write_member(mv_sealer *s, const mv_source *spooled, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = &s->manifest.member[i];
+    const origin *o = &s->origin[i];
+
+    if (m->feature_count != 0) {
+        MV_TRY(write_section(s, spooled, o->features_at, m->ciphertext_len, err));
+    }
+    for (uint32_t k = 0; k < m->further_count; k++) {
+        MV_TRY(write_section(s, spooled, o->further_at[k], m->further[k].len, err));
+    }
+    if (m->exact_coding != MV_CODING_NONE) {
+        MV_TRY(write_section(s, spooled, o->exact_at, m->coded_len, err));
+    } else if (m->exact_kept) {
+        MV_TRY(write_section(s, &o->exact, 0, m->exact_len, err));
+    }
+done:
+    return st;
+}
+
 static mv_status write_members(mv_sealer *s, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_source ciphertexts;
-    uint64_t at = 0;
+    mv_source spooled;
 
-    MV_TRY(mv_spool_source(&ciphertexts, &s->spool, err));
+    MV_TRY(mv_spool_source(&spooled, &s->spool, err));
     for (size_t i = 0; i < s->manifest.count; i++) {
-        const mv_member *m = &s->manifest.member[i];
-        if (m->feature_count != 0) {
-            MV_TRY(write_section(s, &ciphertexts, at, m->ciphertext_len, err));
-            at += m->ciphertext_len;
-        }
-        if (m->exact_kept) {
-            MV_TRY(write_section(s, &s->exact[i], 0, m->exact_len, err));
-        }
+        MV_TRY(write_member(s, &spooled, i, err));
     }
 done:
     return st;

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/secret.h"
-#include "img_dicom.h"
+#include "dicom_run.h"
 #include "text_likelihood.h"
 
 #include <errno.h>
@@ -333,7 +333,8 @@ static mv_status collect(mv_deid_facts *facts, mv_buffer *uids, const mv_deid *d
     mv_status st = MV_OK;
     const pass p = {.keep = d->keep};
     size_t room = UIDS_LEN_MAX;
-    mv_sandbox_job job = mv_dicom_job(bytes, len, room);
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = name};
+    mv_sandbox_job job = mv_dicom_job(&source, room);
 
     MV_TRY(mv_buffer_append_zeros(uids, room));
     job.work = collect_work;
@@ -342,7 +343,7 @@ static mv_status collect(mv_deid_facts *facts, mv_buffer *uids, const mv_deid *d
     job.answer_len = sizeof *facts;
     job.bulk = uids->bytes;
     job.bulk_len = &room;
-    MV_TRY(mv_dicom_in_child(&job, name, err));
+    MV_TRY(mv_dicom_run(&job, name, err));
     MV_REQUIRE(room <= UIDS_LEN_MAX && (room == 0 || uids->bytes[room - 1] == 0), err, MV_E_FORMAT,
                "%s is a damaged DICOM file", name);
     uids->len = room;
@@ -400,14 +401,15 @@ static mv_status apply(mv_buffer *out, mv_deid *d, const mv_deid_plan *plan, con
     const size_t most = len + len / 2 + GROWTH_MAX;
     size_t room = most;
     mv_buffer bulk = mv_buffer_make(most);
-    mv_sandbox_job job = mv_dicom_job(bytes, len, most);
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = name};
+    mv_sandbox_job job = mv_dicom_job(&source, most);
 
     MV_TRY(mv_buffer_append_zeros(&bulk, most));
     job.work = apply_work;
     job.context = &p;
     job.bulk = bulk.bytes;
     job.bulk_len = &room;
-    MV_TRY(mv_dicom_in_child(&job, name, err));
+    MV_TRY(mv_dicom_run(&job, name, err));
     MV_TRY(take_answer(out, d, bulk.bytes, room <= most ? room : 0, name, err));
 done:
     mv_buffer_clear(&bulk);

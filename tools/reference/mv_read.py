@@ -5,7 +5,7 @@
     mv_read.py -i IDENTITY FILE [-o FOLDER] [--no-features]
 
 prints one JSON object (sender, members, features) and writes each original into the folder, under
-its number. It shares no code with medveil: hashlib, python3-nacl for X25519, Ed25519 and
+its number; one that travels coded as NUMBER.coded, since this reader has no JPEG-LS. It shares no code with medveil: hashlib, python3-nacl for X25519, Ed25519 and
 ChaCha20-Poly1305, mlkem.py and he.py beside it. Slow; for checking the format, not for use.
 """
 
@@ -283,7 +283,11 @@ def read_member(fields):
     parts = name.split("/") if name else []
     require(all(0 < len(p.encode()) < 256 and p not in (".", "..") for p in parts), "file name")
     require(not any(c == "\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
-    require(set(fields) <= {1, 2, 3, 4, 5} and (2 in fields or 3 in fields), "manifest")
+    require(set(fields) <= {1, 2, 3, 4, 5, 6} and (2 in fields or 3 in fields), "manifest")
+    coding = fields.get(6, {1: 0, 2: fields.get(2, 0)})
+    require(6 not in fields or (2 in fields and coding.get(1, 0) > 0), "manifest")
+    require(list(coding) in ([1, 2], [1, 2, 3]) and coding.get(3, 1) > 0, "manifest")
+    require(coding[2] <= LENGTH_MAX, "length")
     further = fields.get(5, {})
     require((5 in fields) == (0 < len(further) <= 4) and 0 not in further, "manifest")
     require(all(length <= LENGTH_MAX for length in further.values()), "length")
@@ -291,6 +295,7 @@ def read_member(fields):
     image = read_code(fields[4]) if 4 in fields else None
     require((3 in fields) == (image is not None and feature_count(image) != 0), "manifest")
     return {"file_name": name, "exact_kept": 2 in fields, "exact_len": fields.get(2, 0),
+            "coding": coding[1], "coded_len": coding[2], "max_error": coding.get(3, 0),
             "ciphertext_len": fields.get(3, 0), "image": image, "further": further}
 
 
@@ -314,6 +319,25 @@ def read_manifest(plain):
         manifest["collection"] = {"generation": fields[3][1], "holders":
                                   [bech32m_encode("mv", blake2b(card)) for card in fields[3][2]]}
     return manifest
+
+
+def describe_coding(coded, member):
+    """What a coded original says of itself. The frames are JPEG-LS, which is not decoded here."""
+    if member["coding"] != 1:
+        return {"not_decoded": "a coding of a later program"}
+    before, width, height, frames, channels, size, big = struct.unpack_from("<QIIIBBB", coded)
+    require(before + frames * width * height * channels * size <= member["exact_len"], "coding")
+    at, streams = 24 + before, []
+    for _ in range(frames):
+        length, lowest, span = struct.unpack_from("<IHH", coded, at)
+        require(coded[at + 8:at + 11] == b"\xff\xd8\xff", "coding")
+        streams.append({"bytes": length, "lowest": lowest, "range": span})
+        at += 8 + length
+    after = member["exact_len"] - before - frames * width * height * channels * size
+    require(at + after + 32 == len(coded), "coding")
+    return {"not_decoded": "JPEG-LS", "frames": streams, "width": width, "height": height,
+            "channels": channels, "sample_bytes": size, "big_endian": big == 1, "bytes_before": before,
+            "bytes_after": after, "sha256": coded[-32:].hex()}
 
 
 def read_features(ciphertext, collection_key, image):
@@ -340,7 +364,7 @@ def open_envelope(data, identity):
         ciphertext = body.next(member["ciphertext_len"]) if member["ciphertext_len"] else None
         for length in member["further"].values():
             body.next(length)
-        exact = body.next(member["exact_len"]) if member["exact_kept"] else None
+        exact = body.next(member["coded_len"]) if member["exact_kept"] else None
         contents.append((ciphertext, exact))
     hashes = list(body.hashes)
     seal = body.next(seal_length)
@@ -363,8 +387,11 @@ def main():
         if ciphertext is not None and not args.no_features:
             member["features"] = read_features(ciphertext, key, member["image"])
         if exact is not None and args.output:
-            with open(os.path.join(args.output, str(i)), "wb") as out:
+            name = str(i) if member["coding"] == 0 else f"{i}.coded"
+            with open(os.path.join(args.output, name), "wb") as out:
                 out.write(exact)
+        if member["coding"] != 0:
+            member["coded"] = describe_coding(exact, member)
     print(json.dumps(result))
 
 
