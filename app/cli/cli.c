@@ -29,6 +29,7 @@ const cli_command *const cli_commands[] = {
     &cmd_collection_add,
     &cmd_collection_rotate,
     &cmd_collection_show,
+    &cmd_deidentify,
     &cmd_encrypt,
     &cmd_decrypt,
     &cmd_verify,

@@ -6,16 +6,19 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "deidentified.h"
 #include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "scratch.h"
 #include "sealed.h"
 #include "study.h"
 #include "ui.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -39,6 +42,8 @@ static const cli_option options[] = {
     {"slice", 0, "K", "features of slice K only (0 is the first); default: all slices"},
     {"frame-slices", 0, "N", "gray slices that ride in one network frame: 1 (default) or 3"},
     {"threads", 0, "N", "processors to use (default: all)"},
+    {"deidentify", 0, NULL, "DICOM files only, without what says whose they are; see deidentify"},
+    DEIDENTIFY_OPTIONS,
     {"force", 'f', NULL, "replace existing output"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
@@ -56,7 +61,8 @@ typedef struct job {
     mv_collection *collection;
     mv_codec_opts codec;
     mv_seal_opts seal;
-    long slice; /* -1: all */
+    mv_deid *deid; /* NULL: files travel as they are */
+    long slice;    /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -505,6 +511,34 @@ done:
     return st;
 }
 
+/* The files without identity, in a folder of ours, instead of the files. */
+static mv_status encrypt_nameless(job *j, const study *files, const char *operand, const char *out,
+                                  mv_error *err)
+{
+    mv_status st = MV_OK;
+    scratch temporary = {0};
+    study nameless = {0};
+    char name[PATH_SIZE];
+    const char *folder = getenv("TMPDIR");
+
+    MV_TRY(path_join(name, sizeof name, folder == NULL ? "/tmp" : folder, "medveil", "", err));
+    MV_TRY(scratch_make(&temporary, name, err));
+    MV_TRY(deidentified_write(j->deid, files, temporary.path, j->args, err));
+    MV_TRY(study_add(&nameless, temporary.path, false, err));
+    MV_TRY(encrypt_files(j, &nameless, operand, out, err));
+done:
+    study_clear(&nameless);
+    scratch_remove(&temporary);
+    return st;
+}
+
+static mv_status seal_files(job *j, const study *files, const char *operand, const char *out,
+                            mv_error *err)
+{
+    return j->deid == NULL ? encrypt_files(j, files, operand, out, err)
+                           : encrypt_nameless(j, files, operand, out, err);
+}
+
 static mv_status output_path(char *out, size_t cap, const job *j, const char *in, bool folder,
                              mv_error *err)
 {
@@ -541,7 +575,7 @@ static int encrypt_study(job *j)
     for (size_t i = 0; i < j->args->operand_count; i++) {
         MV_TRY(study_add(&files, j->args->operand[i], true, &err));
     }
-    MV_TRY(encrypt_files(j, &files, j->args->operand[0], cli_value(j->args, "output"), &err));
+    MV_TRY(seal_files(j, &files, j->args->operand[0], cli_value(j->args, "output"), &err));
 done:
     study_clear(&files);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
@@ -555,7 +589,7 @@ static mv_status encrypt_operand(job *j, const char *operand, bool folder, mv_er
 
     MV_TRY(study_add(&files, operand, false, err));
     MV_TRY(output_path(out, sizeof out, j, operand, folder, err));
-    MV_TRY(encrypt_files(j, &files, operand, out, err));
+    MV_TRY(seal_files(j, &files, operand, out, err));
 done:
     study_clear(&files);
     return st;
@@ -601,8 +635,15 @@ static int run(const cli_args *args)
     }
     MV_TRY(find_people(&j, &err));
     MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
+    if (cli_flag(args, "deidentify")) {
+        MV_TRY(deidentified_session(&j.deid, args, &err));
+    }
     code = wants_study(&j) ? encrypt_study(&j) : encrypt_all(&j);
+    if (j.deid != NULL && code == CLI_OK && !cli_flag(args, "json")) {
+        deidentified_summary(j.deid);
+    }
 done:
+    mv_deid_free(&j.deid);
     mv_collection_free(&j.collection);
     mv_identity_free(&j.sender);
     mv_model_free(&j.model);
