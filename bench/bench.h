@@ -26,6 +26,7 @@ extern const bench_case bench_cases_ring[];
 extern const bench_case bench_cases_he[];
 extern const bench_case bench_cases_keys[];
 extern const bench_case bench_cases_envelope[];
+extern const bench_case bench_cases_exact[];
 extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
 extern const bench_case bench_cases_analysis[];

@@ -30,6 +30,7 @@ const cli_command *const cli_commands[] = {
     &cmd_collection_rotate,
     &cmd_collection_show,
     &cmd_collection_public,
+    &cmd_deidentify,
     &cmd_encrypt,
     &cmd_decrypt,
     &cmd_verify,

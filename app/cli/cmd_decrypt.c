@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
@@ -21,7 +22,7 @@
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files signed by this card"},
-    {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy), or a folder"},
+    {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy .dcm), or a folder"},
     {"reconstruct", 0, NULL, "give the network's image instead of the exact one"},
     {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     {"model", 0, "FILE", "model file, when it is not on the search path"},
@@ -105,13 +106,13 @@ static bool is_nifti_path(const char *path)
     return strcasecmp(extension, ".nii") == 0 || strcasecmp(extension, ".nii.gz") == 0;
 }
 
-/* Under the header of the original, where both are NIfTI and the original is at hand. */
+/* As what the original says of it, where that is at hand: its header, its window, its place. */
 static mv_status save_image(const member_out *m, const mv_image *image, mv_error *err)
 {
     const mv_image_files original = {m->whole.bytes, m->whole.len, m->voxels.bytes, m->voxels.len};
     bool kept = false;
-    const mv_status st = mv_image_save_like(
-        image, m->path, (m->j->output_flags & MV_OUTPUT_FORCE) != 0, &original, &kept, err);
+    const mv_status st = dicom_out_save(image, m->path, (m->j->output_flags & MV_OUTPUT_FORCE) != 0,
+                                        &original, m->exact ? NULL : m->member, &kept, err);
 
     if (st == MV_OK && !kept && is_nifti_path(m->path)) {
         ui_say("%s has a header of its own, with scale and spacing, without orientation", m->path);
@@ -142,15 +143,27 @@ done:
     return st;
 }
 
-/* For the header of a NIfTI file that the network's image is written to. */
+static bool has_dicom_header(const mv_member *member)
+{
+    for (uint32_t k = 0; k < member->further_count; k++) {
+        if (member->further[k].kind == MV_SECTION_DICOM) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The original, or the header that is left of it: for what the network's image is written as. */
 static mv_status collect_original(member_out *m, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_sink sink = {collect, &m->whole};
 
-    if (is_nifti_path(m->path) && m->member->exact_kept) {
+    if (m->member->exact_kept) {
         MV_TRY(mv_opener_exact(m->opener, m->index, &sink, err));
         MV_TRY(collect_voxels(m, err));
+    } else if (has_dicom_header(m->member)) {
+        MV_TRY(mv_opener_further(m->opener, m->index, MV_SECTION_DICOM, &sink, err));
     }
 done:
     return st;
@@ -190,26 +203,38 @@ done:
     return st;
 }
 
+enum { WHAT_SIZE = 64 };
+
+static void say_what(char out[WHAT_SIZE], const member_out *m)
+{
+    (void)snprintf(out, WHAT_SIZE, "%s",
+                   m->exact ? "the exact image"
+                            : "reconstructed by the network, not the exact image");
+    if (m->exact && m->member->max_error != 0) {
+        (void)snprintf(out, WHAT_SIZE, "no sample more than %u off, not the exact image",
+                       (unsigned)m->member->max_error);
+    }
+}
+
 static void report(const member_out *m, const char *in, const sealed_file *sealed)
 {
-    char sender[SHOW_SENDER_SIZE];
+    char sender[SHOW_SENDER_SIZE], what[WHAT_SIZE];
     const mv_member *about = m->member;
     const mv_sender *who = mv_opener_sender(m->opener);
 
     if (cli_flag(m->j->args, "json") && strcmp(m->path, "-") != 0) {
-        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
-                          "out", m->path, "sender", show_sender_json(who), "anonymous",
-                          who->anonymous, "exact", m->exact, "decrypt_ms",
-                          m->j->open_ms + m->decrypt_ms, "he_ms", m->he_ms, "decode_ms",
-                          m->decode_ms, "bytes_features",
+        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "file",
+                          in, "out", m->path, "sender", show_sender_json(who), "anonymous",
+                          who->anonymous, "exact", m->exact && about->max_error == 0, "max_error",
+                          (json_int_t)about->max_error, "decrypt_ms", m->j->open_ms + m->decrypt_ms,
+                          "he_ms", m->he_ms, "decode_ms", m->decode_ms, "bytes_features",
                           (json_int_t)((about->feature_count * about->code.feature_bits + 7) / 8),
                           "bytes_ciphertext", (json_int_t)about->ciphertext_len, "bytes_total",
                           (json_int_t)sealed->source.len));
     } else if (strcmp(m->path, "-") != 0) {
         show_sender(sender, who);
-        ui_say("wrote %s: %s; sender %s", m->path,
-               m->exact ? "the exact image" : "reconstructed by the network, not the exact image",
-               sender);
+        say_what(what, m);
+        ui_say("wrote %s: %s; sender %s", m->path, what, sender);
     }
 }
 
@@ -420,5 +445,7 @@ const cli_command cmd_decrypt = {
         "are moved at the end. The very file comes back when\n"
         "the output's extension is the original's; another extension converts the same samples.\n"
         "With --reconstruct, or when the sender sealed with --lossy, the network's image is\n"
-        "written: it can invent detail and is not for diagnosis.\n",
+        "written: it can invent detail and is not for diagnosis. From DICOM, .png is windowed, "
+        ".nii\n"
+        "keeps the place in the patient, and .dcm of the network's image is a derived object.\n",
 };

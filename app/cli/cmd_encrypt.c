@@ -6,9 +6,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "deidentified.h"
+#include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "scratch.h"
 #include "sealed.h"
 #include "show.h"
 #include "study.h"
@@ -16,6 +19,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -30,6 +34,8 @@ static const cli_option options[] = {
      "encrypt features under this collection's key (needs -s) or public key"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
+    {"max-error", 0, "E",
+     "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
@@ -39,6 +45,8 @@ static const cli_option options[] = {
     {"slice", 0, "K", "features of slice K only (0 is the first); default: all slices"},
     {"frame-slices", 0, "N", "gray slices that ride in one network frame: 1 (default) or 3"},
     {"threads", 0, "N", "processors to use (default: all)"},
+    {"deidentify", 0, NULL, "DICOM files only, without what says whose they are; see deidentify"},
+    DEIDENTIFY_OPTIONS,
     {"force", 'f', NULL, "replace existing output"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
@@ -57,7 +65,8 @@ typedef struct job {
     mv_collection_public *public_key;
     mv_codec_opts codec;
     mv_seal_opts seal;
-    long slice; /* -1: all */
+    mv_deid *deid; /* NULL: files travel as they are */
+    long slice;    /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -82,10 +91,11 @@ static bool parse_resize(job *j)
 
 static bool parse_numbers(job *j)
 {
-    long bits = 0, sums = 0, slices = 0, threads = 0;
+    long bits = 0, sums = 0, slices = 0, threads = 0, max_error = 0;
 
     if (!cli_number(j->args, "bits", 1, 16, 8, &bits) ||
         !cli_number(j->args, "sums", 1, 64, 1, &sums) ||
+        !cli_number(j->args, "max-error", 1, 255, 0, &max_error) ||
         !cli_number(j->args, "slice", 0, MV_IMAGE_SIDE_MAX, -1, &j->slice) ||
         !cli_number(j->args, "frame-slices", 1, 3, 1, &slices) ||
         !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j)) {
@@ -95,6 +105,11 @@ static bool parse_numbers(job *j)
         ui_say("--frame-slices is 1 or 3");
         return false;
     }
+    if (max_error != 0 && cli_flag(j->args, "lossy")) {
+        ui_say("--lossy leaves the samples out whose error --max-error bounds; give one of them");
+        return false;
+    }
+    j->seal.max_error = (uint32_t)max_error;
     j->codec.feature_bits = (uint32_t)bits;
     j->codec.frame_slices = (uint32_t)slices;
     j->codec.threads = (unsigned)threads;
@@ -371,8 +386,9 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
     if (!about_input || !(in->of_study || mv_image_is_dicom(in->bytes.bytes, in->bytes.len))) {
         return why;
     }
-    if (cli_flag(j->args, "lossy")) {
-        mv_hint(err, "without --lossy the file travels whole, without features");
+    if (cli_flag(j->args, "lossy") || j->seal.max_error != 0) {
+        mv_hint(err, "without --%s the file travels whole, without features",
+                j->seal.max_error != 0 ? "max-error" : "lossy");
         return why;
     }
     ui_say("%s: it travels whole, without features", err->text);
@@ -402,7 +418,10 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
             (void)snprintf(many, sizeof many, ", a study of %zu files", count);
         }
         ui_say("sealed %s: %llu bytes%s%s%s", out, (unsigned long long)s->bytes_total, many,
-               s->bytes_exact == 0 ? ", lossy" : "", j->sender == NULL ? ", anonymous" : "");
+               s->bytes_exact == 0      ? ", lossy"
+               : j->seal.max_error != 0 ? ", near-lossless"
+                                        : "",
+               j->sender == NULL ? ", anonymous" : "");
     }
 }
 
@@ -438,22 +457,49 @@ done:
     return st;
 }
 
+/* What of the input itself goes into the envelope. derived: the derived object of a near-lossless
+ * DICOM file, to be kept until it is in the sealer. */
+static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_code *code,
+                           bool alone, mv_buffer *derived, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool is_dicom = mv_image_is_dicom(in->bytes.bytes, in->bytes.len);
+    mv_source exact = input_source(in, alone);
+
+    if (cli_flag(j->args, "lossy")) {
+        MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
+        MV_TRY(is_dicom ? dicom_out_header(sealer, &in->bytes, err) : MV_OK);
+        goto done;
+    }
+    if (j->seal.max_error != 0 && is_dicom) {
+        MV_TRY(dicom_out_near(derived, &in->bytes, in->path, j->seal.max_error, err));
+        exact = mv_source_memory(derived->bytes, derived->len);
+    }
+    MV_TRY(mv_sealer_add(sealer, in->name, code, &exact, err));
+done:
+    if (st == MV_E_UNSUPPORTED && j->seal.max_error != 0) {
+        mv_hint(err, "--max-error is for DICOM, .nii and .npy files of 8- or 16-bit integers");
+    }
+    return st;
+}
+
 static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
     mv_status st = MV_OK;
     mv_code code = {0};
-    const mv_source exact = input_source(in, alone);
+    mv_buffer derived = mv_buffer_make(0);
 
     st = encode_one(&code, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
     }
-    MV_TRY(mv_sealer_add(sealer, in->name, &code, cli_flag(j->args, "lossy") ? NULL : &exact, err));
+    MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
     if (!alone) {
         report_member(j, in, &code);
     }
 done:
+    mv_buffer_clear(&derived);
     mv_code_clear(&code);
     return st;
 }
@@ -526,6 +572,34 @@ done:
     return st;
 }
 
+/* The files without identity, in a folder of ours, instead of the files. */
+static mv_status encrypt_nameless(job *j, const study *files, const char *operand, const char *out,
+                                  mv_error *err)
+{
+    mv_status st = MV_OK;
+    scratch temporary = {0};
+    study nameless = {0};
+    char name[PATH_SIZE];
+    const char *folder = getenv("TMPDIR");
+
+    MV_TRY(path_join(name, sizeof name, folder == NULL ? "/tmp" : folder, "medveil", "", err));
+    MV_TRY(scratch_make(&temporary, name, err));
+    MV_TRY(deidentified_write(j->deid, files, temporary.path, j->args, err));
+    MV_TRY(study_add(&nameless, temporary.path, false, err));
+    MV_TRY(encrypt_files(j, &nameless, operand, out, err));
+done:
+    study_clear(&nameless);
+    scratch_remove(&temporary);
+    return st;
+}
+
+static mv_status seal_files(job *j, const study *files, const char *operand, const char *out,
+                            mv_error *err)
+{
+    return j->deid == NULL ? encrypt_files(j, files, operand, out, err)
+                           : encrypt_nameless(j, files, operand, out, err);
+}
+
 static mv_status output_path(char *out, size_t cap, const job *j, const char *in, bool folder,
                              mv_error *err)
 {
@@ -562,7 +636,7 @@ static int encrypt_study(job *j)
     for (size_t i = 0; i < j->args->operand_count; i++) {
         MV_TRY(study_add(&files, j->args->operand[i], true, &err));
     }
-    MV_TRY(encrypt_files(j, &files, j->args->operand[0], cli_value(j->args, "output"), &err));
+    MV_TRY(seal_files(j, &files, j->args->operand[0], cli_value(j->args, "output"), &err));
 done:
     study_clear(&files);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
@@ -576,7 +650,7 @@ static mv_status encrypt_operand(job *j, const char *operand, bool folder, mv_er
 
     MV_TRY(study_add(&files, operand, false, err));
     MV_TRY(output_path(out, sizeof out, j, operand, folder, err));
-    MV_TRY(encrypt_files(j, &files, operand, out, err));
+    MV_TRY(seal_files(j, &files, operand, out, err));
 done:
     study_clear(&files);
     return st;
@@ -622,8 +696,15 @@ static int run(const cli_args *args)
     }
     MV_TRY(find_people(&j, &err));
     MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
+    if (cli_flag(args, "deidentify")) {
+        MV_TRY(deidentified_session(&j.deid, args, &err));
+    }
     code = wants_study(&j) ? encrypt_study(&j) : encrypt_all(&j);
+    if (j.deid != NULL && code == CLI_OK && !cli_flag(args, "json")) {
+        deidentified_summary(j.deid);
+    }
 done:
+    mv_deid_free(&j.deid);
     mv_collection_free(&j.collection);
     mv_collection_public_free(&j.public_key);
     mv_identity_free(&j.sender);
@@ -646,7 +727,9 @@ const cli_command cmd_encrypt = {
         "The network turns each image into features, which travel under homomorphic encryption; "
         "by\n"
         "default the original bytes travel beside them under authenticated encryption, so that\n"
-        "decrypt gives back the very file. With --lossy only the features travel.\n"
+        "decrypt gives back the very file. With --lossy only the features travel; with --max-error "
+        "E\n"
+        "the samples, none more than E off.\n"
         "Several inputs and an output that ends in .mv make a study: one sealed file. A folder is "
         "a\n"
         "study too, with all files in and beneath it; what is no image in it travels whole.\n"

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 extern const cli_command cmd_demo;
+extern const cli_command cmd_deidentify;
 extern const cli_command cmd_encrypt;
 extern const cli_command cmd_decrypt;
 extern const cli_command cmd_model_list;

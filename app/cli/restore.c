@@ -11,9 +11,7 @@
 #include "ui.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,11 +59,7 @@ mv_status restore_begin(restore *r, mv_opener *opener, const char *folder, bool 
     } else {
         MV_TRY(path_join(name, sizeof name, r->folder, ".study", "", err));
     }
-    const int len = snprintf(r->temporary, sizeof r->temporary, "%s.part.XXXXXX", name);
-    if (len < 0 || (size_t)len >= sizeof r->temporary || mkdtemp(r->temporary) == NULL) {
-        st = mv_fail(err, MV_E_IO, "cannot make the folder %s: %s", r->folder, strerror(errno));
-        r->temporary[0] = '\0';
-    }
+    MV_TRY(scratch_make(&r->temporary, name, err));
 done:
     return st;
 }
@@ -100,7 +94,7 @@ static mv_status place_in(char *out, size_t cap, const char *folder, const char 
 
 mv_status restore_place(char *out, size_t cap, const restore *r, size_t i, mv_error *err)
 {
-    return place_in(out, cap, r->temporary, name_of(r, i), true, err);
+    return place_in(out, cap, r->temporary.path, name_of(r, i), true, err);
 }
 
 /* ---- one file ---- */
@@ -167,7 +161,7 @@ static mv_status move_one(const restore *r, size_t i, mv_error *err)
     mv_status st = MV_OK;
     char from[PATH_SIZE], to[PATH_SIZE];
 
-    MV_TRY(place_in(from, sizeof from, r->temporary, name_of(r, i), false, err));
+    MV_TRY(place_in(from, sizeof from, r->temporary.path, name_of(r, i), false, err));
     MV_TRY(place_in(to, sizeof to, r->folder, name_of(r, i), true, err));
     MV_REQUIRE(rename(from, to) == 0, err, MV_E_IO,
                "%zu of %zu files are in %s; the next could not be moved: %s", i,
@@ -189,42 +183,17 @@ done:
     return st;
 }
 
-/* mkdtemp makes folders that only we can read; the study's is as open as any other. */
-static void open_up(const char *folder)
-{
-    const mode_t mask = umask(0);
-    (void)umask(mask);
-    (void)chmod(folder, 0777 & ~mask);
-}
-
 mv_status restore_finish(restore *r, mv_error *err)
 {
     mv_status st = MV_OK;
 
-    if (!r->fresh) {
-        MV_TRY(move_all(r, err));
-        goto done;
-    }
-    open_up(r->temporary);
-    MV_REQUIRE(rename(r->temporary, r->folder) == 0, err, MV_E_IO, "cannot make the folder %s: %s",
-               r->folder, strerror(errno));
-    r->temporary[0] = '\0';
+    MV_TRY(r->fresh ? scratch_rename(&r->temporary, r->folder, err) : move_all(r, err));
 done:
     restore_abort(r);
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info, (void)kind, (void)where;
-    return remove(path);
-}
-
 void restore_abort(restore *r)
 {
-    enum { OPEN_FOLDERS_MAX = 16 };
-    if (r->temporary[0] != '\0') {
-        (void)nftw(r->temporary, remove_one, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS);
-        r->temporary[0] = '\0';
-    }
+    scratch_remove(&r->temporary);
 }

@@ -9,15 +9,15 @@
 #define MV_CLI_RESTORE_H
 
 #include "medveil/envelope.h"
-#include "paths.h"
+#include "scratch.h"
 
 /* Zero-initialise; every path ends in restore_abort, which does nothing after restore_finish. */
 typedef struct restore {
-    char folder[PATH_SIZE];    /* where the study goes */
-    char temporary[PATH_SIZE]; /* "": none */
-    bool fresh;                /* folder does not exist yet */
-    bool force;                /* replace files that are in the way */
-    mv_opener *opener;         /* borrowed */
+    char folder[PATH_SIZE]; /* where the study goes */
+    scratch temporary;
+    bool fresh;        /* folder does not exist yet */
+    bool force;        /* replace files that are in the way */
+    mv_opener *opener; /* borrowed */
 } restore;
 
 /* errors: MV_E_IO, MV_E_LIMIT, MV_E_FORMAT (a member without a name) */

@@ -4,11 +4,10 @@
  *
  * A DICOM object may have no image at all (a report, a plan): MV_E_RANGE. Gray samples are the
  * stored values of the file, colour comes out as RGB; docs/modules/dicom.md has the particulars.
- * Writing DICOM is not here: the original bytes travel, so the default gives back the very file.
+ * Pixels of other files are not made DICOM; derived objects of DICOM files are in dicom_like.c.
  */
+#include "image/dicom_run.h"
 #include "image/dicom_shim.h"
-#include "image/image_format.h"
-#include "image/sandbox.h"
 
 #include <math.h>
 #include <string.h>
@@ -96,6 +95,9 @@ static mv_status refusal(mv_dicom_verdict verdict, const char *name, mv_error *e
         [MV_DICOM_DECODER] = {MV_E_FORMAT, "is a DICOM file whose pixels cannot be decoded"},
         [MV_DICOM_MEMORY] = {MV_E_LIMIT,
                              "is a DICOM file that needs more memory than its reader may have"},
+        [MV_DICOM_MAMMOGRAM] = {MV_E_POLICY,
+                                "is a mammogram, of which no lossy DICOM object is made"},
+        [MV_DICOM_OTHER] = {MV_E_UNSUPPORTED, "has a DICOM header that does not fit the samples"},
     };
     return verdict == MV_DICOM_OK
                ? MV_OK
@@ -122,7 +124,7 @@ static mv_status end_of_child(mv_sandbox_end end, const char *name, mv_error *er
 
 /* ---- reading ---- */
 
-static mv_status in_child(const mv_sandbox_job *job, const char *name, mv_error *err)
+mv_status mv_dicom_run(const mv_sandbox_job *job, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
     uint32_t result = MV_DICOM_VERDICTS;
@@ -139,13 +141,12 @@ done:
     return st;
 }
 
-/* A job over the whole file whose bulk, if any, has len bytes. */
-static mv_sandbox_job job_over(const mv_image_source *source, size_t len)
+mv_sandbox_job mv_dicom_job(const mv_image_source *source, size_t room)
 {
     return (mv_sandbox_job){.bytes = source->bytes,
                             .len = source->len,
                             .seconds = CHILD_SECONDS,
-                            .memory = CHILD_MEMORY + CHILD_SHARE * (source->len + len)};
+                            .memory = CHILD_MEMORY + CHILD_SHARE * (source->len + room)};
 }
 
 /* What the child says about the image is checked as if it were a file. */
@@ -169,11 +170,11 @@ static uint32_t shape_work(const mv_sandbox_job *job)
 static mv_status dicom_header(mv_image *out, const mv_image_source *source, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_sandbox_job job = job_over(source, 0);
+    mv_sandbox_job job = mv_dicom_job(source, 0);
     job.work = shape_work;
     job.answer = out;
     job.answer_len = sizeof *out;
-    MV_TRY(in_child(&job, source->name, err));
+    MV_TRY(mv_dicom_run(&job, source->name, err));
     out->sample = NULL; /* a pointer of another process */
     MV_REQUIRE(is_sane(out), err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
 done:
@@ -191,12 +192,12 @@ static mv_status dicom_pixels(mv_image *image, const mv_image_source *source, mv
     mv_status st = MV_OK;
     const size_t len = mv_image_sample_count(image) * mv_sample_size(image->type);
     size_t came = len;
-    mv_sandbox_job job = job_over(source, len);
+    mv_sandbox_job job = mv_dicom_job(source, len);
     job.work = samples_work;
     job.context = image;
     job.bulk = image->sample;
     job.bulk_len = &came;
-    MV_TRY(in_child(&job, source->name, err));
+    MV_TRY(mv_dicom_run(&job, source->name, err));
     MV_REQUIRE(came == len, err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
 done:
     return st;
