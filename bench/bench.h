@@ -28,6 +28,7 @@ extern const bench_case bench_cases_keys[];
 extern const bench_case bench_cases_envelope[];
 extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
+extern const bench_case bench_cases_relay[];
 
 /* bench_run: every case whose "name size" contains filter (NULL: all); one row each on stdout, or
  * one JSON object per line. errors: the first case that failed */
