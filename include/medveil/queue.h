@@ -107,7 +107,7 @@ typedef struct mv_queue_run_opts {
     void *user;           /* of identity and changed */
     bool wait;            /* stay until every item is delivered or refused */
     unsigned tries;       /* without wait: of a line on which nothing moves; default 3 */
-    unsigned streams_max; /* 1 to MV_QUEUE_STREAMS_MAX; default 8 */
+    unsigned streams_max; /* 1 to MV_QUEUE_STREAMS_MAX, the default */
     uint64_t bytes_per_s; /* 0: no limit */
     unsigned idle_timeout_ms;
 } mv_queue_run_opts;

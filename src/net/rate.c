@@ -10,8 +10,9 @@
 
 #define BUCKET_S      0.25
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
-#define STREAMS_FIRST 2
-#define PROBE_STEPS   20 /* steps without a change after which more streams are tried again */
+#define STREAMS_FIRST 4
+#define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
+#define PROBE_STEPS   6   /* steps without a change after which more streams are tried again */
 
 void mv_rate_init(mv_rate *rate, uint64_t bytes_per_s)
 {
@@ -100,7 +101,7 @@ void mv_streams_step(mv_streams *s, double rate)
             try_more(s, rate);
         }
         s->settled++;
-    } else if (rate >= 1.1 * s->rate_before) {
+    } else if (rate >= WORSE * s->rate_before) {
         s->before = 0;
         try_more(s, rate);
     } else {

@@ -27,8 +27,9 @@ size_t mv_rate_take(mv_rate *rate, size_t want);
 bool mv_rate_spent(mv_rate *rate);
 void mv_rate_use(mv_rate *rate, size_t len);
 
-/* How many streams to use, 1 to max: doubled as long as that brings at least a tenth more, halved
- * when it brings less; tried again from time to time, since a line changes. */
+/* How many streams to use, 1 to max: doubled as long as that does not make it much slower, since on
+ * a line that loses packets each stream is held back alone; else back to the number before. Tried
+ * again from time to time: a line changes. */
 typedef struct mv_streams {
     unsigned now, max;
     unsigned before;    /* the number before the last change; 0: none is being tried */

@@ -136,6 +136,42 @@ printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s\n' "$work/damaged" >damaged.in
 expect 13 relay restore --config damaged.ini copy
 grep -q "$stored" "$err" || fail 'the damaged file is named'
 
+step 'a thousand open connections, half of them silent, take less than 200 MB'
+printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s\nconnections_per_client = 0\nmax_connections = 1010\n' \
+    "$work/many" >many.ini
+start_relay many.ini
+python3 - "$port" <<'END' || fail 'the relay stays under 200 MB and answers'
+import os, re, resource, socket, ssl, sys
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+
+def ask(line, target):
+    line.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    reply = b""
+    while b"\r\n\r\n" not in reply:
+        reply += line.recv(65536)
+    head, body = reply.split(b"\r\n\r\n", 1)
+    want = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    while len(body) < want:
+        body += line.recv(65536)
+    return body.decode()
+
+lines = [context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+         for _ in range(1000)]
+for line in lines[:500]:
+    ask(line, "/v1/epochs")
+text = ask(lines[999], "/metrics")
+memory = int(re.search(r"^process_resident_memory_bytes (\d+)", text, re.M)[1])
+count = int(re.search(r"^medveil_relay_connections (\d+)", text, re.M)[1])
+print(f"{count} connections, {memory} bytes")
+limit = 200e6 if "ASAN_OPTIONS" not in os.environ else 1e9  # the sanitizer's own memory
+sys.exit(0 if count == 1000 and memory < limit else 1)
+END
+stop_relay
+
 step 'with client_ca only clients with a certificate are served'
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
     -keyout ca.key -out ca.pem 2>/dev/null

@@ -30,6 +30,7 @@
 #include "net/http_client.h"
 #include "proxy.h"
 #include "relay.h"
+#include "relay_client.h"
 #include "store/db.h"
 #include "wire/hex.h"
 
@@ -994,6 +995,57 @@ static void a_tls_key_that_others_can_read_is_refused(void **state)
     assert_non_null(strstr(err.hint, "chmod 600"));
 }
 
+static void assert_client(const relay_config *c, const char *forwarded, const char *wanted)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    uint8_t got[RELAY_CLIENT_LEN], want[RELAY_CLIENT_LEN] = {[10] = 0xff, [11] = 0xff};
+    peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (inet_pton(AF_INET, wanted, want + 12) != 1) {
+        assert_int_equal(inet_pton(AF_INET6, wanted, want), 1);
+    }
+    relay_client_of(got, c, (const struct sockaddr *)&peer, forwarded);
+    assert_memory_equal(got, want, sizeof want);
+}
+
+static void only_a_trusted_proxy_says_who_the_client_is(void **state)
+{
+    relay_config c = relay_config_defaults();
+    (void)state;
+    assert_client(&c, "192.0.2.1", "127.0.0.1"); /* nobody is trusted */
+    assert_true(relay_nets_read(&c.trusted_proxies, "127.0.0.1, 10.0.0.0/8"));
+    assert_client(&c, NULL, "127.0.0.1");
+    assert_client(&c, "192.0.2.1", "192.0.2.1");
+    assert_client(&c, "192.0.2.1, 10.9.8.7", "192.0.2.1"); /* two proxies of ours */
+    assert_client(&c, "6.6.6.6, 192.0.2.1", "192.0.2.1");  /* what the client itself made up */
+    assert_client(&c, "192.0.2.1, unknown", "127.0.0.1");
+    assert_client(&c, "2001:db8::7", "2001:db8::7");
+    assert_client(&c, "", "127.0.0.1");
+}
+
+static void a_client_that_asks_too_often_waits_and_others_do_not(void **state)
+{
+    relay_rates *r = NULL;
+    const uint8_t busy[RELAY_CLIENT_LEN] = {0x20, 0x01, [15] = 1};
+    const uint8_t same_net[RELAY_CLIENT_LEN] = {0x20, 0x01, [15] = 2};
+    const uint8_t other[RELAY_CLIENT_LEN] = {0x20, 0x02, [15] = 1};
+    (void)state;
+    assert_int_equal(relay_rates_new(&r, 60), MV_OK);
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(relay_rates_take(r, busy, 1000), 0);
+    }
+    assert_int_equal(relay_rates_take(r, busy, 1000), 2);
+    assert_int_equal(relay_rates_take(r, same_net, 1000), 2); /* one /64 is one client */
+    assert_int_equal(relay_rates_take(r, other, 1000), 0);
+    assert_int_equal(relay_rates_take(r, busy, 2100), 0); /* one token a second */
+    assert_true(relay_rates_take(r, busy, 2100) != 0);
+    for (uint32_t i = 0; i < 100000; i++) { /* more clients than are remembered */
+        const uint8_t many[RELAY_CLIENT_LEN] = {9, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+                                                (uint8_t)i};
+        assert_int_equal(relay_rates_take(r, many, 3000), 0);
+    }
+    relay_rates_free(&r);
+}
+
 /* ---- what a relay sees ---- */
 
 static const struct {
@@ -1147,6 +1199,8 @@ int main(void)
         WITH_FOLDER(a_large_file_that_is_refused_is_not_even_sent),
         WITH_FOLDER(a_relay_without_anonymous_sending_asks_senders_to_sign),
         WITH_FOLDER(a_mistake_in_the_configuration_names_file_line_and_key),
+        cmocka_unit_test(only_a_trusted_proxy_says_who_the_client_is),
+        cmocka_unit_test(a_client_that_asks_too_often_waits_and_others_do_not),
         WITH_RELAY(a_taken_port_and_a_taken_folder_are_said_so),
         WITH_RELAY(relays_on_one_postgres_share_mailboxes_and_one_folder_else),
         WITH_RELAY(a_request_that_trickles_in_for_ever_is_cut_off),
