@@ -34,6 +34,10 @@ extern const cli_command cmd_relay_check;
 extern const cli_command cmd_send;
 extern const cli_command cmd_receive;
 extern const cli_command cmd_train;
+extern const cli_command cmd_gallery_new;
+extern const cli_command cmd_gallery_add;
+extern const cli_command cmd_gallery_remove;
+extern const cli_command cmd_search;
 extern const cli_command cmd_version;
 
 #endif
