@@ -247,7 +247,7 @@ MV_API MV_MUST_CHECK mv_status mv_classify_scores(mv_classify_key *key,
  *     score = second (first x + shift)^2 + bias,    x = embedding / 256, squares one by one
  *
  * on real numbers under CKKS (deep8192: 128 bits classical only, for questions of the day). The
- * keeper needs the key holder's evaluation keys, once. Results are approximate, about 2^-20 off,
+ * keeper needs the key holder's evaluation keys, once. Results are approximate, about 0.0001 off,
  * and for the key holder only: whoever else sees m + e learns about the key [LM21]. The key holder
  * sees the terms of the sums too, so this is for public networks. Weights must be scaled so that
  * 64 |first| + |shift| <= 16 and its square times |second| <= 512, or a run ends with MV_E_NOISE.

@@ -748,6 +748,15 @@ static void messages_have_the_sizes_that_the_page_states(void **state)
     assert_int_equal(size.query, 75896);
     assert_int_equal(size.group, 75900);
     assert_int_equal(mv_gallery_block_bytes(), 19398656); /* 2,368 a row */
+    const mv_classify_sizes open = mv_classify_message_sizes(MV_CLASSIFY_PUBLIC_MODEL);
+    const mv_classify_sizes hidden = mv_classify_message_sizes(MV_CLASSIFY_PRIVATE_MODEL);
+    assert_int_equal(open.query, 28280);
+    assert_int_equal(open.reply, 22620);
+    assert_int_equal(hidden.public_key, 169080);
+    assert_int_equal(hidden.query, 112760);
+    assert_int_equal(hidden.reply, 75868);
+    assert_int_equal(mv_network_message_sizes().keys, 6947384);
+    assert_int_equal(mv_network_message_sizes().query, 167032);
 }
 
 #define WORLD(name) cmocka_unit_test_setup_teardown(name, world_make, world_end)
