@@ -46,6 +46,10 @@ extern const cli_command cmd_queue_resume;
 extern const cli_command cmd_queue_cancel;
 extern const cli_command cmd_train;
 extern const cli_command cmd_eval;
+extern const cli_command cmd_gallery_new;
+extern const cli_command cmd_gallery_add;
+extern const cli_command cmd_gallery_remove;
+extern const cli_command cmd_search;
 extern const cli_command cmd_version;
 
 #endif

@@ -242,6 +242,56 @@ MV_API MV_MUST_CHECK mv_status mv_classify_scores(mv_classify_key *key,
                                                   uint32_t *classes, const uint8_t *reply,
                                                   size_t len);
 
+/* ---- A network with one hidden layer ----
+ *
+ *     score = second (first x + shift)^2 + bias,    x = embedding / 256, squares one by one
+ *
+ * on real numbers under CKKS (deep8192: 128 bits classical only, for questions of the day). The
+ * keeper needs the key holder's evaluation keys, once. Results are approximate, about 0.0001 off,
+ * and for the key holder only: whoever else sees m + e learns about the key [LM21]. The key holder
+ * sees the terms of the sums too, so this is for public networks. Weights must be scaled so that
+ * 64 |first| + |shift| <= 16 and its square times |second| <= 512, or a run ends with MV_E_NOISE.
+ */
+
+typedef struct mv_network_weights {
+    const double *first;  /* [hidden][128] */
+    const double *shift;  /* [hidden] */
+    const double *second; /* [classes][hidden] */
+    const double *bias;   /* [classes] */
+    uint32_t hidden;      /* 1..128 */
+    uint32_t classes;     /* 1..32 */
+} mv_network_weights;
+
+typedef struct mv_network_sizes {
+    size_t keys, query;
+    size_t reply; /* at most; the same for every query */
+} mv_network_sizes;
+MV_API mv_network_sizes mv_network_message_sizes(void);
+
+typedef struct mv_network_key mv_network_key; /* the key holder */
+MV_API MV_MUST_CHECK mv_status mv_network_key_new(mv_network_key **out,
+                                                  const uint8_t collection_key[32],
+                                                  const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+MV_API void mv_network_key_free(mv_network_key **key);
+MV_API MV_MUST_CHECK mv_status mv_network_write_keys(mv_network_key *key, uint8_t *out, size_t cap);
+MV_API MV_MUST_CHECK mv_status mv_network_query(mv_network_key *key, uint8_t *out, size_t cap,
+                                                const int8_t value[MV_SEARCH_DIM]);
+MV_API MV_MUST_CHECK mv_status mv_network_scores(mv_network_key *key,
+                                                 double score[MV_CLASSIFY_CLASSES_MAX],
+                                                 uint32_t *classes, const uint8_t *reply,
+                                                 size_t len);
+
+typedef struct mv_network mv_network; /* the keeper; one thread at a time */
+MV_API MV_MUST_CHECK mv_status mv_network_new(mv_network **out,
+                                              const uint8_t head_hash[MV_SEARCH_HASH_LEN],
+                                              const mv_network_weights *weights);
+MV_API void mv_network_free(mv_network **network);
+MV_API MV_MUST_CHECK mv_status mv_network_take_keys(mv_network *network, const uint8_t *keys,
+                                                    size_t len);
+/* mv_network_run: errors: readers', MV_E_NOT_FOUND (no keys yet), MV_E_MISMATCH, MV_E_NOISE */
+MV_API MV_MUST_CHECK mv_status mv_network_run(mv_network *network, uint8_t *out, size_t cap,
+                                              size_t *written, const uint8_t *query, size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,7 +24,10 @@ typedef enum mv_search_kind {
     MV_SEARCH_BLOCK,  /* and a finished block */
     MV_CLASSIFY_PUBLIC,
     MV_CLASSIFY_QUERY,
-    MV_CLASSIFY_REPLY
+    MV_CLASSIFY_REPLY,
+    MV_NETWORK_KEYS,
+    MV_NETWORK_QUERY,
+    MV_NETWORK_REPLY
 } mv_search_kind;
 
 /* Whose messages these are: only equal ones meet. */

@@ -632,6 +632,64 @@ static void a_private_model_answers_only_whose_key_it_has(void **state)
     clinic_close(&c);
 }
 
+/* ---- A network ---- */
+
+static void a_network_scores_an_encrypted_embedding(void **state)
+{
+    enum { HIDDEN = 20, CLASSES = 3 };
+    double first[HIDDEN][MV_SEARCH_DIM], shift[HIDDEN], second[CLASSES][HIDDEN];
+    const double bias[CLASSES] = {0.5, -0.25, 1};
+    const mv_network_weights w = {first[0], shift, second[0], bias, HIDDEN, CLASSES};
+    const mv_network_sizes size = mv_network_message_sizes();
+    mv_rand r = mv_rand_make(8);
+    mv_network_key *key = NULL;
+    mv_network *network = NULL;
+    uint8_t *keys = malloc(size.keys), *query = malloc(size.query), *reply = malloc(size.reply);
+    double score[MV_CLASSIFY_CLASSES_MAX];
+    uint32_t classes = 0;
+    size_t len = 0;
+    int8_t x[MV_SEARCH_DIM];
+    (void)state;
+    for (size_t h = 0; h < HIDDEN; h++) {
+        for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+            first[h][i] = 0.2 * mv_rand_unit(&r) - 0.1;
+        }
+        shift[h] = mv_rand_unit(&r) - 0.5;
+        for (size_t c = 0; c < CLASSES; c++) {
+            second[c][h] = 2 * mv_rand_unit(&r) - 1;
+        }
+    }
+    random_values(&r, x);
+    assert_int_equal(mv_network_key_new(&key, collection_key, head), MV_OK);
+    assert_int_equal(mv_network_new(&network, head, &w), MV_OK);
+    assert_int_equal(mv_network_query(key, query, size.query, x), MV_OK);
+    assert_int_equal(mv_network_run(network, reply, size.reply, &len, query, size.query),
+                     MV_E_NOT_FOUND); /* the keys are missing */
+    assert_int_equal(mv_network_write_keys(key, keys, size.keys), MV_OK);
+    assert_int_equal(mv_network_take_keys(network, keys, size.keys), MV_OK);
+    assert_int_equal(mv_network_run(network, reply, size.reply, &len, query, size.query), MV_OK);
+    assert_int_equal(mv_network_scores(key, score, &classes, reply, len), MV_OK);
+    assert_int_equal(classes, CLASSES);
+    for (size_t c = 0; c < CLASSES; c++) {
+        double want = bias[c];
+        for (size_t h = 0; h < HIDDEN; h++) {
+            double sum = shift[h];
+            for (size_t i = 0; i < MV_SEARCH_DIM; i++) {
+                sum += first[h][i] * x[i] / 256;
+            }
+            want += second[c][h] * sum * sum;
+        }
+        assert_true(fabs(score[c] - want) < 1e-3);
+    }
+    assert_int_equal(mv_network_scores(key, score, &classes, reply, len - 1), MV_E_TRUNCATED);
+    assert_int_equal(classes, 0);
+    mv_network_key_free(&key);
+    mv_network_free(&network);
+    free(keys);
+    free(query);
+    free(reply);
+}
+
 /* Three classes round three centres: real retrieval, in little. */
 static void encrypted_ranking_is_as_good_as_that_of_integers(void **state)
 {
@@ -690,6 +748,15 @@ static void messages_have_the_sizes_that_the_page_states(void **state)
     assert_int_equal(size.query, 75896);
     assert_int_equal(size.group, 75900);
     assert_int_equal(mv_gallery_block_bytes(), 19398656); /* 2,368 a row */
+    const mv_classify_sizes open = mv_classify_message_sizes(MV_CLASSIFY_PUBLIC_MODEL);
+    const mv_classify_sizes hidden = mv_classify_message_sizes(MV_CLASSIFY_PRIVATE_MODEL);
+    assert_int_equal(open.query, 28280);
+    assert_int_equal(open.reply, 22620);
+    assert_int_equal(hidden.public_key, 169080);
+    assert_int_equal(hidden.query, 112760);
+    assert_int_equal(hidden.reply, 75868);
+    assert_int_equal(mv_network_message_sizes().keys, 6947384);
+    assert_int_equal(mv_network_message_sizes().query, 167032);
 }
 
 #define WORLD(name) cmocka_unit_test_setup_teardown(name, world_make, world_end)
@@ -712,6 +779,7 @@ int main(void)
         cmocka_unit_test(a_score_cannot_leave_its_range),
         cmocka_unit_test(a_private_model_shows_nothing_but_scores),
         cmocka_unit_test(a_private_model_answers_only_whose_key_it_has),
+        cmocka_unit_test(a_network_scores_an_encrypted_embedding),
         cmocka_unit_test(encrypted_ranking_is_as_good_as_that_of_integers),
         cmocka_unit_test(the_best_come_first),
         cmocka_unit_test(messages_have_the_sizes_that_the_page_states),
