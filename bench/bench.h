@@ -26,8 +26,11 @@ extern const bench_case bench_cases_ring[];
 extern const bench_case bench_cases_he[];
 extern const bench_case bench_cases_keys[];
 extern const bench_case bench_cases_envelope[];
+extern const bench_case bench_cases_exact[];
 extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
+extern const bench_case bench_cases_analysis[];
+extern const bench_case bench_cases_relay[];
 
 /* bench_ran: what the case in hand really runs, chosen on this machine; from prepare or run. Wins
  * over its label. kernel is not copied. */

@@ -20,8 +20,16 @@ static const cli_option options[] = {
 
 static const char *why_exact(const mv_member *m)
 {
-    return m->exact_kept ? "kept, so that the receiver gets the very file"
-                         : "left out: the sender chose lossy";
+    return !m->exact_kept      ? "left out: the sender chose lossy"
+           : m->max_error != 0 ? "near-lossless: the sender stated an error that no sample exceeds"
+                               : "kept, so that the receiver gets the very file";
+}
+
+static const char *coding_name(const mv_member *m)
+{
+    return m->exact_coding == MV_CODING_NONE     ? "none"
+           : m->exact_coding == MV_CODING_RASTER ? "jpeg-ls"
+                                                 : "of a later program";
 }
 
 static const char *why_features(const mv_member *m)
@@ -97,6 +105,13 @@ static void print_member(const mv_member *m, const mv_features_info *info)
     print_embedding(m);
     if (m->exact_kept) {
         printf("  original    %llu bytes, %s\n", (unsigned long long)m->exact_len, why_exact(m));
+        if (m->exact_coding != MV_CODING_NONE) {
+            printf("              %llu bytes inside, coding %s\n", (unsigned long long)m->coded_len,
+                   coding_name(m));
+        }
+        if (m->max_error != 0) {
+            printf("              no sample is more than %u off\n", (unsigned)m->max_error);
+        }
     } else {
         printf("  original    %s\n", why_exact(m));
     }
@@ -154,12 +169,20 @@ static json_t *embedding_json(const mv_member *m)
                            "bytes_ciphertext", (json_int_t)m->embedding_len);
 }
 
+static json_t *exact_json(const mv_member *m)
+{
+    const uint64_t inside = m->exact_coding == MV_CODING_NONE ? m->exact_len : m->coded_len;
+    return json_pack("{s:b, s:I, s:s, s:I, s:I, s:s}", "kept", m->exact_kept, "bytes_exact",
+                     (json_int_t)m->exact_len, "coding", coding_name(m), "bytes_coded",
+                     (json_int_t)inside, "max_error", (json_int_t)m->max_error, "why",
+                     why_exact(m));
+}
+
 static json_t *member_json(const mv_member *m, const mv_features_info *info)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:{s:b, s:I, s:s}}", "file_name", m->file_name, "image",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "file_name", m->file_name, "image",
                      image_json(&m->code), "features", features_json(m, info), "embedding",
-                     embedding_json(m), "exact", "kept", m->exact_kept, "bytes_exact",
-                     (json_int_t)m->exact_len, "why", why_exact(m));
+                     embedding_json(m), "exact", exact_json(m));
 }
 
 static json_t *who_json(const mv_opener *opener)

@@ -64,7 +64,7 @@ static mv_status examine_member(finding *f, mv_opener *opener, size_t i, mv_erro
     }
     if (m->exact_kept) {
         MV_TRY(mv_opener_exact(opener, i, &sink, err));
-        f->exact++;
+        f->exact += m->max_error == 0;
         f->bytes_exact += m->exact_len;
     }
 done:

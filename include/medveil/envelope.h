@@ -35,7 +35,7 @@ extern "C" {
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
 #define MV_ENVELOPE_MEMBERS_MAX    4096
 #define MV_MEMBER_FURTHER_MAX      4
-#define MV_FILE_NAME_MAX           256 /* with the final zero */
+#define MV_FILE_NAME_MAX           1024 /* with the final zero; a part of it is below 256 bytes */
 #define MV_COLLECTION_ID_LEN       32
 
 /* ---- where bytes come from and go to ---- */
@@ -81,7 +81,8 @@ typedef struct mv_seal_opts {
     /* Or the public half of somebody's collection: its key does not travel, and a recipient needs
      * the collection to open the features. */
     const mv_collection_public *collection_public;
-    unsigned accept; /* MV_SEAL_ flags */
+    unsigned accept;    /* MV_SEAL_ flags */
+    uint32_t max_error; /* 0: originals come back bit for bit; 1..255: no sample further off */
 } mv_seal_opts;
 
 /* Times and sizes, for --json and the bench. */
@@ -91,9 +92,10 @@ typedef struct mv_envelope_stats {
     uint64_t bytes_features;   /* raw features at their bit width */
     uint64_t bytes_ciphertext; /* of the features */
     uint64_t bytes_embedding;  /* of the embeddings' ciphertexts */
-    uint64_t bytes_exact;
-    uint64_t bytes_total; /* the .mv */
-    const mv_he_set *set; /* of the features; NULL: none are inside */
+    uint64_t bytes_exact;      /* of the originals */
+    uint64_t bytes_coded;      /* what they take inside */
+    uint64_t bytes_total;      /* the .mv */
+    const mv_he_set *set;      /* of the features; NULL: none are inside */
     mv_he_form form;
     bool exact_kept; /* the original bytes are inside, of every member */
 } mv_envelope_stats;
@@ -108,9 +110,12 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
                                              mv_error *err);
 
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
- * original is left out. The features are encrypted at once; exact is read when the sealer finishes,
- * until when it is borrowed. Several members need names, each its own.
- * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
+ * original is left out. The features are encrypted at once. Raw samples in exact are coded at once
+ * where that rebuilds the file (MV_CODING_RASTER); otherwise it is read when the sealer finishes,
+ * until when it is borrowed. Several members need names, each its own, none
+ * the folder of another.
+ * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
+ * of exact; MV_E_UNSUPPORTED (a max_error, but no raw samples) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
@@ -120,6 +125,10 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file
  * (mv_embedding_check), those of mv_sealer_add */
 MV_API MV_MUST_CHECK mv_status mv_sealer_embed(mv_sealer *sealer, const mv_embedding *embedding,
                                                mv_error *err);
+/* mv_sealer_further: a further section of the member that was added last, copied; kinds go up.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
+MV_API MV_MUST_CHECK mv_status mv_sealer_further(mv_sealer *sealer, uint32_t kind,
+                                                 const uint8_t *bytes, size_t len, mv_error *err);
 
 /* mv_sealer_len: bytes of the .mv that finish will write; errors as finish. */
 MV_API MV_MUST_CHECK mv_status mv_sealer_len(uint64_t *out, mv_sealer *sealer, mv_error *err);
@@ -143,18 +152,34 @@ typedef struct mv_sender {
     uint32_t revoked_day; /* 0: not known */
 } mv_sender;
 
+/* How an original travels. */
+enum {
+    MV_CODING_NONE = 0,  /* byte for byte */
+    MV_CODING_RASTER = 1 /* raw samples as JPEG-LS, the rest of the file as it is */
+};
+
+/* Kinds of further sections. */
+enum {
+    MV_SECTION_DICOM = 2 /* of a DICOM file that is left out: its data set without the pixels */
+};
+
 /* What the manifest says of a member. */
 typedef struct mv_member {
-    char file_name[MV_FILE_NAME_MAX]; /* a plain name in UTF-8, no folder in it; may be "" */
-    bool exact_kept;                  /* false: left out by the sender's choice */
-    uint64_t exact_len;
-    bool described; /* code is set; always so when features travel */
+    /* UTF-8: a plain name, or of a study a path of plain names with '/' between; never absolute,
+     * never "." or ".."; may be "". No member's name is the folder of another's. */
+    char file_name[MV_FILE_NAME_MAX];
+    bool exact_kept;       /* false: left out by the sender's choice */
+    uint64_t exact_len;    /* of the file */
+    uint32_t exact_coding; /* MV_CODING_..; one of a later program cannot be given */
+    uint64_t coded_len;    /* unless MV_CODING_NONE: what it takes inside */
+    uint32_t max_error;    /* not 0: not the very file, but no sample is further off than this */
+    bool described;        /* code is set; always so when features travel */
     mv_code_meta code;
     size_t feature_count;    /* follows from code; 0: none travel */
     uint64_t ciphertext_len; /* of the features */
     uint64_t embedding_len;  /* of the embedding's section, one of the next; 0: none travels */
-    /* Sections between features and original. Those of a later program are authenticated like all
-     * others and left closed. */
+    /* Sections between features and original. Those of a kind that is not known are authenticated
+     * like all others and left closed. */
     uint32_t further_count;
     struct {
         uint32_t kind;
@@ -191,9 +216,14 @@ MV_API MV_MUST_CHECK mv_status mv_opener_collection(mv_opener *opener,
 
 /* mv_opener_exact: the original bytes of member i into the sink. Should the source have changed
  * since it was authenticated, the end of this call says so: keep nothing then.
- * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, those of source and sink */
+ * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, those of source and sink; of a coded original
+ * MV_E_UNSUPPORTED, MV_E_FORMAT (it does not rebuild), MV_E_POLICY (no sandbox to rebuild it in) */
 MV_API MV_MUST_CHECK mv_status mv_opener_exact(mv_opener *opener, size_t i, const mv_sink *sink,
                                                mv_error *err);
+
+/* mv_opener_further: the section of this kind of member i into the sink, as mv_opener_exact. */
+MV_API MV_MUST_CHECK mv_status mv_opener_further(mv_opener *opener, size_t i, uint32_t kind,
+                                                 const mv_sink *sink, mv_error *err);
 
 /* mv_opener_features: the features of member i, decrypted; *he_ms and *set may be NULL.
  * owner: out is the caller's, clear with mv_code_clear.

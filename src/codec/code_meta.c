@@ -47,7 +47,8 @@ mv_status mv_code_expect(size_t *feature_count, const mv_code_meta *m, mv_error 
     }
     if (m->frames != 0) {
         MV_REQUIRE((m->frame_slices == 1 || (m->frame_slices == 3 && m->channels == 1)) &&
-                       m->frames == frame_count(m->depth, m->frame_slices) &&
+                       (m->frames == frame_count(m->depth, m->frame_slices) ||
+                        (m->frame_slices == 1 && m->frames == m->depth * m->channels)) &&
                        m->feature_bits >= 1 && m->feature_bits <= 16 && m->feature_height >= 1 &&
                        m->feature_width >= 1 && m->feature_height <= m->height &&
                        m->feature_width <= m->width && m->feature_channels >= 1 &&

@@ -41,8 +41,15 @@ MV_MUST_CHECK mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *man
 MV_MUST_CHECK mv_status mv_manifest_read(mv_manifest *out, const uint8_t *bytes, size_t len,
                                          mv_error *err);
 
-/* mv_file_name_valid: UTF-8, a plain name in one folder: no separators, no control characters, not
- * "." or ".."; or empty. */
+/* mv_member_exact_len: plaintext bytes of the original's section. */
+static inline uint64_t mv_member_exact_len(const mv_member *member)
+{
+    return member->exact_coding != 0 ? member->coded_len : member->exact_len;
+}
+
+/* mv_file_name_valid: UTF-8, plain names with '/' between them: each of 1 to 255 bytes, without
+ * backslash and control characters, not "." or ".."; or empty as a whole. So a name leads from a
+ * folder downwards or stays in it. */
 bool mv_file_name_valid(const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include "envelope_internal.h"
 #include "envelope_io.h"
 #include "envelope_signature.h"
+#include "exact_coding.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -325,7 +326,7 @@ static mv_status place_sections(mv_opener *o, mv_error *err)
             place_section(o, m->member[i].further[k].len);
         }
         if (m->member[i].exact_kept) {
-            place_section(o, m->member[i].exact_len);
+            place_section(o, mv_member_exact_len(&m->member[i]));
         }
     }
     place_section(o, o->start.seal_len);
@@ -443,6 +444,24 @@ static size_t first_section(const mv_opener *o, size_t member)
     return index;
 }
 
+static mv_status open_coded(mv_opener *o, size_t index, const mv_member *m, const mv_sink *sink,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_exact_decoder *decoder = NULL;
+
+    MV_REQUIRE(m->exact_coding == MV_CODING_RASTER, err, MV_E_UNSUPPORTED,
+               "the original is in coding %u, of a later program", (unsigned)m->exact_coding);
+    st = mv_exact_decoder_new(&decoder, m->exact_len, sink);
+    MV_REQUIRE(st == MV_OK, err, st, "out of memory");
+    const mv_sink coded = {mv_exact_decoder_write, decoder};
+    MV_TRY(open_again(o, index, &coded, err));
+    MV_TRY(mv_exact_decoder_end(decoder, err));
+done:
+    mv_exact_decoder_free(&decoder);
+    return st;
+}
+
 mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -450,7 +469,25 @@ mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error 
 
     MV_REQUIRE(m != NULL && m->exact_kept, err, MV_E_NOT_FOUND, "the original is not inside");
     const size_t index = first_section(o, i) + (m->feature_count != 0) + m->further_count;
-    MV_TRY(open_again(o, index, sink, err));
+    MV_TRY(m->exact_coding == MV_CODING_NONE ? open_again(o, index, sink, err)
+                                             : open_coded(o, index, m, sink, err));
+done:
+    return st;
+}
+
+mv_status mv_opener_further(mv_opener *o, size_t i, uint32_t kind, const mv_sink *sink,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+    uint32_t k = 0;
+
+    while (m != NULL && k < m->further_count && m->further[k].kind != kind) {
+        k++;
+    }
+    MV_REQUIRE(m != NULL && k < m->further_count, err, MV_E_NOT_FOUND,
+               "there is no such section inside");
+    MV_TRY(open_again(o, first_section(o, i) + (m->feature_count != 0) + k, sink, err));
 done:
     return st;
 }

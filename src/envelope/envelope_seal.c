@@ -8,6 +8,7 @@
 #include "envelope_internal.h"
 #include "envelope_io.h"
 #include "envelope_signature.h"
+#include "exact_coding.h"
 #include "he/feature_measure.h"
 #include "recipients.h"
 #include "records.h"
@@ -29,15 +30,20 @@ typedef struct he_pair {
 } he_pair;
 
 enum { HE_PAIRS = 2 }; /* the features' set and the embedding's */
+/* Where the sections of a member come from. */
+typedef struct origin {
+    mv_source exact; /* as it is; or it lies coded in the spool */
+    uint64_t features_at, exact_at, further_at[MV_MEMBER_FURTHER_MAX]; /* places in the spool */
+} origin;
 
 struct mv_sealer {
     mv_seal_opts opts;
     sealing_keys *secret;
     he_pair he[HE_PAIRS];
     mv_manifest manifest;
-    mv_source *exact; /* one per member; where there is an original */
-    size_t exact_cap;
-    mv_spool spool; /* ciphertexts, one after another */
+    origin *origin; /* one per member */
+    size_t origin_cap;
+    mv_spool spool; /* ciphertexts, coded originals and further sections */
     mv_records *records;
     bool spent;
     mv_envelope_stats stats;
@@ -60,7 +66,7 @@ void mv_sealer_free(mv_sealer **sealer)
             mv_he_public_free(&s->he[i].own);
         }
         mv_manifest_clear(&s->manifest);
-        free(s->exact);
+        free(s->origin);
         mv_spool_clear(&s->spool);
         mv_records_free(&s->records);
         free(s->section_hash);
@@ -204,6 +210,11 @@ static const mv_he_set *chosen_set(const mv_sealer *s)
     return s->opts.set != NULL ? s->opts.set : mv_he_set_find("pack4096");
 }
 
+static origin *last_origin(mv_sealer *s)
+{
+    return &s->origin[s->manifest.count - 1];
+}
+
 /* errors: MV_E_ARGUMENT (the collection's public key is not for this set), MV_E_MEMORY, MV_E_RANDOM
  */
 static mv_status make_pair(he_pair *pair, const mv_sealer *s, const mv_he_set *set)
@@ -271,6 +282,7 @@ static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *co
                                  (uint32_t)code->feature_count, s->opts.form};
 
     MV_REQUIRE(code->feature_count <= UINT32_MAX, err, MV_E_LIMIT, "there are too many features");
+    last_origin(s)->features_at = s->spool.len;
     MV_TRY(encrypt_row(&member->ciphertext_len, s, set, &shape, code->feature, err));
     s->stats.bytes_features += (code->feature_count * code->meta.feature_bits + 7) / 8;
     s->stats.bytes_ciphertext += member->ciphertext_len;
@@ -299,18 +311,46 @@ done:
     return st;
 }
 
-static mv_status grow_sources(mv_sealer *s)
+static mv_status grow_origins(mv_sealer *s)
 {
-    if (s->exact_cap <= s->manifest.count) {
+    if (s->origin_cap <= s->manifest.count) {
         const size_t cap = 2 * s->manifest.count + 1;
-        mv_source *more = realloc(s->exact, cap * sizeof *more);
+        origin *more = realloc(s->origin, cap * sizeof *more);
         if (more == NULL) {
             return MV_E_MEMORY;
         }
-        s->exact = more;
-        s->exact_cap = cap;
+        s->origin = more;
+        s->origin_cap = cap;
     }
+    s->origin[s->manifest.count] = (origin){.exact_at = 0};
     return MV_OK;
+}
+
+static mv_status append_spool(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    return mv_spool_append(user, bytes, len, err);
+}
+
+/* The original: coded into the spool where it can be, else remembered. */
+static mv_status add_exact(mv_sealer *s, mv_member *member, const mv_source *exact, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {append_spool, &s->spool};
+    bool coded = false;
+
+    MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
+               "the original is larger than 1 TiB");
+    last_origin(s)->exact = *exact;
+    last_origin(s)->exact_at = s->spool.len;
+    member->exact_kept = true;
+    member->exact_len = exact->len;
+    MV_TRY(mv_exact_encode(&coded, &member->coded_len, &sink, exact, s->opts.max_error, err));
+    member->exact_coding = coded ? MV_CODING_RASTER : MV_CODING_NONE;
+    member->max_error = s->opts.max_error;
+    s->stats.bytes_exact += exact->len;
+    s->stats.bytes_coded += mv_member_exact_len(member);
+done:
+    return st;
 }
 
 static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_name,
@@ -319,7 +359,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     mv_status st = MV_OK;
 
     MV_REQUIRE(mv_file_name_valid(file_name), err, MV_E_ARGUMENT,
-               "the file name to send is not a plain name in UTF-8");
+               "the file name to send is not in UTF-8, or is not plain");
     strcpy(member->file_name, file_name);
     if (code != NULL) {
         MV_TRY(describe(member, code, err));
@@ -330,12 +370,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
         MV_TRY(add_features(s, member, code, err));
     }
     if (exact != NULL) {
-        MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-                   "the original is larger than 1 TiB");
-        s->exact[s->manifest.count - 1] = *exact;
-        member->exact_kept = true;
-        member->exact_len = exact->len;
-        s->stats.bytes_exact += exact->len;
+        MV_TRY(add_exact(s, member, exact, err));
     }
 done:
     return st;
@@ -350,7 +385,7 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
 
     MV_REQUIRE(!s->spent && s->manifest.generation == 0, err, MV_E_ARGUMENT,
                "this sealer has sealed already");
-    MV_TRY(grow_sources(s));
+    MV_TRY(grow_origins(s));
     st = mv_manifest_grow(&s->manifest, &member);
     MV_REQUIRE(st == MV_OK, err, st, "an envelope has at most %d files: %s",
                MV_ENVELOPE_MEMBERS_MAX, mv_status_sentence(st));
@@ -358,6 +393,25 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
     s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
     s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
+    return st;
+}
+
+mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, size_t len,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *m = s->manifest.count != 0 ? &s->manifest.member[s->manifest.count - 1] : NULL;
+
+    MV_REQUIRE(!s->spent && m != NULL && kind != 0 && m->further_count < MV_MEMBER_FURTHER_MAX &&
+                   (m->further_count == 0 || m->further[m->further_count - 1].kind < kind),
+               err, MV_E_ARGUMENT, "a further section without a place for it");
+    last_origin(s)->further_at[m->further_count] = s->spool.len;
+    MV_TRY(mv_spool_append(&s->spool, bytes, len, err));
+    m->further[m->further_count].kind = kind;
+    m->further[m->further_count].len = len;
+    m->further_count++;
+done:
+    s->spent = s->spent || st != MV_OK;
     return st;
 }
 
@@ -380,6 +434,7 @@ static mv_status embed(mv_sealer *s, mv_member *member, const mv_embedding *embe
     for (size_t i = 0; i < MV_EMBEDDING_DIM; i++) {
         value[i] = (uint32_t)(embedding->value[i] + 128);
     }
+    last_origin(s)->further_at[0] = s->spool.len;
     MV_TRY(mv_spool_append(&s->spool, embedding->head_hash, sizeof embedding->head_hash, err));
     MV_TRY(encrypt_row(&len, s, mv_he_set_find("pack4096"), &shape, value, err));
     member->embedding_len = sizeof embedding->head_hash + len;
@@ -448,11 +503,11 @@ static mv_status lay_out(layout *l, const mv_sealer *s, size_t manifest_len, mv_
         if (m->feature_count != 0) {
             count_section(l, m->ciphertext_len);
         }
-        if (m->embedding_len != 0) {
-            count_section(l, m->embedding_len);
+        for (uint32_t k = 0; k < m->further_count; k++) {
+            count_section(l, m->further[k].len);
         }
         if (m->exact_kept) {
-            count_section(l, m->exact_len);
+            count_section(l, mv_member_exact_len(m));
         }
     }
     count_section(l, l->start.seal_len);
@@ -549,26 +604,35 @@ static mv_status write_bytes(mv_sealer *s, const uint8_t *bytes, size_t len, mv_
     return write_section(s, &from, 0, len, err);
 }
 
+static mv_status write_member(mv_sealer *s, const mv_source *spooled, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = &s->manifest.member[i];
+    const origin *o = &s->origin[i];
+
+    if (m->feature_count != 0) {
+        MV_TRY(write_section(s, spooled, o->features_at, m->ciphertext_len, err));
+    }
+    for (uint32_t k = 0; k < m->further_count; k++) {
+        MV_TRY(write_section(s, spooled, o->further_at[k], m->further[k].len, err));
+    }
+    if (m->exact_coding != MV_CODING_NONE) {
+        MV_TRY(write_section(s, spooled, o->exact_at, m->coded_len, err));
+    } else if (m->exact_kept) {
+        MV_TRY(write_section(s, &o->exact, 0, m->exact_len, err));
+    }
+done:
+    return st;
+}
+
 static mv_status write_members(mv_sealer *s, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_source ciphertexts;
-    uint64_t at = 0;
+    mv_source spooled;
 
-    MV_TRY(mv_spool_source(&ciphertexts, &s->spool, err));
+    MV_TRY(mv_spool_source(&spooled, &s->spool, err));
     for (size_t i = 0; i < s->manifest.count; i++) {
-        const mv_member *m = &s->manifest.member[i];
-        if (m->feature_count != 0) {
-            MV_TRY(write_section(s, &ciphertexts, at, m->ciphertext_len, err));
-            at += m->ciphertext_len;
-        }
-        if (m->embedding_len != 0) {
-            MV_TRY(write_section(s, &ciphertexts, at, m->embedding_len, err));
-            at += m->embedding_len;
-        }
-        if (m->exact_kept) {
-            MV_TRY(write_section(s, &s->exact[i], 0, m->exact_len, err));
-        }
+        MV_TRY(write_member(s, &spooled, i, err));
     }
 done:
     return st;

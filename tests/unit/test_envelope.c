@@ -127,7 +127,8 @@ static void sixty_four_recipients_can_all_open(void **state)
 static void contents_that_contradict_themselves_are_not_sealed(void **state)
 {
     const mv_seal_opts opts = {.recipient = &bob->card, .recipient_count = 1};
-    const char *names[] = {"a/b", "..", ".", "a\nb", "\xff.png", "a\\b", "\x7f", "\xc2\x9b"};
+    const char *names[] = {"/a", "a/",   "a//b", "../a",     "a/..", "a/./b", "..",
+                           ".",  "a\nb", "/",    "\xff.png", "a\\b", "\x7f",  "\xc2\x9b"};
     uint8_t *bytes = NULL;
     size_t len = 0;
     mv_content c = sample_content(true, 10);

@@ -4,6 +4,8 @@
  */
 #include "envelope_people.h"
 
+#include <unistd.h>
+
 static void length_classes_cost_at_most_twelve_percent(void **state)
 {
     const struct {
@@ -148,6 +150,11 @@ static void a_large_spool_goes_to_a_file_and_comes_back(void **state)
     }
     assert_non_null(spool.file);
     assert_int_equal(spool.memory.cap, 0);
+    assert_int_equal(fflush(spool.file), 0); /* what lies on the disk is not what was spooled */
+    assert_int_equal(pread(fileno(spool.file), back, STEP, 0), STEP);
+    assert_false(back[0] == 1 && memcmp(back, back + 1, STEP - 1) == 0);
+    assert_int_equal(mv_source_read(&source, STEP + 1, back, STEP - 1, NULL), MV_OK);
+    assert_true(back[0] == 2 && memcmp(back, back + 1, STEP - 2) == 0);
     for (int i = STEPS; i-- != 0;) {
         assert_int_equal(mv_source_read(&source, (uint64_t)i * STEP, back, STEP, NULL), MV_OK);
         assert_true(back[0] == i + 1 && memcmp(back, back + 1, STEP - 1) == 0);

@@ -153,13 +153,13 @@ static void images_of_a_study_cannot_change_places_or_be_left_out(void **state)
 
 static void files_of_a_study_need_names_each_its_own(void **state)
 {
-    const char *names[][2] = {{"a", "a"}, {"", "a"}, {"a", ""}};
+    const char *names[][2] = {{"a", "a"}, {"", "a"}, {"a", ""}, {"a/b", "a"}, {"a", "a/b/c"}};
     const mv_seal_opts opts = {.recipient = &bob->card, .recipient_count = 1};
     const mv_source exact = mv_source_memory((const uint8_t *)"x", 1);
     FILE *file = tmpfile();
     const mv_sink sink = mv_sink_file(file);
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         mv_sealer *sealer = NULL;
         assert_int_equal(mv_sealer_new(&sealer, &opts, NULL), MV_OK);
         assert_int_equal(mv_sealer_add(sealer, names[i][0], NULL, &exact, NULL), MV_OK);
