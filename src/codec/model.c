@@ -59,6 +59,7 @@ void mv_model_describe(mv_model_info *out, const mv_model *model)
     memcpy(out->hash, model->hash, sizeof out->hash);
     memcpy(out->licence, model->record.licence, sizeof out->licence);
     memcpy(out->training, model->record.training, sizeof out->training);
+    out->feature_bits = model->record.feature_bits;
     out->parameter_count = mv_nn_graph_weights(&model->graph);
 }
 

@@ -54,6 +54,40 @@ train 0 --data one --steps 2 --validate-every 1 --json -o f.mvm
 is step 'v == 2'
 is score_db 'v > 0'
 
+step 'every method trains, is installed and listed, encrypts and decrypts'
+image scan.png 40 30
+for m in bp lstm resnet gan; do
+    from=
+    [ $m = gan ] && from='--from resnet.mvm'
+    train 0 --data one --steps 1 --patch 16 --model $m $from -o $m.mvm
+    expect 0 model install $m.mvm
+    expect 0 encrypt -s alice.id -r bob.id.card --model $m scan.png -o $m.mv --json
+    is bytes_features 'v == 5 * 4 * 48' # 8x8 blocks, 48 bytes each
+    rm $m.mvm
+    expect 0 decrypt -i bob.id $m.mv --reconstruct -o $m.png
+    expect 0 decrypt -i bob.id $m.mv -o exact.png --force
+    same exact.png scan.png
+    [ $m = resnet ] && train 0 --data one --steps 1 --patch 16 --model resnet -o resnet.mvm --force
+done
+expect 0 model list
+for m in bp lstm resnet gan; do prints "$m "; done
+
+step 'a block transform is a codec from its first step on, also with other bits and another set'
+expect 0 encrypt -s alice.id -r bob.id.card --model resnet --bits 12 --he pack2048 scan.png -o r.mv
+expect 0 decrypt -i bob.id r.mv --reconstruct -o r.png
+expect 0 compare scan.png r.png --json
+is psnr_db 'v > 20' # three small pictures teach it little about the ranges of others
+
+step 'a disk that fills up while training ends with a sentence, and the last checkpoint stays'
+cp f.mvm.ckpt full.mvm.ckpt
+code=0
+(trap '' XFSZ; ulimit -f 8; exec "$MEDVEIL" train --table portable --threads 1 --batch 1 --patch 8 --validate-images 1 \
+    --data one --steps 3 --resume -o full.mvm) >"$out" 2>"$err" </dev/null || code=$?
+[ $code = 1 ] || fail "a full disk ends with 1 (it ended with $code)"
+says 'full.mvm'
+same f.mvm.ckpt full.mvm.ckpt
+absent full.mvm
+
 step 'what cannot work is refused with a sentence'
 mkdir empty
 train 10 --data empty --steps 1 -o x.mvm
@@ -64,6 +98,9 @@ train 2 --data one --steps 1 --minutes 1 -o x.mvm
 train 2 --data one --steps 1 --rate fast -o x.mvm
 train 2 --data one --steps 1 --model unheard-of -o x.mvm
 train 2 --data one --steps 1 --patch 9 -o x.mvm
+train 2 --data one --steps 1 --patch 16 --model gan --from a.mvm -o x.mvm
+says 'other layers'
+train 10 --data one --steps 1 --patch 16 --model gan --from nowhere -o x.mvm
 train 1 --data one --steps 1 -o a.mvm
 says 'exists already'
 train 10 --data one --steps 1 --resume -o x.mvm
