@@ -293,6 +293,20 @@ static void a_relay_that_is_gone_leaves_the_file_in_the_queue(void **state)
     assert_int_equal(item_of(f, item.id).state, MV_QUEUE_SENT);
 }
 
+static void a_relay_that_moved_is_found_at_its_new_address(void **state)
+{
+    fixture *f = *state;
+    const char *path = make_file(f, "a.mv", 5000, 1);
+    const mv_queue_item before = add(f, path, true);
+    lying_stop(f->relay);
+    assert_true(lying_start(f->relay, f->dir, 0)); /* the same key, another port */
+    const mv_queue_item after = add(f, path, true);
+    assert_string_equal(before.id, after.id);
+    assert_string_equal(after.relay, f->relay->address);
+    assert_int_equal(run(f), MV_OK);
+    assert_int_equal(f->relay->count, 1);
+}
+
 static void a_paused_file_is_held_and_a_cancelled_one_is_gone(void **state)
 {
     fixture *f = *state;
@@ -493,6 +507,7 @@ int main(void)
         SENTENCE(refusals_end_with_the_reason_and_can_be_tried_again),
         SENTENCE(a_busy_relay_is_asked_again),
         SENTENCE(a_relay_that_is_gone_leaves_the_file_in_the_queue),
+        SENTENCE(a_relay_that_moved_is_found_at_its_new_address),
         SENTENCE(a_paused_file_is_held_and_a_cancelled_one_is_gone),
         SENTENCE(bytes_that_were_never_committed_are_tidied_away),
         SENTENCE(the_rate_stays_below_the_limit),
