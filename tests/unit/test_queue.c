@@ -23,6 +23,7 @@
 #include "medveil/envelope.h"
 #include "medveil/queue.h"
 #include "net/rate.h"
+#include "wire/hex.h"
 
 #define PATH_LEN (2 * TEST_FOLDER_MAX)
 
@@ -495,6 +496,31 @@ static void every_changed_bit_of_a_receipt_is_noticed(void **state)
     assert_int_equal(mv_receipt_check(&back, bytes, &f->recipient_card), MV_E_FORMAT);
 }
 
+static void a_receipt_agrees_with_another_implementation(void **state)
+{
+    static const char key[] = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+    static const char signature[] =
+        "32493b83dd69c98b5aa5a3c694f2c7c646c5c4f79a44be8ac959385920c64a08"
+        "d3819c9d63dd994d121a7f10d212529fdaf4ab482502d1b823424aa3e0494b0f";
+    uint8_t bytes[MV_RECEIPT_LEN] = {0};
+    mv_card card = {.created_day = 0};
+    mv_receipt r;
+    (void)state;
+    for (uint8_t i = 0; i < 32; i++) {
+        bytes[i] = i;
+        bytes[56 + i] = 9;
+    }
+    mv_store_u64le(bytes + 32, 10468);
+    mv_store_u32le(bytes + 40, 432);
+    mv_store_u32le(bytes + 44, 432);
+    mv_store_u64le(bytes + 48, 1795368309);
+    assert_true(mv_hex_read(bytes + 88, 64, signature));
+    assert_true(mv_hex_read(card.sign_public, 32, key));
+    assert_int_equal(mv_receipt_check(&r, bytes, &card), MV_OK);
+    assert_int_equal(r.identical, 432);
+    assert_int_equal(r.time_s, 1795368309);
+}
+
 #define SENTENCE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -518,6 +544,7 @@ int main(void)
         SENTENCE(a_relay_that_loses_what_it_took_is_found_out),
         cmocka_unit_test(as_many_streams_as_do_no_harm_are_used),
         SENTENCE(every_changed_bit_of_a_receipt_is_noticed),
+        cmocka_unit_test(a_receipt_agrees_with_another_implementation),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
