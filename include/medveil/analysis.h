@@ -129,7 +129,8 @@ typedef struct mv_gallery mv_gallery;
 
 /* mv_gallery_create: make an empty gallery in a folder that has none.
  * mv_gallery_open: one that is there; what an interruption left half done is dropped.
- * errors: MV_E_EXISTS, MV_E_NOT_FOUND, MV_E_FORMAT, MV_E_IO, .. with a sentence */
+ * errors: MV_E_EXISTS, MV_E_NOT_FOUND, MV_E_BUSY (another process, or this one, has it open),
+ * MV_E_FORMAT, MV_E_IO, .. with a sentence */
 MV_API MV_MUST_CHECK mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys,
                                                  size_t len, mv_error *err);
 MV_API MV_MUST_CHECK mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err);

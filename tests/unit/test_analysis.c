@@ -316,6 +316,17 @@ static void removed_rows_are_marked_and_may_come_again(void **state)
     assert_int_equal(mv_gallery_rows(w->gallery), 3);
 }
 
+static void a_gallery_is_open_once(void **state)
+{
+    world *w = *state;
+    mv_gallery *second = NULL;
+    mv_error err = {0};
+    assert_int_equal(mv_gallery_open(&second, w->folder, &err), MV_E_BUSY);
+    assert_null(second);
+    assert_non_null(strstr(err.text, "somebody else"));
+    reopen(w);
+}
+
 /* An append that stopped after the log: as if the power had failed there. */
 static void an_interrupted_append_never_was(void **state)
 {
@@ -800,6 +811,7 @@ int main(void)
         WORLD(a_check_survives_being_written_and_read),
         WORLD(other_collections_and_heads_are_refused),
         WORLD(removed_rows_are_marked_and_may_come_again),
+        WORLD(a_gallery_is_open_once),
         WORLD(an_interrupted_append_never_was),
         WORLD(an_interrupted_scan_leaves_nothing_behind),
         WORLD(rows_may_come_while_others_scan),
