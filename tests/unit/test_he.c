@@ -192,7 +192,8 @@ static void a_row_with_a_value_not_below_q_or_with_filling_is_refused(void **sta
 /* The sizes that were planned for 37,632 features of 8 bits, without header and seed. */
 static void sizes_are_the_planned_ones(void **state)
 {
-    const mv_pack_shape one = {8, 1, 37632}, two = {8, 2, 37632}, four = {8, 4, 37632};
+    const mv_pack_shape one = {8, 1, 37632, MV_HE_SYM}, two = {8, 2, 37632, MV_HE_SYM},
+                        four = {8, 4, 37632, MV_HE_SYM};
     const size_t around = MV_PACK_HEADER_LEN + MV_SEED_LEN;
     (void)state;
     assert_int_equal(mv_pack_size(mv_he_set_find("pack4096"), &one), 47044 + around);
@@ -206,9 +207,10 @@ static void sizes_are_the_planned_ones(void **state)
 
 static void a_shape_that_does_not_fit_has_no_size(void **state)
 {
-    static const mv_pack_shape bad[] = {{0, 1, 10},  {17, 1, 10}, {8, 0, 10},
-                                        {8, 65, 10}, {8, 1, 0},   {UINT32_MAX, 1, 10}};
-    const mv_pack_shape wide = {16, 64, 10}; /* 22-bit fields: more than pack1024's 14 */
+    static const mv_pack_shape bad[] = {{0, 1, 10, MV_HE_SYM}, {17, 1, 10, MV_HE_SYM},
+                                        {8, 0, 10, MV_HE_SYM}, {8, 65, 10, MV_HE_SYM},
+                                        {8, 1, 0, MV_HE_SYM},  {UINT32_MAX, 1, 10, MV_HE_SYM}};
+    const mv_pack_shape wide = {16, 64, 10, MV_HE_SYM}; /* 22-bit fields: more than pack1024's 14 */
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(mv_pack_size(mv_he_set_find("pack4096"), &bad[i]), 0);
@@ -233,7 +235,7 @@ static int make_fixture(void **state)
     const mv_he_set *set = mv_he_set_find("pack1024");
     const uint8_t other_key[MV_COLLECTION_KEY_LEN] = {9};
     memset(&f, 0, sizeof f);
-    f.shape = (mv_pack_shape){5, 3, 30};
+    f.shape = (mv_pack_shape){5, 3, 30, MV_HE_SYM};
     for (uint32_t i = 0; i < 30; i++) {
         f.feature[i] = 31 - i;
     }
@@ -381,7 +383,7 @@ static void a_sum_beyond_what_the_noise_allows_is_refused(void **state)
 static void objects_that_do_not_belong_together_are_refused(void **state)
 {
     fixture *f = *state;
-    const mv_pack_shape other_shape = {5, 3, 29};
+    const mv_pack_shape other_shape = {5, 3, 29, MV_HE_SYM};
     uint8_t other[512], *out = malloc(f->sum_len);
     size_t other_len = 0, written = 0;
     uint32_t got[30];
@@ -501,7 +503,7 @@ static void wrong_calls_are_answered_not_followed(void **state)
     assert_null(key);
     mv_he_key_free(&key);
     mv_he_key_free(NULL);
-    const mv_pack_shape bad = {0, 1, 1};
+    const mv_pack_shape bad = {0, 1, 1, MV_HE_SYM};
     assert_int_equal(mv_pack_encrypt(out, sizeof out, &written, f->key, &bad, f->feature),
                      MV_E_ARGUMENT);
     assert_int_equal(mv_pack_encrypt(out, sizeof out, &written, NULL, &f->shape, f->feature),

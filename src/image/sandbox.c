@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dicom_child.c: fork, limits, a seccomp filter, and the pipe back.
+ * sandbox.c: fork, limits, a seccomp filter, and the pipe back.
  *
- * The answer is one reply structure, then the samples. The parent reads no more than it expects,
- * waits no longer than stated, and collects the child in every case.
+ * Through the pipe come a reply structure, the answer, then the bulk. The parent reads no more than
+ * it has room for, waits no longer than stated, and collects the child in every case.
  */
-#include "image/dicom_child.h"
+#include "image/sandbox.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +26,9 @@
 enum { EXIT_DONE = 0, EXIT_NO_SANDBOX = 100, EXIT_PIPE = 101 };
 
 typedef struct reply {
-    uint32_t verdict;
-    mv_image image; /* its pointer means nothing here */
+    uint32_t result;
+    uint64_t bulk_len; /* bytes that follow the answer */
 } reply;
-
-static size_t sample_bytes(const mv_image *image)
-{
-    return mv_image_sample_count(image) * mv_sample_size(image->type);
-}
 
 /* ---- in the child ---- */
 
@@ -65,7 +61,7 @@ static bool limit_memory(size_t more)
 }
 
 /* The parent stops a slow child first; the limit of processor time is for when it cannot. */
-static bool limit_resources(const mv_child_job *job)
+static bool limit_resources(const mv_sandbox_job *job)
 {
     const struct rlimit none = {0, 0}, time = {job->seconds + 1, job->seconds + 2};
     return limit_memory(job->memory) && setrlimit(RLIMIT_CPU, &time) == 0 &&
@@ -129,20 +125,18 @@ static bool write_all(int fd, const void *bytes, size_t len)
     return true;
 }
 
-static _Noreturn void child(const mv_child_job *job, int pipe_end)
+static _Noreturn void child(const mv_sandbox_job *job, int pipe_end)
 {
-    reply answer;
-    memset(&answer, 0, sizeof answer);
+    reply r = {0, 0};
     (void)unsetenv("OPJ_NUM_THREADS"); /* a thread is a system call too many */
     if (!limit_resources(job) || !lock_down(pipe_end)) {
         _exit(EXIT_NO_SANDBOX);
     }
-    answer.verdict = job->work(job->image, job->bytes, job->len);
-    answer.image = *job->image;
-    answer.image.sample = NULL;
-    const bool samples = job->fills_samples && answer.verdict == MV_DICOM_OK;
-    const bool ok = write_all(pipe_end, &answer, sizeof answer) &&
-                    (!samples || write_all(pipe_end, job->image->sample, sample_bytes(job->image)));
+    r.result = job->work(job);
+    r.bulk_len = r.result == 0 && job->bulk_len != NULL ? *job->bulk_len : 0;
+    const bool ok = write_all(pipe_end, &r, sizeof r) &&
+                    write_all(pipe_end, job->answer, job->answer_len) &&
+                    write_all(pipe_end, job->bulk, (size_t)r.bulk_len);
     _exit(ok ? EXIT_DONE : EXIT_PIPE);
 }
 
@@ -174,26 +168,23 @@ static read_end read_all(int fd, void *bytes, size_t len, double deadline_ms)
     return READ_ALL;
 }
 
-static read_end read_answer(mv_dicom_verdict *verdict, const mv_child_job *job, int fd)
+static read_end read_answer(uint32_t *result, const mv_sandbox_job *job, int fd)
 {
     const double deadline_ms = mv_clock_ms() + 1000.0 * job->seconds;
-    reply answer;
-    read_end end = read_all(fd, &answer, sizeof answer, deadline_ms);
-    if (end != READ_ALL) {
-        return end;
+    const size_t room = job->bulk_len != NULL ? *job->bulk_len : 0;
+    reply r;
+    read_end end = read_all(fd, &r, sizeof r, deadline_ms);
+    if (end == READ_ALL) {
+        end = read_all(fd, job->answer, job->answer_len, deadline_ms);
     }
-    if (answer.verdict >= MV_DICOM_VERDICTS) {
-        return READ_SHORT;
+    if (end != READ_ALL || r.bulk_len > room) {
+        return end == READ_ALL ? READ_SHORT : end;
     }
-    *verdict = (mv_dicom_verdict)answer.verdict;
-    if (!job->fills_samples) {
-        *job->image = answer.image;
-        job->image->sample = NULL;
-    } else if (*verdict ==
-               MV_DICOM_OK) { /* into the shape that the parent knows, not the reply's */
-        end = read_all(fd, job->image->sample, sample_bytes(job->image), deadline_ms);
+    *result = r.result;
+    if (job->bulk_len != NULL) {
+        *job->bulk_len = (size_t)r.bulk_len;
     }
-    return end;
+    return read_all(fd, job->bulk, (size_t)r.bulk_len, deadline_ms);
 }
 
 static int collect(pid_t pid, bool stop)
@@ -207,25 +198,25 @@ static int collect(pid_t pid, bool stop)
     return status;
 }
 
-static mv_child_end parent(mv_dicom_verdict *verdict, const mv_child_job *job, pid_t pid, int fd)
+static mv_sandbox_end parent(uint32_t *result, const mv_sandbox_job *job, pid_t pid, int fd)
 {
-    const read_end end = read_answer(verdict, job, fd);
+    const read_end end = read_answer(result, job, fd);
     const int status = collect(pid, end != READ_SHORT);
     if (end == READ_ALL) {
-        return MV_CHILD_ANSWERED;
+        return MV_SANDBOX_ANSWERED;
     }
     if (end == READ_LATE || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
-        return MV_CHILD_TOO_SLOW;
+        return MV_SANDBOX_TOO_SLOW;
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_SANDBOX ? MV_CHILD_NO_SANDBOX
-                                                                       : MV_CHILD_DIED;
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_SANDBOX ? MV_SANDBOX_REFUSED
+                                                                       : MV_SANDBOX_DIED;
 }
 
-mv_child_end mv_child_run(mv_dicom_verdict *verdict, const mv_child_job *job)
+mv_sandbox_end mv_sandbox_run(uint32_t *result, const mv_sandbox_job *job)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        return MV_CHILD_NOT_STARTED;
+        return MV_SANDBOX_NOT_STARTED;
     }
     const pid_t pid = fork();
     if (pid == 0) {
@@ -233,7 +224,7 @@ mv_child_end mv_child_run(mv_dicom_verdict *verdict, const mv_child_job *job)
         child(job, ends[1]);
     }
     (void)close(ends[1]);
-    const mv_child_end end = pid < 0 ? MV_CHILD_NOT_STARTED : parent(verdict, job, pid, ends[0]);
+    const mv_sandbox_end end = pid < 0 ? MV_SANDBOX_NOT_STARTED : parent(result, job, pid, ends[0]);
     (void)close(ends[0]);
     return end;
 }
