@@ -24,6 +24,7 @@ static const cli_option options[] = {
     {"from", 0, "CARD", "accept only files signed by this card"},
     {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy .dcm), or a folder"},
     {"reconstruct", 0, NULL, "give the network's image instead of the exact one"},
+    {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     {"model", 0, "FILE", "model file, when it is not on the search path"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
@@ -357,6 +358,7 @@ static mv_status decrypt_one(job *j, const char *in, bool folder, mv_error *err)
     const double start_ms = mv_clock_ms();
 
     MV_TRY(sealed_open(&sealed, in, j->identity, j->has_from ? &j->from : NULL, err));
+    MV_TRY(sealed_collection(&sealed, cli_value(j->args, "collection"), j->identity, err));
     j->open_ms = mv_clock_ms() - start_ms;
     const size_t count = mv_opener_count(sealed.opener);
     MV_REQUIRE(count != 0, err, MV_E_ARGUMENT, "%s is a collection: there is no image inside", in);

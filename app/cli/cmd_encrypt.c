@@ -13,6 +13,7 @@
 #include "people.h"
 #include "scratch.h"
 #include "sealed.h"
+#include "show.h"
 #include "study.h"
 #include "ui.h"
 
@@ -29,14 +30,16 @@ static const cli_option options[] = {
     {"sender", 's', "IDENTITY", "sign with this identity; without it the file is anonymous"},
     {"output", 'o', "OUT",
      "file to write; of several inputs a study if it ends in .mv, or a folder"},
-    {"collection", 0, "FILE", "encrypt features under this collection's key; needs -s"},
+    {"collection", 0, "FILE",
+     "encrypt features under this collection's key (needs -s) or public key"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
     {"max-error", 0, "E",
      "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
-    {"form", 0, "sym", "form of HE encryption; this version has the symmetric one"},
+    {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
+    {"no-features", 0, NULL, "leave the features out; only the exact image travels"},
     {"sums", 0, "N", "leave room to add up to N such ciphertexts (default: 1)"},
     {"resize", 0, "WxH", "resize before the network; the exact image keeps its size"},
     {"slice", 0, "K", "features of slice K only (0 is the first); default: all slices"},
@@ -59,6 +62,7 @@ typedef struct job {
     mv_card recipient[MV_ENVELOPE_RECIPIENTS_MAX];
     mv_card archive;
     mv_collection *collection;
+    mv_collection_public *public_key;
     mv_codec_opts codec;
     mv_seal_opts seal;
     mv_deid *deid; /* NULL: files travel as they are */
@@ -119,25 +123,99 @@ static bool parse_set(job *j)
     const char *name = cli_value(j->args, "he");
     const char *form = cli_value(j->args, "form");
 
-    if (form != NULL && strcmp(form, "sym") != 0) {
-        ui_say("--form %s is not in this version; features are encrypted in the symmetric form",
-               form);
+    if (form != NULL && strcmp(form, "sym") != 0 && strcmp(form, "pk") != 0) {
+        ui_say("--form is sym or pk, not \"%s\"", form);
         return false;
     }
-    j->seal.set = mv_he_set_find(name == NULL ? "pack4096" : name);
-    if (j->seal.set == NULL || mv_he_set_scheme(j->seal.set) != MV_HE_PACK) {
-        const mv_he_set *set = NULL;
-        ui_say(j->seal.set == NULL ? "there is no parameter set %s"
-                                   : "the parameter set %s is for computing, not for transport",
-               name);
-        for (size_t i = 0; (set = mv_he_set_at(i)) != NULL; i++) {
-            if (mv_he_set_scheme(set) == MV_HE_PACK) {
-                ui_hint("%s: %s", mv_he_set_name(set), mv_he_set_purpose(set));
-            }
-        }
+    if (cli_flag(j->args, "no-features") && cli_flag(j->args, "lossy")) {
+        ui_say("--no-features and --lossy together leave nothing to send");
         return false;
     }
-    return true;
+    j->seal.form = form != NULL && strcmp(form, "pk") == 0 ? MV_HE_PK : MV_HE_SYM;
+    if (name != NULL) {
+        j->seal.set = people_set(name);
+    }
+    return name == NULL || j->seal.set != NULL;
+}
+
+/* A collection's public key, for senders from outside, is a text; the collection itself is not. */
+static mv_status is_public(bool *out, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file file = {0};
+    uint8_t start[MV_ENVELOPE_MAGIC_LEN] = {0};
+
+    MV_TRY(sealed_source(&file, path, err));
+    if (file.source.len >= sizeof start) {
+        MV_TRY(file.source.read(file.source.user, 0, start, sizeof start, err));
+    }
+    *out = memcmp(start, MV_ENVELOPE_MAGIC, sizeof start) != 0;
+done:
+    sealed_close(&file);
+    return st;
+}
+
+static mv_status open_public(job *j, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *form = cli_value(j->args, "form");
+
+    MV_TRY(people_public(&j->public_key, path, err));
+    MV_REQUIRE(form == NULL || j->seal.form == MV_HE_PK, err, MV_E_ARGUMENT,
+               "%.200s is a public key, which encrypts in the form pk only", path);
+    j->seal.collection_public = j->public_key;
+done:
+    return st;
+}
+
+static mv_status open_collection(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = cli_value(j->args, "collection");
+    bool public = false;
+
+    if (path == NULL) {
+        return MV_OK;
+    }
+    MV_TRY(is_public(&public, path, err));
+    if (public) {
+        return open_public(j, path, err);
+    }
+    MV_REQUIRE(j->sender != NULL, err, MV_E_ARGUMENT,
+               "--collection needs -s: the collection opens with the sender's identity");
+    MV_TRY(sealed_load_collection(&j->collection, path, j->sender, err));
+    j->seal.collection_key = mv_collection_key(j->collection);
+done:
+    return st;
+}
+
+/* Without -r a collection's public key says for whom: its holders, when the one who signed it is
+ * known. */
+static mv_status take_holders(job *j, size_t *count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_collection_public *key = j->public_key;
+    char alias[64], name[MV_CARD_NAME_MAX];
+
+    if (key == NULL) {
+        mv_hint(err, "give a card file, an mv1... line or an alias with -r");
+        return mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
+    }
+    mv_card_name(name, mv_collection_public_signer(key)->id);
+    if (!mv_card_alias(alias, sizeof alias, mv_collection_public_signer(key))) {
+        mv_hint(err,
+                "compare %s with its owner and put the card into the card book with an alias, "
+                "or name the recipients with -r",
+                name);
+        st = mv_fail(err, MV_E_POLICY, "the public key is signed by a card that is not known here");
+        goto done;
+    }
+    while (*count < mv_collection_public_holder_count(key)) {
+        j->recipient[*count] = *mv_collection_public_holder(key, *count);
+        (*count)++;
+    }
+done:
+    return st;
 }
 
 static mv_status find_recipients(job *j, mv_error *err)
@@ -152,9 +230,7 @@ static mv_status find_recipients(job *j, mv_error *err)
         MV_TRY(people_recipient(&j->recipient[count++], name, err));
     }
     if (count == 0) {
-        st = mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
-        mv_hint(err, "give a card file, an mv1... line or an alias with -r");
-        goto done;
+        MV_TRY(take_holders(j, &count, err));
     }
     if (archive != NULL) {
         MV_TRY(people_recipient(&j->archive, archive, err));
@@ -166,39 +242,17 @@ done:
     return st;
 }
 
-static mv_status open_collection(job *j, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const char *path = cli_value(j->args, "collection");
-    sealed_file file = {0};
-    mv_error why = {0};
-
-    if (path == NULL) {
-        return MV_OK;
-    }
-    MV_REQUIRE(j->sender != NULL, err, MV_E_ARGUMENT,
-               "--collection needs -s: the collection opens with the sender's identity");
-    MV_TRY(sealed_source(&file, path, err));
-    st = mv_collection_open(&j->collection, &file.source, j->sender, &why);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot use %.150s: %.300s", path,
-               why.text[0] != '\0' ? why.text : mv_status_sentence(st));
-    j->seal.collection_key = mv_collection_key(j->collection);
-done:
-    sealed_close(&file);
-    return st;
-}
-
 static mv_status find_people(job *j, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *sender = cli_value(j->args, "sender");
 
-    MV_TRY(find_recipients(j, err));
     if (sender != NULL) {
         MV_TRY(people_identity(&j->sender, j->args, sender, err));
     }
     j->seal.sender = j->sender;
     MV_TRY(open_collection(j, err));
+    MV_TRY(find_recipients(j, err));
 done:
     return st;
 }
@@ -348,12 +402,17 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
     char many[40] = "";
 
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in, "out",
-                          out, "encode_ms", encode_ms, "encrypt_ms", s->total_ms, "he_ms", s->he_ms,
-                          "bytes_in", (json_int_t)bytes_in, "bytes_features",
-                          (json_int_t)s->bytes_features, "bytes_ciphertext",
-                          (json_int_t)s->bytes_ciphertext, "bytes_total",
-                          (json_int_t)s->bytes_total, "members", (json_int_t)count));
+        json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in,
+                              "out", out, "encode_ms", encode_ms, "encrypt_ms", s->total_ms,
+                              "he_ms", s->he_ms, "bytes_in", (json_int_t)bytes_in, "bytes_features",
+                              (json_int_t)s->bytes_features, "bytes_ciphertext",
+                              (json_int_t)s->bytes_ciphertext, "bytes_total",
+                              (json_int_t)s->bytes_total, "members", (json_int_t)count);
+        (void)json_object_update_new(
+            o, json_pack("{s:s?, s:s?, s:I}", "set", s->set == NULL ? NULL : mv_he_set_name(s->set),
+                         "form", s->set == NULL ? NULL : show_form(s->form), "bytes_embedding",
+                         (json_int_t)s->bytes_embedding));
+        ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
             (void)snprintf(many, sizeof many, ", a study of %zu files", count);
@@ -389,7 +448,9 @@ static mv_status encode_one(mv_code *code, const job *j, const input *in, double
                "%s is a mammogram, which is not sent without its original; leave out --lossy",
                in->path);
     start_ms = mv_clock_ms();
-    MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
+    if (!cli_flag(j->args, "no-features")) {
+        MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
+    }
     *encode_ms += mv_clock_ms() - start_ms;
 done:
     mv_image_clear(&image);
@@ -645,6 +706,7 @@ static int run(const cli_args *args)
 done:
     mv_deid_free(&j.deid);
     mv_collection_free(&j.collection);
+    mv_collection_public_free(&j.public_key);
     mv_identity_free(&j.sender);
     mv_model_free(&j.model);
     return st == MV_OK ? code : ui_fail(st, &err);

@@ -7,7 +7,7 @@
 
 #include "nn/nn_graph.h"
 
-extern const mv_nn_graph mv_model_cnn;
+extern const mv_nn_graph mv_model_bp, mv_model_cnn, mv_model_gan, mv_model_lstm, mv_model_resnet;
 
 const mv_nn_graph *mv_model_graph(const char *name); /* NULL when there is none */
 const mv_nn_graph *mv_model_graph_at(size_t i);      /* NULL past the last */

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3 };
+enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3, KEY_OUTSIDE = 4 };
 enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 }; /* of a collection */
 /* of a member */
 enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER, KEY_CODING };
@@ -246,6 +246,9 @@ static mv_status get_further(mv_reader *r, mv_member *m)
         MV_ENSURE(kind <= UINT32_MAX, MV_E_RANGE);
         m->further[i].kind = (uint32_t)kind;
         MV_TRY(get_length(r, &m->further[i].len));
+        if (kind == MV_SECTION_EMBEDDING) {
+            m->embedding_len = m->further[i].len;
+        }
         m->further_count++;
     }
 done:
@@ -421,7 +424,7 @@ mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *m, mv_error *err)
     MV_REQUIRE(st != MV_E_FORMAT, err, MV_E_ARGUMENT,
                "the files of one envelope need names, each its own");
     MV_TRY(st);
-    MV_TRY(mv_cbor_put_map(out, 1u + m->archived + (m->generation != 0)));
+    MV_TRY(mv_cbor_put_map(out, 1u + m->archived + (m->generation != 0) + m->outside));
     MV_TRY(mv_cbor_put_uint(out, KEY_MEMBERS));
     MV_TRY(mv_cbor_put_array(out, m->count));
     for (size_t i = 0; i < m->count; i++) {
@@ -433,6 +436,10 @@ mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *m, mv_error *err)
     }
     if (m->generation != 0) {
         MV_TRY(put_collection(out, m));
+    }
+    if (m->outside) {
+        MV_TRY(mv_cbor_put_uint(out, KEY_OUTSIDE));
+        MV_TRY(mv_cbor_put_bytes(out, m->collection_id, sizeof m->collection_id));
     }
 done:
     return st;
@@ -480,6 +487,22 @@ done:
     return st;
 }
 
+static mv_status get_manifest_field(mv_reader *r, uint64_t key, mv_manifest *m)
+{
+    switch (key) {
+    case KEY_ARCHIVE:
+        m->archived = true;
+        return mv_cbor_get_exactly(r, m->archive, sizeof m->archive);
+    case KEY_COLLECTION:
+        return get_collection(r, m);
+    case KEY_OUTSIDE:
+        m->outside = true;
+        return mv_cbor_get_exactly(r, m->collection_id, sizeof m->collection_id);
+    default:
+        return MV_E_FORMAT;
+    }
+}
+
 static mv_status get_manifest(mv_reader *r, mv_manifest *m)
 {
     mv_status st = MV_OK;
@@ -490,15 +513,10 @@ static mv_status get_manifest(mv_reader *r, mv_manifest *m)
     MV_TRY(get_members(r, m));
     for (uint64_t i = 1; i < count; i++) {
         MV_TRY(mv_cbor_get_key(r, &key));
-        MV_ENSURE(key == KEY_ARCHIVE || key == KEY_COLLECTION, MV_E_FORMAT);
-        if (key == KEY_ARCHIVE) {
-            m->archived = true;
-            MV_TRY(mv_cbor_get_exactly(r, m->archive, sizeof m->archive));
-        } else {
-            MV_TRY(get_collection(r, m));
-        }
+        MV_TRY(get_manifest_field(r, key, m));
     }
     MV_ENSURE((m->count == 0) == (m->generation != 0), MV_E_FORMAT);
+    MV_ENSURE(!m->outside || m->count != 0, MV_E_FORMAT);
     MV_ENSURE(mv_reader_left(r) == 0, MV_E_FORMAT);
 done:
     return st;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_manifest.h: the manifest: what the members are, who else was told, and of a collection
- * its generation and holders. CBOR, its fields in docs/formats/mv.md, section "Manifest".
+ * envelope_manifest.h: the manifest: what the members are, who else was told, which collection
+ * opens the features, and of a collection its generation and holders. CBOR, its fields in
+ * docs/formats/mv.md, section "Manifest".
  */
 #ifndef MV_ENVELOPE_MANIFEST_H
 #define MV_ENVELOPE_MANIFEST_H
@@ -14,10 +15,14 @@ typedef struct mv_manifest {
     size_t count, cap;
     bool archived; /* archive is set */
     uint8_t archive[MV_CARD_ID_LEN];
+    bool outside; /* features are under the public key of the collection with this id: */
+    uint8_t collection_id[MV_COLLECTION_ID_LEN];
     uint32_t generation; /* of a collection, which has no members; 0: no collection */
     mv_card *holder;     /* owned; holder_count of them, at least one in a collection */
     size_t holder_count;
 } mv_manifest;
+
+enum { MV_SECTION_EMBEDDING = 1 }; /* kind of a further section: head hash 32 | ciphertext */
 
 void mv_manifest_clear(mv_manifest *manifest); /* wipes and frees */
 

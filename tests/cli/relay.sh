@@ -7,6 +7,7 @@ image scan-of-doe.png 64 64
 image other.png 64 64 2
 expect 0 encrypt -s alice.id -r bob.id.card scan-of-doe.png -o scan.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o other.mv
+expect 0 encrypt -s alice.id -r bob.id.card other.png -o third.mv
 
 start_relay() {
     rm -f address
@@ -60,7 +61,7 @@ expect 0 receive --from "$url" -i bob.id -o again
 [ ! -d again ] || [ -z "$(ls -A again)" ] || fail 'nothing is received twice'
 
 step 'nobody else gets it'
-expect 0 send scan.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
 expect 0 keygen -o carol.id
 expect 0 receive --from "$url" -i carol.id -o carol
 [ ! -d carol ] || [ -z "$(ls -A carol)" ] || fail "another's mailbox gives nothing"
