@@ -75,6 +75,7 @@ static mv_status make(const cli_args *args, mv_error *err)
     MV_TRY(searching_key(&key, args, err));
     MV_TRY(mv_search_check_new(&check));
     MV_TRY(mv_search_write_server(key, message, size));
+    MV_TRY(searching_beside_is_free(folder, err));
     MV_TRY(mv_gallery_create(folder, message, size, err));
     MV_TRY(write_public(key, folder, err));
     MV_TRY(searching_check_save(check, folder, err));

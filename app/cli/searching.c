@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 const uint8_t searching_head[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
 
@@ -82,6 +83,19 @@ static mv_status beside(char out[PATH_SIZE], const char *folder, const char *suf
     return n > 0 && n < PATH_SIZE
                ? MV_OK
                : mv_fail(err, MV_E_LIMIT, "the gallery's folder name is too long");
+}
+
+mv_status searching_beside_is_free(const char *folder, mv_error *err)
+{
+    static const char *const suffix[] = {".pub", ".check", ".names"};
+    mv_status st = MV_OK;
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof suffix / sizeof suffix[0]; i++) {
+        MV_TRY(beside(path, folder, suffix[i], err));
+        MV_REQUIRE(access(path, F_OK) != 0, err, MV_E_EXISTS, "%s exists already", path);
+    }
+done:
+    return st;
 }
 
 mv_status searching_check_load(mv_search_check **out, const char *folder, mv_error *err)

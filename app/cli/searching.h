@@ -32,6 +32,10 @@ MV_MUST_CHECK mv_status searching_vector(mv_embedding *out, const char *path, mv
 /* The hash that stands for vectors from files, where a head's would. */
 extern const uint8_t searching_head[MV_SEARCH_HASH_LEN];
 
+/* searching_beside_is_free: no public key and no check lie beside where this gallery will be.
+ * errors: MV_E_EXISTS */
+MV_MUST_CHECK mv_status searching_beside_is_free(const char *folder, mv_error *err);
+
 /* The check beside a gallery; *out NULL when there is none (a sender's copy). */
 MV_MUST_CHECK mv_status searching_check_load(mv_search_check **out, const char *folder,
                                              mv_error *err);

@@ -105,6 +105,13 @@ MV_API MV_MUST_CHECK mv_status mv_search_check_read(mv_search_check **out, const
  * time depends on the sizes only up to the order of scores. Returns how many there are. */
 MV_API size_t mv_search_top(uint32_t *index, size_t count, const int32_t *score, size_t rows);
 
+/* mv_search_fetch: which rows to fetch after a search: the wanted ones among random others, in
+ * random order, so that the keeper sees neither how many were wanted nor which. row: size of them,
+ * all different; size should be the same for every search. errors: MV_E_ARGUMENT (fewer rows than
+ * size, more wanted than size, a wanted row that is not there or is there twice), MV_E_RANDOM */
+MV_API MV_MUST_CHECK mv_status mv_search_fetch(uint32_t *row, size_t size, const uint32_t *wanted,
+                                               size_t count, size_t rows);
+
 /* ---- A sender with the public key ---- */
 
 typedef struct mv_search_sender mv_search_sender;
@@ -122,7 +129,8 @@ typedef struct mv_gallery mv_gallery;
 
 /* mv_gallery_create: make an empty gallery in a folder that has none.
  * mv_gallery_open: one that is there; what an interruption left half done is dropped.
- * errors: MV_E_EXISTS, MV_E_NOT_FOUND, MV_E_FORMAT, MV_E_IO, .. with a sentence */
+ * errors: MV_E_EXISTS, MV_E_NOT_FOUND, MV_E_BUSY (another process, or this one, has it open),
+ * MV_E_FORMAT, MV_E_IO, .. with a sentence */
 MV_API MV_MUST_CHECK mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys,
                                                  size_t len, mv_error *err);
 MV_API MV_MUST_CHECK mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err);

@@ -13,6 +13,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- Making and opening ---- */
 
@@ -32,7 +33,11 @@ mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys, size
                MV_E_ARGUMENT, "the gallery's folder name is too long");
     MV_TRY(mv_file_write(path, (const uint8_t *)"", 0, 0, err));
     (void)snprintf(path, sizeof path, "%s/keys.mvsr", folder);
-    MV_TRY(mv_file_write(path, server_keys, len, 0, err));
+    st = mv_file_write(path, server_keys, len, 0, err);
+    if (st != MV_OK) {
+        (void)snprintf(path, sizeof path, "%s/rows.log", folder);
+        (void)unlink(path);
+    }
 done:
     return st;
 }
@@ -73,9 +78,11 @@ mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
     MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
     g = calloc(1, sizeof *g);
     MV_ENSURE(g != NULL, MV_E_MEMORY);
+    g->guard = -1;
     MV_ENSURE(pthread_rwlock_init(&g->lock, NULL) == 0, MV_E_MEMORY);
     g->folder = strdup(folder);
     MV_ENSURE(g->folder != NULL, MV_E_MEMORY);
+    MV_TRY(mv_gallery_lock(g, err));
     MV_TRY(gallery_alloc(g));
     MV_TRY(mv_gallery_load(g, err));
     *out = g;
@@ -98,6 +105,9 @@ void mv_gallery_free(mv_gallery **gallery)
         free(g->last);
         free(g->row);
         free(g->folder);
+        if (g->guard >= 0) {
+            (void)close(g->guard);
+        }
         (void)pthread_rwlock_destroy(&g->lock);
         free(g);
         *gallery = NULL;

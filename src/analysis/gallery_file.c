@@ -9,8 +9,10 @@
 #include "he/he_bytes.h"
 #include "he/params.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { RECORD = 48, ROWS_MAX = 1 << 26, PATH_ROOM = 4096 };
@@ -323,6 +325,23 @@ done:
 
 /* ---- Opening ---- */
 
+mv_status mv_gallery_lock(mv_gallery *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[PATH_ROOM];
+    MV_TRY(path_of(path, g, "keys.mvsr", SIZE_MAX, err));
+    g->guard = open(path, O_RDONLY | O_CLOEXEC);
+    if (g->guard < 0) {
+        st = mv_fail(err, MV_E_NOT_FOUND, "%s is not a gallery", g->folder);
+        mv_hint(err, "the key holder makes one with: medveil gallery new");
+        return st;
+    }
+    MV_REQUIRE(flock(g->guard, LOCK_EX | LOCK_NB) == 0, err, MV_E_BUSY,
+               "%s: somebody else is using this gallery", g->folder);
+done:
+    return st;
+}
+
 static mv_status keys_parse(mv_gallery *g, mv_reader *r)
 {
     mv_status st = MV_OK;
@@ -348,11 +367,7 @@ static mv_status keys_read(mv_gallery *g, mv_error *err)
     char path[PATH_ROOM];
     mv_buffer bytes = mv_buffer_make(mv_search_message_sizes().server_keys);
     MV_TRY(path_of(path, g, "keys.mvsr", SIZE_MAX, err));
-    st = mv_file_read(&bytes, path, err);
-    if (st == MV_E_NOT_FOUND) {
-        mv_hint(err, "the key holder makes a gallery with: medveil search --init");
-    }
-    MV_TRY(st);
+    MV_TRY(mv_file_read(&bytes, path, err));
     mv_reader r = mv_reader_make(bytes.bytes, bytes.len);
     st = keys_parse(g, &r);
     if (st != MV_OK) {

@@ -23,6 +23,7 @@ typedef struct gallery_row {
 
 struct mv_gallery {
     char *folder;
+    int guard; /* keys.mvsr, locked as long as the gallery is open */
     mv_search_owner owner;
     mv_he_eval_keys *keys;
     pthread_rwlock_t lock;
@@ -62,7 +63,8 @@ static inline bool mv_gallery_is_nameless(const uint8_t id[MV_SEARCH_ROW_ID])
 enum { MV_GALLERY_ADDED = 1, MV_GALLERY_REMOVED = 2 };
 
 /* gallery_file.c; err gets a sentence */
-size_t mv_gallery_block_bytes(void); /* without its header */
+MV_MUST_CHECK mv_status mv_gallery_lock(mv_gallery *g, mv_error *err); /* MV_E_BUSY */
+size_t mv_gallery_block_bytes(void);                                   /* without its header */
 MV_MUST_CHECK mv_status mv_gallery_load(mv_gallery *g, mv_error *err);
 MV_MUST_CHECK mv_status mv_gallery_log(mv_gallery *g, uint8_t type, size_t first, size_t count,
                                        const uint8_t *ids, mv_error *err);

@@ -4,7 +4,9 @@
  */
 #include "analysis/search_internal.h"
 
+#include "base/rng.h"
 #include "base/secret.h"
+#include "base/u128.h"
 
 #include <string.h>
 
@@ -244,6 +246,50 @@ size_t mv_search_top(uint32_t *index, size_t count, const int32_t *score, size_t
         index[at] = row;
     }
     return kept;
+}
+
+static bool is_among(const uint32_t *row, size_t count, uint32_t one)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (row[i] == one) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Uniform in [0, below) but for 2^-32; below at most 2^32. */
+static mv_status random_below(uint32_t *out, uint64_t below)
+{
+    uint64_t word = 0;
+    const mv_status st = mv_random_bytes((uint8_t *)&word, sizeof word);
+    *out = (uint32_t)mv_mul_wide(word, below).hi;
+    return st;
+}
+
+mv_status mv_search_fetch(uint32_t *row, size_t size, const uint32_t *wanted, size_t count,
+                          size_t rows)
+{
+    mv_status st = MV_OK;
+    MV_ENSURE(row != NULL && (wanted != NULL || count == 0), MV_E_ARGUMENT);
+    MV_ENSURE(count <= size && size <= rows && rows <= UINT32_MAX, MV_E_ARGUMENT);
+    for (size_t i = 0; i < count; i++) {
+        MV_ENSURE(wanted[i] < rows && !is_among(row, i, wanted[i]), MV_E_ARGUMENT);
+        row[i] = wanted[i];
+    }
+    for (size_t i = count; i < size;) {
+        MV_TRY(random_below(&row[i], rows));
+        i += !is_among(row, i, row[i]);
+    }
+    for (size_t i = size; i > 1; i--) { /* any order is as likely as any other */
+        uint32_t j = 0;
+        MV_TRY(random_below(&j, i));
+        const uint32_t swap = row[i - 1];
+        row[i - 1] = row[j];
+        row[j] = swap;
+    }
+done:
+    return st;
 }
 
 /* ---- Senders ---- */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define WATCH_MS        100
-#define STREAMS_MS       500.0
+#define STREAMS_MS      500.0
 #define PAUSES_MS       500.0
 #define OTHERS_MS       1000.0
 #define PAUSE_FIRST_MS  250.0
@@ -30,9 +30,9 @@
 #define BUNDLE_LEN      (4u << 20)
 #define BUNDLE_FILES    200
 #define WHOLE_MAX       (4u << 20) /* larger files go in parts */
-#define PART_MIN         (256ull << 10)
+#define PART_MIN        (256ull << 10)
 #define PART_MAX        (8ull << 20)
-#define PARTS_WANTED     128
+#define PARTS_WANTED    128
 #define RESTARTS_MAX    5
 #define NO_IDENTITY     SIZE_MAX
 
@@ -120,7 +120,8 @@ typedef struct work {
 
 mv_queue_run_opts mv_queue_run_defaults(void)
 {
-    const mv_queue_run_opts opts = {.tries = 3, .streams_max = MV_QUEUE_STREAMS_MAX, .idle_timeout_ms = 60000};
+    const mv_queue_run_opts opts = {
+        .tries = 3, .streams_max = MV_QUEUE_STREAMS_MAX, .idle_timeout_ms = 60000};
     return opts;
 }
 

@@ -53,6 +53,12 @@ expect 0 search -i alice.id --collection ward.mv --archive ward v3.npy --json
 grep -q "$three" "$out" && fail 'the removed row is gone'
 expect 10 gallery remove --from ward "$three"
 
+step 'nothing that belongs to an older gallery is overwritten'
+touch third.check
+expect 1 gallery new -i alice.id --collection ward.mv -o third
+absent third
+absent third.pub
+
 step 'an outdated gallery is found out'
 expect 0 gallery new -i alice.id --collection ward.mv -o small
 expect 0 gallery add -i alice.id --collection ward.mv --to small v1.npy

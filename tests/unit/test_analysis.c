@@ -316,6 +316,17 @@ static void removed_rows_are_marked_and_may_come_again(void **state)
     assert_int_equal(mv_gallery_rows(w->gallery), 3);
 }
 
+static void a_gallery_is_open_once(void **state)
+{
+    world *w = *state;
+    mv_gallery *second = NULL;
+    mv_error err = {0};
+    assert_int_equal(mv_gallery_open(&second, w->folder, &err), MV_E_BUSY);
+    assert_null(second);
+    assert_non_null(strstr(err.text, "somebody else"));
+    reopen(w);
+}
+
 /* An append that stopped after the log: as if the power had failed there. */
 static void an_interrupted_append_never_was(void **state)
 {
@@ -738,6 +749,35 @@ static void the_best_come_first(void **state)
     assert_int_equal(mv_search_top(index, 0, score, 6), 0);
 }
 
+static void wanted_rows_are_fetched_among_others_in_any_order(void **state)
+{
+    const uint32_t wanted[2] = {7, 3};
+    enum { SIZE = 4, ROWS = 9, TIMES = 400 };
+    size_t first[ROWS] = {0};
+    uint32_t row[ROWS];
+    (void)state;
+    for (size_t t = 0; t < TIMES; t++) {
+        size_t found = 0;
+        assert_int_equal(mv_search_fetch(row, SIZE, wanted, 2, ROWS), MV_OK);
+        for (size_t i = 0; i < SIZE; i++) {
+            assert_true(row[i] < ROWS);
+            found += row[i] == 7 || row[i] == 3;
+            for (size_t k = 0; k < i; k++) {
+                assert_int_not_equal(row[i], row[k]);
+            }
+        }
+        assert_int_equal(found, 2);
+        first[row[0]]++;
+    }
+    for (size_t i = 0; i < ROWS; i++) { /* each of the others with 1/14, chance 2^-40 of never */
+        assert_true(first[i] > 0 && first[i] < TIMES / 2);
+    }
+    assert_int_equal(mv_search_fetch(row, ROWS, NULL, 0, ROWS), MV_OK);
+    assert_int_equal(mv_search_fetch(row, 1, wanted, 2, ROWS), MV_E_ARGUMENT);
+    assert_int_equal(mv_search_fetch(row, SIZE, wanted, 2, 3), MV_E_ARGUMENT);
+    assert_int_equal(mv_search_fetch(row, SIZE, wanted, 2, 7), MV_E_ARGUMENT);
+}
+
 static void messages_have_the_sizes_that_the_page_states(void **state)
 {
     const mv_search_sizes size = mv_search_message_sizes();
@@ -771,6 +811,7 @@ int main(void)
         WORLD(a_check_survives_being_written_and_read),
         WORLD(other_collections_and_heads_are_refused),
         WORLD(removed_rows_are_marked_and_may_come_again),
+        WORLD(a_gallery_is_open_once),
         WORLD(an_interrupted_append_never_was),
         WORLD(an_interrupted_scan_leaves_nothing_behind),
         WORLD(rows_may_come_while_others_scan),
@@ -782,6 +823,7 @@ int main(void)
         cmocka_unit_test(a_network_scores_an_encrypted_embedding),
         cmocka_unit_test(encrypted_ranking_is_as_good_as_that_of_integers),
         cmocka_unit_test(the_best_come_first),
+        cmocka_unit_test(wanted_rows_are_fetched_among_others_in_any_order),
         cmocka_unit_test(messages_have_the_sizes_that_the_page_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
