@@ -307,6 +307,28 @@ static const cli_command *find_command(int argc, char **argv, int *used)
     return found;
 }
 
+/* "card --help": the commands whose first word this is. false: there are none, or no help is asked
+ * for. */
+static bool help_of_group(int argc, char **argv)
+{
+    const size_t len = strlen(argv[1]);
+    bool any = false;
+    if (argc < 3 || (strcmp(argv[2], "--help") != 0 && strcmp(argv[2], "-h") != 0)) {
+        return false;
+    }
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const cli_command *c = cli_commands[i];
+        if (strncmp(c->name, argv[1], len) == 0 && c->name[len] == ' ') {
+            if (!any) {
+                printf("medveil %s COMMAND --help tells more of\n", argv[1]);
+            }
+            printf("  medveil %-20s %s\n", c->name, c->summary);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static int unknown_command(int argc, char **argv)
 {
     size_t best = 3;
@@ -396,7 +418,7 @@ int cli_run(int argc, char **argv)
     }
     args.command = find_command(argc, argv, &used);
     if (args.command == NULL) {
-        return unknown_command(argc, argv);
+        return help_of_group(argc, argv) ? CLI_OK : unknown_command(argc, argv);
     }
     if (!parse(&args, argc, argv, 1 + used)) {
         return CLI_USAGE;

@@ -23,6 +23,12 @@ while read -r name; do
     [ ! -s "$err" ] || fail "help of $name says nothing on stderr"
 done <names
 
+step 'the first word of a family lists it'
+expect 0 card --help
+prints 'medveil card show'
+prints 'medveil card revoke'
+expect 2 card --helq
+
 step 'the version is one line of JSON'
 expect 0 version --json
 is version 'v.count(".") == 2'
