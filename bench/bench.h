@@ -14,7 +14,7 @@
 typedef struct bench_case {
     const char *name;   /* "pack encrypt" */
     const char *size;   /* "37632 x 8 bit" */
-    const char *kernel; /* table or library in use; NULL: the processor's tier */
+    const char *kernel; /* table or library in use, unless the case says so itself: bench_ran */
     /* Make what run needs; *bytes may be set to the size of the result (0: not shown). */
     mv_status (*prepare)(void **state, size_t *bytes, mv_error *err);
     mv_status (*run)(void *state, mv_error *err); /* what is timed */
@@ -26,8 +26,15 @@ extern const bench_case bench_cases_ring[];
 extern const bench_case bench_cases_he[];
 extern const bench_case bench_cases_keys[];
 extern const bench_case bench_cases_envelope[];
+extern const bench_case bench_cases_exact[];
 extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
+extern const bench_case bench_cases_analysis[];
+extern const bench_case bench_cases_relay[];
+
+/* bench_ran: what the case in hand really runs, chosen on this machine; from prepare or run. Wins
+ * over its label. kernel is not copied. */
+void bench_ran(const char *kernel);
 
 /* bench_run: every case whose "name size" contains filter (NULL: all); one row each on stdout, or
  * one JSON object per line. errors: the first case that failed */

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "he/keys.h"
 #include "medveil/bfv.h"
 #include "medveil/ckks.h"
 
@@ -14,6 +15,7 @@
 
 typedef struct state {
     mv_he_key *key;
+    mv_he_public *pub; /* of the public form */
     mv_pack_shape shape;
     uint32_t *feature;
     uint8_t *bytes;
@@ -24,12 +26,21 @@ static void finish(void *user)
 {
     state *s = user;
     mv_he_key_free(&s->key);
+    mv_he_public_free(&s->pub);
     free(s->feature);
     free(s->bytes);
     free(s);
 }
 
-static mv_status prepare_set(void **out, size_t *bytes, const char *name, uint32_t sums)
+static mv_status seal(state *s)
+{
+    return s->pub != NULL
+               ? mv_pack_encrypt_public(s->bytes, s->len, &s->len, s->pub, &s->shape, s->feature)
+               : mv_pack_encrypt(s->bytes, s->len, &s->len, s->key, &s->shape, s->feature);
+}
+
+static mv_status prepare_set(void **out, size_t *bytes, const char *name, uint32_t sums,
+                             mv_he_form form)
 {
     static const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {1};
     const mv_he_set *set = mv_he_set_find(name);
@@ -41,7 +52,7 @@ static mv_status prepare_set(void **out, size_t *bytes, const char *name, uint32
         return MV_E_MEMORY;
     }
     *out = s;
-    s->shape = (mv_pack_shape){8, sums, 37632};
+    s->shape = (mv_pack_shape){8, sums, 37632, form};
     s->len = mv_pack_size(set, &s->shape);
     s->feature = malloc(s->shape.count * sizeof *s->feature);
     s->bytes = malloc(s->len);
@@ -51,29 +62,40 @@ static mv_status prepare_set(void **out, size_t *bytes, const char *name, uint32
     for (size_t i = 0; i < s->shape.count; i++) {
         s->feature[i] = mv_rand_below(&r, 256);
     }
-    st = mv_he_key_new(&s->key, set, collection_key);
     *bytes = s->len;
-    return st == MV_OK ? mv_pack_encrypt(s->bytes, s->len, &s->len, s->key, &s->shape, s->feature)
-                       : st;
+    MV_TRY(mv_he_key_new(&s->key, set, collection_key));
+    bench_ran(s->key->ring->limb[0].kernels.name);
+    if (form == MV_HE_PK) {
+        MV_TRY(mv_he_public_new(&s->pub, s->key));
+    }
+    MV_TRY(seal(s));
+done:
+    return st;
 }
 
 static mv_status prepare_pack4096(void **out, size_t *bytes, mv_error *err)
 {
     (void)err;
-    return prepare_set(out, bytes, "pack4096", 1);
+    return prepare_set(out, bytes, "pack4096", 1, MV_HE_SYM);
+}
+
+static mv_status prepare_public(void **out, size_t *bytes, mv_error *err)
+{
+    (void)err;
+    return prepare_set(out, bytes, "pack4096", 1, MV_HE_PK);
 }
 
 static mv_status prepare_add4096(void **out, size_t *bytes, mv_error *err)
 {
     (void)err;
-    return prepare_set(out, bytes, "add4096", 2);
+    return prepare_set(out, bytes, "add4096", 2, MV_HE_SYM);
 }
 
 static mv_status encrypt(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
-    return mv_pack_encrypt(s->bytes, s->len, &s->len, s->key, &s->shape, s->feature);
+    return seal(s);
 }
 
 static mv_status decrypt(void *user, mv_error *err)
@@ -159,6 +181,7 @@ static mv_status prepare_slots(void **out, const char *name)
     s->slots = mv_he_set_slots(set);
     MV_TRY(mv_he_work_new(&s->work, set));
     MV_TRY(mv_he_key_new(&s->key, set, collection_key));
+    bench_ran(s->key->ring->limb[0].kernels.name);
     MV_TRY(mv_he_public_new(&s->pub, s->key));
     MV_TRY(mv_he_eval_keys_new(&s->keys, set));
     MV_TRY(mv_he_eval_key_relin(&relin, s->key));
@@ -278,6 +301,8 @@ static mv_status score(void *user, mv_error *err)
 const bench_case bench_cases_he[] = {
     {"he pack4096 encrypt", "37632 x 8 bit", NULL, prepare_pack4096, encrypt, finish},
     {"he pack4096 decrypt", "37632 x 8 bit", NULL, prepare_pack4096, decrypt, finish},
+    {"he pack4096 encrypt pk", "37632 x 8 bit", NULL, prepare_public, encrypt, finish},
+    {"he pack4096 decrypt pk", "37632 x 8 bit", NULL, prepare_public, decrypt, finish},
     {"he add4096 encrypt", "37632 x 8 bit, n=2", NULL, prepare_add4096, encrypt, finish},
     {"he add4096 decrypt", "37632 x 8 bit, n=2", NULL, prepare_add4096, decrypt, finish},
     {"he real8192 encode", "4096 slots", NULL, prepare_real8192, slot_encode, finish_slots},

@@ -69,6 +69,7 @@ static mv_status prepare(void **out, uint32_t n, uint64_t prime, uint32_t cpu)
     if (st != MV_OK) {
         return st;
     }
+    bench_ran(s->ring.limb[0].kernels.name);
     mv_automorphism_order(s->order, n, mv_automorphism_rotation(n, 1));
     mv_stream_init(&s->stream, seed);
     for (int i = 0; i < 3; i++) {
@@ -123,6 +124,8 @@ static mv_status multiply(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(s->ring.limb[0].vec.mul == mv_vec_portable.mul ? mv_vec_portable.name
+                                                             : s->ring.limb[0].vec.name);
     mv_ring_mul(&s->ring, (mv_poly_eval){s->row[2]}, (mv_poly_eval){s->row[0]},
                 (mv_poly_eval){s->row[1]});
     return MV_OK;
@@ -132,6 +135,8 @@ static mv_status rotate(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(s->ring.limb[0].vec.permute == mv_vec_portable.permute ? mv_vec_portable.name
+                                                                     : s->ring.limb[0].vec.name);
     mv_automorphism_eval(&s->ring, (mv_poly_eval){s->row[2]}, (mv_poly_eval){s->row[0]}, s->order);
     return MV_OK;
 }
@@ -140,6 +145,7 @@ static mv_status encode(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(s->embed.kernels.name);
     mv_embed_encode(&s->embed, s->real, s->slot, s->slot, s->ring.degree / 2, 0x1p30);
     return mv_rns_from_double(&s->ring, s->row[2], s->real);
 }
@@ -148,6 +154,7 @@ static mv_status decode(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(s->embed.kernels.name);
     mv_rns_crt crt;
     mv_rns_crt_init(&crt, &s->ring);
     mv_rns_to_double(&crt, s->real, (mv_poly_coeff){s->row[0]}, 0x1p50);
@@ -155,10 +162,17 @@ static mv_status decode(void *user, mv_error *err)
     return MV_OK;
 }
 
+/* The stream's kernel, libsodium's unless it is ours. */
+static const char *stream_name(const state *s)
+{
+    return s->stream.blocks == mv_chacha_blocks_portable ? "libsodium" : "avx512";
+}
+
 static mv_status uniform(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(stream_name(s));
     mv_stream_seek(&s->stream, MV_STREAM_MASK, 0, 0);
     mv_sample_uniform(s->row[2], s->ring.degree, &s->ring.limb[0].mod, &s->stream);
     return MV_OK;
@@ -168,6 +182,7 @@ static mv_status binomial(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(stream_name(s));
     mv_stream_seek(&s->stream, MV_STREAM_ERROR, 0, 0);
     mv_sample_binomial((int8_t *)s->row[2], s->ring.degree, &s->stream);
     return MV_OK;
@@ -177,6 +192,7 @@ static mv_status ternary(void *user, mv_error *err)
 {
     state *s = user;
     (void)err;
+    bench_ran(stream_name(s));
     mv_stream_seek(&s->stream, MV_STREAM_SECRET, 0, 0);
     mv_sample_ternary((int8_t *)s->row[2], s->ring.degree, &s->stream);
     return MV_OK;

@@ -21,6 +21,7 @@ static const cli_option add_options[] = {
 static const cli_option renew_options[] = {
     {"identity", 'i', "IDENTITY", "whose card: the file that keygen made; it is rewritten"},
     {"expires", 0, "DATE", "last day of the new card, as 2030-12-31 (default: none)"},
+    {"he-public", 0, "FILE", "bind the card to the public key of a collection"},
     {"output", 'o', "FILE", "card file to write (default: IDENTITY.card)"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
@@ -37,7 +38,7 @@ static const cli_option revoke_options[] = {
 static void print_card(const mv_card *card, const char *alias)
 {
     char name[MV_CARD_NAME_MAX], created[MV_DAY_TEXT_MAX], expires[MV_DAY_TEXT_MAX] = "never";
-    char spoken[MV_CARD_SPOKEN_MAX];
+    char spoken[MV_CARD_SPOKEN_MAX], hash[SHOW_HEX_SIZE];
 
     mv_card_name(name, card->id);
     mv_card_spoken(spoken, card);
@@ -49,6 +50,10 @@ static void print_card(const mv_card *card, const char *alias)
            alias[0] != '\0' ? alias : "none");
     printf("created     %s\nexpires     %s\nstate       %s\n", created, expires,
            show_card_state(card));
+    if (card->has_he_public) {
+        show_hex(hash, card->he_public_hash, sizeof card->he_public_hash);
+        printf("HE key      %s\n", hash);
+    }
 }
 
 static int run_show(const cli_args *args)
@@ -140,18 +145,24 @@ static mv_status renew(mv_card *card, const cli_args *args, const char *file, co
     mv_status st = MV_OK;
     mv_identity *identity = NULL;
     mv_card_terms terms = {mv_today(), 0, NULL};
-    const char *last_day = cli_value(args, "expires");
+    mv_collection_public *key = NULL;
+    const char *last_day = cli_value(args, "expires"), *public_file = cli_value(args, "he-public");
 
     MV_REQUIRE(last_day == NULL || mv_day_parse(&terms.expires_day, last_day), err, MV_E_ARGUMENT,
                "%.40s is no date; write it as 2030-12-31", last_day);
     MV_TRY(people_identity(&identity, args, file, err));
     mv_identity_card(card, identity);
     terms.he_public_hash = card->has_he_public ? card->he_public_hash : NULL;
+    if (public_file != NULL) {
+        MV_TRY(people_public(&key, public_file, err));
+        terms.he_public_hash = mv_collection_public_hash(key);
+    }
     MV_TRY(mv_identity_renew(identity, &terms, err));
     mv_identity_card(card, identity);
     MV_TRY(mv_identity_save(identity, file, true, err));
     MV_TRY(mv_card_save(card, card_file, true, err));
 done:
+    mv_collection_public_free(&key);
     mv_identity_free(&identity);
     return st;
 }
@@ -277,11 +288,14 @@ const cli_command cmd_card_renew = {
     .summary = "make a new card of the same identity",
     .options = renew_options,
     .run = run_renew,
-    .examples = "  medveil card renew -i me.id --expires 2030-12-31\n",
+    .examples = "  medveil card renew -i me.id --expires 2030-12-31\n"
+                "  medveil card renew -i me.id --he-public trial.pub\n",
     .description =
         "The new card has the same keys and other dates. What was sealed for the old card still\n"
         "opens, what was signed under it still counts, and the digits to read aloud are the same.\n"
-        "Others take it with card add: it replaces the old one and keeps its alias.\n",
+        "Others take it with card add: it replaces the old one and keeps its alias.\n"
+        "With --he-public, whoever seals features for this card under another public key is\n"
+        "refused.\n",
 };
 
 const cli_command cmd_card_revoke = {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "paths.h"
 #include "people.h"
 #include "sealed.h"
 #include "show.h"
@@ -33,6 +34,15 @@ static const cli_option rotate_options[] = {
     {"identity", 'i', "IDENTITY", "who you are: a holder of the collection"},
     PEOPLE_PASSPHRASE_OPTION,
     {"remove", 0, "CARD", "a holder who does not get the new key; may be repeated"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const cli_option public_options[] = {
+    {"identity", 'i', "IDENTITY", "who you are: a holder; signs the public key"},
+    PEOPLE_PASSPHRASE_OPTION,
+    {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
+    {"output", 'o', "FILE", "the public key to write"},
+    {"force", 'f', NULL, "replace existing output"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -66,19 +76,9 @@ static mv_status load_identity(job *j, mv_error *err)
 static mv_status open_collection(job *j, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    sealed_file file = {0};
-    mv_error why = {0};
-
     MV_TRY(load_identity(j, err));
-    MV_TRY(sealed_source(&file, path, err));
-    st = mv_collection_open(&j->collection, &file.source, j->identity, &why);
-    if (st != MV_OK) {
-        (void)mv_fail(err, st, "cannot open %.150s: %.300s", path,
-                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
-        mv_hint(err, "%s", why.hint);
-    }
+    MV_TRY(sealed_load_collection(&j->collection, path, j->identity, err));
 done:
-    sealed_close(&file);
     return st;
 }
 
@@ -197,6 +197,24 @@ done:
     return end(&j, st, path, &err);
 }
 
+/* What outside senders sealed under the public key of a generation opens with that one only. */
+static mv_status keep_generation(const job *j, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer file = mv_buffer_make((size_t)1 << 22);
+    char beside[PATH_SIZE];
+
+    MV_REQUIRE(snprintf(beside, sizeof beside, "%s.%u", path,
+                        (unsigned)mv_collection_generation(j->collection)) < (int)sizeof beside,
+               err, MV_E_LIMIT, "the name of the collection is too long");
+    MV_TRY(mv_file_read(&file, path, err));
+    MV_TRY(mv_file_write(beside, file.bytes, file.len, 0, err));
+    ui_say("kept generation %u as %s", (unsigned)mv_collection_generation(j->collection), beside);
+done:
+    mv_buffer_clear(&file);
+    return st;
+}
+
 static int run_rotate(const cli_args *args)
 {
     mv_status st = MV_OK;
@@ -206,6 +224,7 @@ static int run_rotate(const cli_args *args)
 
     MV_TRY(open_collection(&j, path, &err));
     MV_TRY(remove_holders(&j, &err));
+    MV_TRY(keep_generation(&j, path, &err));
     MV_TRY(mv_collection_rotate(j.collection));
     MV_TRY(save_collection(&j, path, true, &err));
 done:
@@ -229,6 +248,60 @@ static int run_show(const cli_args *args)
     }
 done:
     return end(&j, st, path, &err);
+}
+
+static void report_public(const cli_args *args, const char *path, const mv_collection_public *key)
+{
+    char hash[SHOW_HEX_SIZE];
+    const char *set = mv_he_set_name(mv_collection_public_set(key));
+
+    show_hex(hash, mv_collection_public_hash(key), 32);
+    if (cli_flag(args, "json")) {
+        ui_json(json_pack("{s:s, s:I, s:s, s:s, s:I}", "public", path, "generation",
+                          (json_int_t)mv_collection_public_generation(key), "set", set, "hash",
+                          hash, "holders", (json_int_t)mv_collection_public_holder_count(key)));
+    } else {
+        ui_say("wrote %s: public key for %s, generation %u, hash %.16s", path, set,
+               (unsigned)mv_collection_public_generation(key), hash);
+        ui_hint("bind it to your card: medveil card renew -i IDENTITY --he-public %s", path);
+    }
+}
+
+static mv_status publish(job *j, const mv_he_set *set, const char *out, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_collection_public *key = NULL;
+    mv_output file = {0};
+
+    MV_TRY(open_collection(j, j->args->operand[0], err));
+    MV_TRY(mv_collection_publish(&key, j->collection, set, j->identity, err));
+    MV_TRY(mv_output_open(&file, out, cli_flag(j->args, "force") ? MV_OUTPUT_FORCE : 0, err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_collection_public_write(key, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+    report_public(j->args, out, key);
+done:
+    mv_output_abort(&file);
+    mv_collection_public_free(&key);
+    return st;
+}
+
+static int run_public(const cli_args *args)
+{
+    mv_error err = {0};
+    job j = {.args = args};
+    const char *out = cli_value(args, "output"), *name = cli_value(args, "he");
+    const mv_he_set *set = people_set(name);
+
+    if (out == NULL || set == NULL) {
+        if (out == NULL) {
+            ui_say("collection public needs an output: -o FILE");
+        }
+        return CLI_USAGE;
+    }
+    const mv_status st = publish(&j, set, out, &err);
+    job_clear(&j);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 
 const cli_command cmd_collection_new = {
@@ -268,8 +341,29 @@ const cli_command cmd_collection_rotate = {
     .operands_max = 1,
     .description =
         "What was sealed before stays readable for its own recipients, and cannot be\n"
-        "added to what is sealed from now on. Holders who are left out keep the old key.\n",
+        "added to what is sealed from now on. Holders who are left out keep the old key. The old\n"
+        "generation stays beside the file, as FILE.1, .2 ..: what was sealed to its public key "
+        "opens\n"
+        "with it.\n",
     .examples = "  medveil collection rotate trial.mv -i me.id --remove pathology\n",
+};
+
+const cli_command cmd_collection_public = {
+    .name = "collection public",
+    .operands = "FILE",
+    .summary = "write a collection's public key, for outside senders",
+    .options = public_options,
+    .run = run_public,
+    .operands_min = 1,
+    .operands_max = 1,
+    .description =
+        "Whoever has the public key seals images whose features the holders add, compare and\n"
+        "search like their own; it opens nothing. It names the holders and is signed by you.\n"
+        "The receiver gives decrypt the collection. A rotation needs a new public key.\n",
+    .examples =
+        "  medveil collection public trial.mv -i me.id -o trial.pub\n"
+        "  medveil encrypt --form pk --collection trial.pub -r radiology scan.png -o scan.mv\n"
+        "  medveil decrypt -i me.id --collection trial.mv --reconstruct scan.mv -o scan.png\n",
 };
 
 const cli_command cmd_collection_show = {

@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "restore.h"
 #include "sealed.h"
 #include "show.h"
 #include "ui.h"
@@ -15,12 +17,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files signed by this card"},
-    {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy), or a folder"},
+    {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy .dcm), or a folder"},
     {"reconstruct", 0, NULL, "give the network's image instead of the exact one"},
+    {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     {"model", 0, "FILE", "model file, when it is not on the search path"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
@@ -39,6 +43,7 @@ typedef struct job {
 } job;
 
 #define CONVERT_MAX ((size_t)1 << 31) /* bytes of an original that is converted in memory */
+#define NO_MEMBER   SIZE_MAX
 
 /* One member on its way out. */
 typedef struct member_out {
@@ -47,8 +52,10 @@ typedef struct member_out {
     size_t index;
     const mv_member *member;
     const char *path;
-    mv_output file;  /* the very bytes go here, */
-    mv_buffer whole; /* or here, to be converted */
+    size_t voxels_index; /* of a NIfTI pair: the member with its voxels; NO_MEMBER: not one */
+    mv_output file;      /* the very bytes go here, */
+    mv_buffer whole;     /* or here, to be converted */
+    mv_buffer voxels;
     bool started, convert, exact;
     const mv_he_set *set;
     double decrypt_ms, he_ms, decode_ms;
@@ -62,7 +69,8 @@ static mv_status take_exact(void *user, const uint8_t *bytes, size_t len, mv_err
 
     if (!m->started) {
         m->started = true;
-        m->convert = strcmp(m->path, "-") != 0 && !mv_image_can_copy(m->path, bytes, len);
+        m->convert = m->voxels_index != NO_MEMBER ||
+                     (strcmp(m->path, "-") != 0 && !mv_image_can_copy(m->path, bytes, len));
         if (!m->convert) {
             MV_TRY(mv_output_open(&m->file, m->path, m->j->output_flags, err));
         }
@@ -78,9 +86,38 @@ done:
     return st;
 }
 
+static mv_status collect(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    const mv_status st = mv_buffer_append(user, bytes, len);
+    return st == MV_OK ? MV_OK : mv_fail(err, st, "cannot convert: %s", mv_status_sentence(st));
+}
+
+/* The other half of a pair. */
+static mv_status collect_voxels(member_out *m, mv_error *err)
+{
+    const mv_sink sink = {collect, &m->voxels};
+    return m->voxels_index == NO_MEMBER ? MV_OK
+                                        : mv_opener_exact(m->opener, m->voxels_index, &sink, err);
+}
+
+static bool is_nifti_path(const char *path)
+{
+    const char *extension = path_extension(path);
+    return strcasecmp(extension, ".nii") == 0 || strcasecmp(extension, ".nii.gz") == 0;
+}
+
+/* As what the original says of it, where that is at hand: its header, its window, its place. */
 static mv_status save_image(const member_out *m, const mv_image *image, mv_error *err)
 {
-    return mv_image_save(image, m->path, (m->j->output_flags & MV_OUTPUT_FORCE) != 0, err);
+    const mv_image_files original = {m->whole.bytes, m->whole.len, m->voxels.bytes, m->voxels.len};
+    bool kept = false;
+    const mv_status st = dicom_out_save(image, m->path, (m->j->output_flags & MV_OUTPUT_FORCE) != 0,
+                                        &original, m->exact ? NULL : m->member, &kept, err);
+
+    if (st == MV_OK && !kept && is_nifti_path(m->path)) {
+        ui_say("%s has a header of its own, with scale and spacing, without orientation", m->path);
+    }
+    return st;
 }
 
 static mv_status write_exact(member_out *m, mv_error *err)
@@ -91,17 +128,44 @@ static mv_status write_exact(member_out *m, mv_error *err)
     const double start_ms = mv_clock_ms();
 
     MV_TRY(mv_opener_exact(m->opener, m->index, &sink, err));
+    MV_TRY(collect_voxels(m, err));
     m->decrypt_ms = mv_clock_ms() - start_ms;
     if (m->convert) {
-        MV_TRY(mv_image_decode(&image, m->whole.bytes, m->whole.len, "the exact image", err));
+        const mv_image_files files = {m->whole.bytes, m->whole.len, m->voxels.bytes, m->voxels.len};
+        MV_TRY(mv_image_decode_files(&image, &files, "the exact image", err));
         MV_TRY(save_image(m, &image, err));
     } else {
         MV_TRY(mv_output_commit(&m->file, err));
     }
 done:
     mv_image_clear(&image);
-    mv_buffer_clear(&m->whole);
     mv_output_abort(&m->file);
+    return st;
+}
+
+static bool has_dicom_header(const mv_member *member)
+{
+    for (uint32_t k = 0; k < member->further_count; k++) {
+        if (member->further[k].kind == MV_SECTION_DICOM) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The original, or the header that is left of it: for what the network's image is written as. */
+static mv_status collect_original(member_out *m, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {collect, &m->whole};
+
+    if (m->member->exact_kept) {
+        MV_TRY(mv_opener_exact(m->opener, m->index, &sink, err));
+        MV_TRY(collect_voxels(m, err));
+    } else if (has_dicom_header(m->member)) {
+        MV_TRY(mv_opener_further(m->opener, m->index, MV_SECTION_DICOM, &sink, err));
+    }
+done:
     return st;
 }
 
@@ -130,6 +194,7 @@ static mv_status write_reconstructed(member_out *m, mv_error *err)
     start_ms = mv_clock_ms();
     MV_TRY(mv_codec_decode(&image, model, &code, &m->j->codec, err));
     m->decode_ms = mv_clock_ms() - start_ms;
+    MV_TRY(collect_original(m, err));
     MV_TRY(save_image(m, &image, err));
 done:
     mv_image_clear(&image);
@@ -138,83 +203,174 @@ done:
     return st;
 }
 
+enum { WHAT_SIZE = 64 };
+
+static void say_what(char out[WHAT_SIZE], const member_out *m)
+{
+    (void)snprintf(out, WHAT_SIZE, "%s",
+                   m->exact ? (m->member->described ? "the exact image" : "the exact file")
+                            : "reconstructed by the network, not the exact image");
+    if (m->exact && m->member->max_error != 0) {
+        (void)snprintf(out, WHAT_SIZE, "no sample more than %u off, not the exact image",
+                       (unsigned)m->member->max_error);
+    }
+}
+
 static void report(const member_out *m, const char *in, const sealed_file *sealed)
 {
-    char sender[SHOW_SENDER_SIZE];
+    char sender[SHOW_SENDER_SIZE], what[WHAT_SIZE];
     const mv_member *about = m->member;
     const mv_sender *who = mv_opener_sender(m->opener);
 
     if (cli_flag(m->j->args, "json") && strcmp(m->path, "-") != 0) {
-        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:f, s:f, s:f, s:I, s:I, s:I}", "file", in,
-                          "out", m->path, "sender", show_sender_json(who), "anonymous",
-                          who->anonymous, "exact", m->exact, "decrypt_ms",
-                          m->j->open_ms + m->decrypt_ms, "he_ms", m->he_ms, "decode_ms",
-                          m->decode_ms, "bytes_features",
+        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "file",
+                          in, "out", m->path, "sender", show_sender_json(who), "anonymous",
+                          who->anonymous, "exact", m->exact && about->max_error == 0, "max_error",
+                          (json_int_t)about->max_error, "decrypt_ms", m->j->open_ms + m->decrypt_ms,
+                          "he_ms", m->he_ms, "decode_ms", m->decode_ms, "bytes_features",
                           (json_int_t)((about->feature_count * about->code.feature_bits + 7) / 8),
                           "bytes_ciphertext", (json_int_t)about->ciphertext_len, "bytes_total",
                           (json_int_t)sealed->source.len));
     } else if (strcmp(m->path, "-") != 0) {
         show_sender(sender, who);
-        ui_say("wrote %s: %s; sender %s", m->path,
-               m->exact ? "the exact image" : "reconstructed by the network, not the exact image",
-               sender);
+        say_what(what, m);
+        ui_say("wrote %s: %s; sender %s", m->path, what, sender);
     }
 }
 
-/* Where a member goes: its own name in a folder, or the one name that was given. */
-static mv_status member_path(char *out, const job *j, const mv_member *member, const char *in,
-                             bool folder, mv_error *err)
+static member_out member_of(const job *j, const sealed_file *sealed, size_t i)
 {
-    mv_status st = MV_OK;
-    const char *given = cli_value(j->args, "output");
-    const char *name = member->file_name; /* checked by the envelope: no folder in it */
-
-    if (!folder) {
-        return path_copy(out, PATH_SIZE, given, err);
-    }
-    MV_REQUIRE(name[0] != '\0' && name[0] != '.', err, MV_E_FORMAT,
-               "%s names no file to write; give -o FILE", in);
-    MV_TRY(path_make_folder(given, err));
-    MV_TRY(path_join(out, PATH_SIZE, given, name, "", err));
-done:
-    return st;
+    return (member_out){.j = j,
+                        .opener = sealed->opener,
+                        .index = i,
+                        .member = mv_opener_member(sealed->opener, i),
+                        .voxels_index = NO_MEMBER,
+                        .whole = mv_buffer_make(CONVERT_MAX),
+                        .voxels = mv_buffer_make(CONVERT_MAX)};
 }
 
-static mv_status decrypt_member(job *j, sealed_file *sealed, size_t i, const char *in, bool folder,
-                                mv_error *err)
+/* To the one name that was given. voxels: as of member_out */
+static mv_status decrypt_member(job *j, sealed_file *sealed, size_t i, size_t voxels,
+                                const char *in, mv_error *err)
 {
     mv_status st = MV_OK;
-    char out[PATH_SIZE];
-    member_out m = {.j = j,
-                    .opener = sealed->opener,
-                    .index = i,
-                    .member = mv_opener_member(sealed->opener, i),
-                    .path = out,
-                    .whole = mv_buffer_make(CONVERT_MAX)};
+    member_out m = member_of(j, sealed, i);
 
-    MV_TRY(member_path(out, j, m.member, in, folder, err));
+    m.voxels_index = voxels;
+    m.path = cli_value(j->args, "output");
     m.exact = m.member->exact_kept && !j->reconstruct;
     MV_TRY(m.exact ? write_exact(&m, err) : write_reconstructed(&m, err));
     report(&m, in, sealed);
 done:
+    mv_buffer_clear(&m.whole);
+    mv_buffer_clear(&m.voxels);
     return st;
+}
+
+/* One file of a study, into the temporary folder; it is reported when all are in place. */
+static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char place[PATH_SIZE];
+    const double start_ms = mv_clock_ms();
+
+    /* what is no image has nothing to be rebuilt from */
+    m->exact = m->member->exact_kept && (!m->j->reconstruct || m->member->feature_count == 0);
+    if (m->exact) {
+        MV_TRY(restore_exact(r, m->index, err));
+        m->decrypt_ms = mv_clock_ms() - start_ms;
+        goto done;
+    }
+    MV_TRY(restore_place(place, sizeof place, r, m->index, err));
+    m->path = place;
+    MV_TRY(write_reconstructed(m, err));
+done:
+    mv_buffer_clear(&m->whole);
+    return st;
+}
+
+static mv_status report_restored(member_out *m, const restore *r, const char *in,
+                                 const sealed_file *sealed, mv_error *err)
+{
+    char path[PATH_SIZE];
+    const mv_status st = path_join(path, sizeof path, r->folder, m->member->file_name, "", err);
+    if (st == MV_OK) {
+        m->path = path;
+        report(m, in, sealed);
+    }
+    return st;
+}
+
+/* A study, or one file that keeps its own name: all of it or nothing. */
+static mv_status decrypt_into_folder(job *j, sealed_file *sealed, const char *in, mv_error *err)
+{
+    mv_status st = MV_OK;
+    restore r = {0};
+    const size_t count = mv_opener_count(sealed->opener);
+    const mv_progress progress = ui_progress();
+    member_out *m = calloc(count, sizeof *m);
+
+    MV_REQUIRE(m != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(restore_begin(&r, sealed->opener, cli_value(j->args, "output"),
+                         (j->output_flags & MV_OUTPUT_FORCE) != 0, err));
+    for (size_t i = 0; i < count; i++) {
+        MV_TRY(progress.step(progress.user, "opening files", i, count));
+        m[i] = member_of(j, sealed, i);
+        MV_TRY(restore_member(&m[i], &r, err));
+    }
+    MV_TRY(restore_finish(&r, err));
+    ui_progress_end();
+    for (size_t i = 0; i < count; i++) {
+        MV_TRY(report_restored(&m[i], &r, in, sealed, err));
+    }
+done:
+    ui_progress_end();
+    restore_abort(&r);
+    free(m);
+    return st;
+}
+
+/* Whether the two files inside are a NIfTI pair, and one image file is wanted of them. */
+static bool pair_wanted(size_t *header, const job *j, const mv_opener *opener)
+{
+    const char *out = cli_value(j->args, "output");
+    if (mv_opener_count(opener) != 2 || path_wants_folder(out, 1) ||
+        path_extension(out)[0] == '\0' || mv_image_can_copy(out, NULL, 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const char *a = mv_opener_member(opener, i)->file_name;
+        const char *b = mv_opener_member(opener, 1 - i)->file_name;
+        const size_t stem = strlen(a) - strlen(path_extension(a));
+        *header = i;
+        if (strcasecmp(path_extension(a), ".hdr") == 0 &&
+            strcasecmp(path_extension(b), ".img") == 0 && strncmp(a, b, stem + 1) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static mv_status decrypt_one(job *j, const char *in, bool folder, mv_error *err)
 {
     mv_status st = MV_OK;
     sealed_file sealed = {0};
+    size_t header = 0;
     const double start_ms = mv_clock_ms();
 
     MV_TRY(sealed_open(&sealed, in, j->identity, j->has_from ? &j->from : NULL, err));
+    MV_TRY(sealed_collection(&sealed, cli_value(j->args, "collection"), j->identity, err));
     j->open_ms = mv_clock_ms() - start_ms;
     const size_t count = mv_opener_count(sealed.opener);
     MV_REQUIRE(count != 0, err, MV_E_ARGUMENT, "%s is a collection: there is no image inside", in);
     MV_REQUIRE(count == 1 || strcmp(cli_value(j->args, "output"), "-") != 0, err, MV_E_ARGUMENT,
                "%s holds %zu files; give a folder with -o", in, count);
-    for (size_t i = 0; i < count; i++) {
-        MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
-        MV_TRY(decrypt_member(j, &sealed, i, in, folder || count > 1, err));
+    if (!folder && count == 1) {
+        MV_TRY(decrypt_member(j, &sealed, 0, NO_MEMBER, in, err));
+    } else if (!folder && pair_wanted(&header, j, sealed.opener)) {
+        MV_TRY(decrypt_member(j, &sealed, header, 1 - header, in, err));
+    } else {
+        MV_TRY(decrypt_into_folder(j, &sealed, in, err));
     }
 done:
     ui_progress_end();
@@ -285,8 +441,12 @@ const cli_command cmd_decrypt = {
                 "  medveil decrypt -i me.id --from clinic --reconstruct scan.mv -o network.png\n",
     .description =
         "Everything is authenticated before anything is written. A study, sealed as one file, is\n"
-        "opened into a folder. The very file comes back when\n"
+        "opened into a folder, which appears when it is whole; into a folder that exists the "
+        "files\n"
+        "are moved at the end. The very file comes back when\n"
         "the output's extension is the original's; another extension converts the same samples.\n"
         "With --reconstruct, or when the sender sealed with --lossy, the network's image is\n"
-        "written: it can invent detail and is not for diagnosis.\n",
+        "written: it can invent detail and is not for diagnosis. From DICOM, .png is windowed, "
+        ".nii\n"
+        "keeps the place in the patient, and .dcm of the network's image is a derived object.\n",
 };

@@ -5,15 +5,22 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "commands.h"
+#include "deidentified.h"
+#include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
+#include "scratch.h"
 #include "sealed.h"
+#include "show.h"
+#include "study.h"
 #include "ui.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -24,17 +31,24 @@ static const cli_option options[] = {
     {"sender", 's', "IDENTITY", "sign with this identity; without it the file is anonymous"},
     {"output", 'o', "OUT",
      "file to write; of several inputs a study if it ends in .mv, or a folder"},
-    {"collection", 0, "FILE", "encrypt features under this collection's key; needs -s"},
+    {"collection", 0, "FILE",
+     "encrypt features under this collection's key (needs -s) or public key"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
+    {"max-error", 0, "E",
+     "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
-    {"form", 0, "sym", "form of HE encryption; this version has the symmetric one"},
+    {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
+    {"no-features", 0, NULL, "leave the pixel features out; image and embedding travel"},
+    {"no-embedding", 0, NULL, "leave the embedding out, which says what the image shows"},
     {"sums", 0, "N", "leave room to add up to N such ciphertexts (default: 1)"},
     {"resize", 0, "WxH", "resize before the network; the exact image keeps its size"},
     {"slice", 0, "K", "features of slice K only (0 is the first); default: all slices"},
     {"frame-slices", 0, "N", "gray slices that ride in one network frame: 1 (default) or 3"},
     {"threads", 0, "N", "processors to use (default: all)"},
+    {"deidentify", 0, NULL, "DICOM files only, without what says whose they are; see deidentify"},
+    DEIDENTIFY_OPTIONS,
     {"force", 'f', NULL, "replace existing output"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
@@ -42,17 +56,24 @@ static const cli_option options[] = {
 
 #define INPUT_LEN_MAX ((size_t)1 << 31) /* an image is decoded in memory */
 
-/* Everything that stays the same from file to file. */
+enum { WHY_SIZE = 160 };
+
+/* Everything that stays the same from file to file, and why. */
 typedef struct job {
     const cli_args *args;
     mv_model *model;
+    mv_head *head; /* NULL: no embedding travels; no_head says why */
+    char no_head[WHY_SIZE];
+    char why[WHY_SIZE]; /* an image of the envelope in hand travels without embedding; or "" */
     mv_identity *sender;
     mv_card recipient[MV_ENVELOPE_RECIPIENTS_MAX];
     mv_card archive;
     mv_collection *collection;
+    mv_collection_public *public_key;
     mv_codec_opts codec;
     mv_seal_opts seal;
-    long slice; /* -1: all */
+    mv_deid *deid; /* NULL: files travel as they are */
+    long slice;    /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -77,10 +98,11 @@ static bool parse_resize(job *j)
 
 static bool parse_numbers(job *j)
 {
-    long bits = 0, sums = 0, slices = 0, threads = 0;
+    long bits = 0, sums = 0, slices = 0, threads = 0, max_error = 0;
 
     if (!cli_number(j->args, "bits", 1, 16, 8, &bits) ||
         !cli_number(j->args, "sums", 1, 64, 1, &sums) ||
+        !cli_number(j->args, "max-error", 1, 255, 0, &max_error) ||
         !cli_number(j->args, "slice", 0, MV_IMAGE_SIDE_MAX, -1, &j->slice) ||
         !cli_number(j->args, "frame-slices", 1, 3, 1, &slices) ||
         !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j)) {
@@ -90,6 +112,11 @@ static bool parse_numbers(job *j)
         ui_say("--frame-slices is 1 or 3");
         return false;
     }
+    if (max_error != 0 && cli_flag(j->args, "lossy")) {
+        ui_say("--lossy leaves the samples out whose error --max-error bounds; give one of them");
+        return false;
+    }
+    j->seal.max_error = (uint32_t)max_error;
     j->codec.feature_bits = (uint32_t)bits;
     j->codec.frame_slices = (uint32_t)slices;
     j->codec.threads = (unsigned)threads;
@@ -103,25 +130,99 @@ static bool parse_set(job *j)
     const char *name = cli_value(j->args, "he");
     const char *form = cli_value(j->args, "form");
 
-    if (form != NULL && strcmp(form, "sym") != 0) {
-        ui_say("--form %s is not in this version; features are encrypted in the symmetric form",
-               form);
+    if (form != NULL && strcmp(form, "sym") != 0 && strcmp(form, "pk") != 0) {
+        ui_say("--form is sym or pk, not \"%s\"", form);
         return false;
     }
-    j->seal.set = mv_he_set_find(name == NULL ? "pack4096" : name);
-    if (j->seal.set == NULL || mv_he_set_scheme(j->seal.set) != MV_HE_PACK) {
-        const mv_he_set *set = NULL;
-        ui_say(j->seal.set == NULL ? "there is no parameter set %s"
-                                   : "the parameter set %s is for computing, not for transport",
-               name);
-        for (size_t i = 0; (set = mv_he_set_at(i)) != NULL; i++) {
-            if (mv_he_set_scheme(set) == MV_HE_PACK) {
-                ui_hint("%s: %s", mv_he_set_name(set), mv_he_set_purpose(set));
-            }
-        }
+    if (cli_flag(j->args, "no-features") && cli_flag(j->args, "lossy")) {
+        ui_say("--no-features and --lossy together leave nothing to send");
         return false;
     }
-    return true;
+    j->seal.form = form != NULL && strcmp(form, "pk") == 0 ? MV_HE_PK : MV_HE_SYM;
+    if (name != NULL) {
+        j->seal.set = people_set(name);
+    }
+    return name == NULL || j->seal.set != NULL;
+}
+
+/* A collection's public key, for senders from outside, is a text; the collection itself is not. */
+static mv_status is_public(bool *out, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file file = {0};
+    uint8_t start[MV_ENVELOPE_MAGIC_LEN] = {0};
+
+    MV_TRY(sealed_source(&file, path, err));
+    if (file.source.len >= sizeof start) {
+        MV_TRY(file.source.read(file.source.user, 0, start, sizeof start, err));
+    }
+    *out = memcmp(start, MV_ENVELOPE_MAGIC, sizeof start) != 0;
+done:
+    sealed_close(&file);
+    return st;
+}
+
+static mv_status open_public(job *j, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *form = cli_value(j->args, "form");
+
+    MV_TRY(people_public(&j->public_key, path, err));
+    MV_REQUIRE(form == NULL || j->seal.form == MV_HE_PK, err, MV_E_ARGUMENT,
+               "%.200s is a public key, which encrypts in the form pk only", path);
+    j->seal.collection_public = j->public_key;
+done:
+    return st;
+}
+
+static mv_status open_collection(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = cli_value(j->args, "collection");
+    bool public = false;
+
+    if (path == NULL) {
+        return MV_OK;
+    }
+    MV_TRY(is_public(&public, path, err));
+    if (public) {
+        return open_public(j, path, err);
+    }
+    MV_REQUIRE(j->sender != NULL, err, MV_E_ARGUMENT,
+               "--collection needs -s: the collection opens with the sender's identity");
+    MV_TRY(sealed_load_collection(&j->collection, path, j->sender, err));
+    j->seal.collection_key = mv_collection_key(j->collection);
+done:
+    return st;
+}
+
+/* Without -r a collection's public key says for whom: its holders, when the one who signed it is
+ * known. */
+static mv_status take_holders(job *j, size_t *count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_collection_public *key = j->public_key;
+    char alias[64], name[MV_CARD_NAME_MAX];
+
+    if (key == NULL) {
+        mv_hint(err, "give a card file, an mv1... line or an alias with -r");
+        return mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
+    }
+    mv_card_name(name, mv_collection_public_signer(key)->id);
+    if (!mv_card_alias(alias, sizeof alias, mv_collection_public_signer(key))) {
+        mv_hint(err,
+                "compare %s with its owner and put the card into the card book with an alias, "
+                "or name the recipients with -r",
+                name);
+        st = mv_fail(err, MV_E_POLICY, "the public key is signed by a card that is not known here");
+        goto done;
+    }
+    while (*count < mv_collection_public_holder_count(key)) {
+        j->recipient[*count] = *mv_collection_public_holder(key, *count);
+        (*count)++;
+    }
+done:
+    return st;
 }
 
 static mv_status find_recipients(job *j, mv_error *err)
@@ -136,9 +237,7 @@ static mv_status find_recipients(job *j, mv_error *err)
         MV_TRY(people_recipient(&j->recipient[count++], name, err));
     }
     if (count == 0) {
-        st = mv_fail(err, MV_E_ARGUMENT, "encrypt needs at least one recipient");
-        mv_hint(err, "give a card file, an mv1... line or an alias with -r");
-        goto done;
+        MV_TRY(take_holders(j, &count, err));
     }
     if (archive != NULL) {
         MV_TRY(people_recipient(&j->archive, archive, err));
@@ -150,40 +249,38 @@ done:
     return st;
 }
 
-static mv_status open_collection(job *j, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const char *path = cli_value(j->args, "collection");
-    sealed_file file = {0};
-    mv_error why = {0};
-
-    if (path == NULL) {
-        return MV_OK;
-    }
-    MV_REQUIRE(j->sender != NULL, err, MV_E_ARGUMENT,
-               "--collection needs -s: the collection opens with the sender's identity");
-    MV_TRY(sealed_source(&file, path, err));
-    st = mv_collection_open(&j->collection, &file.source, j->sender, &why);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot use %.150s: %.300s", path,
-               why.text[0] != '\0' ? why.text : mv_status_sentence(st));
-    j->seal.collection_key = mv_collection_key(j->collection);
-done:
-    sealed_close(&file);
-    return st;
-}
-
 static mv_status find_people(job *j, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *sender = cli_value(j->args, "sender");
 
-    MV_TRY(find_recipients(j, err));
     if (sender != NULL) {
         MV_TRY(people_identity(&j->sender, j->args, sender, err));
     }
     j->seal.sender = j->sender;
     MV_TRY(open_collection(j, err));
+    MV_TRY(find_recipients(j, err));
 done:
+    return st;
+}
+
+/* The image at path, of which bytes are the file; half of a NIfTI pair needs the other half. */
+static mv_status decode(mv_image *out, const mv_buffer *file, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char partner[PATH_SIZE];
+    bool is_header = false;
+    mv_buffer voxels = mv_buffer_make(INPUT_LEN_MAX);
+
+    if (!mv_image_partner(partner, sizeof partner, &is_header, path)) {
+        return mv_image_decode(out, file->bytes, file->len, path, err);
+    }
+    MV_REQUIRE(is_header, err, MV_E_UNSUPPORTED, "%s holds the voxels of a pair", path);
+    MV_TRY(mv_file_read(&voxels, partner, err));
+    const mv_image_files pair = {file->bytes, file->len, voxels.bytes, voxels.len};
+    MV_TRY(mv_image_decode_files(out, &pair, path, err));
+done:
+    mv_buffer_clear(&voxels);
     return st;
 }
 
@@ -193,7 +290,7 @@ static mv_status load_image(mv_image *out, const mv_buffer *file, const char *pa
     mv_status st = MV_OK;
     mv_image all = {0};
 
-    MV_TRY(mv_image_decode(&all, file->bytes, file->len, path, err));
+    MV_TRY(decode(&all, file, path, err));
     if (slice < 0) {
         *out = all;
         memset(&all, 0, sizeof all);
@@ -207,32 +304,13 @@ done:
     return st;
 }
 
-/* A DICOM object without an image, or with one that is not decoded, still travels: whole. Called
- * with the reason why there is no image; MV_OK forgives it. */
-static mv_status travel_whole(const job *j, const mv_buffer *file, mv_status why, mv_error *err)
-{
-    const mv_category category = mv_status_category(why);
-    const bool about_input = category == MV_CATEGORY_INPUT || category == MV_CATEGORY_LIMIT ||
-                             why == MV_E_UNSUPPORTED || why == MV_E_POLICY;
-
-    if (!about_input || !mv_image_is_dicom(file->bytes, file->len)) {
-        return why;
-    }
-    if (cli_flag(j->args, "lossy")) {
-        mv_hint(err, "without --lossy the file travels whole, without features");
-        return why;
-    }
-    ui_say("%s: it travels whole, without features", err->text);
-    memset(err, 0, sizeof *err);
-    return MV_OK;
-}
-
 /* ---- the original, read once more when the envelope is written ---- */
 
 /* One input file. Alone it stays in memory; of a study each is opened again, and must not have
  * changed since its features were made. */
 typedef struct input {
-    const char *path;
+    const char *path, *name; /* to open it; in the envelope */
+    bool of_study;           /* or found in a folder: it need not be an image */
     struct stat seen;
     FILE *stream;
     mv_buffer bytes;
@@ -259,11 +337,13 @@ static mv_status read_again(void *user, uint64_t at, uint8_t *out, size_t len, m
     input *in = user;
     struct stat now;
 
+    MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
     if (in->stream == NULL) {
         in->stream = fopen(in->path, "rb");
-        MV_REQUIRE(in->stream != NULL && fseeko(in->stream, (off_t)at, SEEK_SET) == 0, err, MV_E_IO,
-                   "cannot read %s: %s", in->path, strerror(errno));
     }
+    MV_REQUIRE(in->stream != NULL && ((uint64_t)ftello(in->stream) == at ||
+                                      fseeko(in->stream, (off_t)at, SEEK_SET) == 0),
+               err, MV_E_IO, "cannot read %s: %s", in->path, strerror(errno));
     MV_REQUIRE(fread(out, 1, len, in->stream) == len && fstat(fileno(in->stream), &now) == 0 &&
                    unchanged(&now, &in->seen),
                err, MV_E_IO, "%s changed while it was being sealed", in->path);
@@ -281,10 +361,14 @@ static mv_source input_source(input *in, bool alone)
                  : (mv_source){.read = read_again, .user = in, .len = (uint64_t)in->seen.st_size};
 }
 
-static mv_status input_read(input *in, const char *path, bool alone, mv_error *err)
+static mv_status input_read(input *in, const study_file *file, bool alone, mv_error *err)
 {
     mv_status st = MV_OK;
-    *in = (input){.path = path, .bytes = mv_buffer_make(INPUT_LEN_MAX)};
+    const char *path = file->path;
+    *in = (input){.path = path,
+                  .name = file->name,
+                  .of_study = file->found || !alone,
+                  .bytes = mv_buffer_make(INPUT_LEN_MAX)};
     MV_REQUIRE(alone || strcmp(path, "-") != 0, err, MV_E_ARGUMENT,
                "standard input cannot be part of a study");
     MV_REQUIRE(alone || stat(path, &in->seen) == 0, err, errno == ENOENT ? MV_E_NOT_FOUND : MV_E_IO,
@@ -298,54 +382,168 @@ done:
 
 /* ---- sealing ---- */
 
+/* A DICOM object without an image, or with one that is not decoded, still travels: whole. So does
+ * every file of a study. Called with the reason why there are no features; MV_OK forgives it. */
+static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_error *err)
+{
+    const mv_category category = mv_status_category(why);
+    const bool about_input = category == MV_CATEGORY_INPUT || category == MV_CATEGORY_LIMIT ||
+                             why == MV_E_UNSUPPORTED || why == MV_E_POLICY;
+
+    if (!about_input || !(in->of_study || mv_image_is_dicom(in->bytes.bytes, in->bytes.len))) {
+        return why;
+    }
+    if (cli_flag(j->args, "lossy") || j->seal.max_error != 0) {
+        mv_hint(err, "without --%s the file travels whole, without features",
+                j->seal.max_error != 0 ? "max-error" : "lossy");
+        return why;
+    }
+    ui_say("%s: it travels whole, without features", err->text);
+    memset(err, 0, sizeof *err);
+    return MV_OK;
+}
+
 static void report(const job *j, const char *in, size_t count, const char *out, double encode_ms,
                    const mv_envelope_stats *s, uint64_t bytes_in)
 {
     char many[40] = "";
 
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in, "out",
-                          out, "encode_ms", encode_ms, "encrypt_ms", s->total_ms, "he_ms", s->he_ms,
-                          "bytes_in", (json_int_t)bytes_in, "bytes_features",
-                          (json_int_t)s->bytes_features, "bytes_ciphertext",
-                          (json_int_t)s->bytes_ciphertext, "bytes_total",
-                          (json_int_t)s->bytes_total, "members", (json_int_t)count));
+        json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in,
+                              "out", out, "encode_ms", encode_ms, "encrypt_ms", s->total_ms,
+                              "he_ms", s->he_ms, "bytes_in", (json_int_t)bytes_in, "bytes_features",
+                              (json_int_t)s->bytes_features, "bytes_ciphertext",
+                              (json_int_t)s->bytes_ciphertext, "bytes_total",
+                              (json_int_t)s->bytes_total, "members", (json_int_t)count);
+        (void)json_object_update_new(o,
+                                     json_pack("{s:s?, s:s?, s:I, s:s?}", "set",
+                                               s->set == NULL ? NULL : mv_he_set_name(s->set),
+                                               "form", s->set == NULL ? NULL : show_form(s->form),
+                                               "bytes_embedding", (json_int_t)s->bytes_embedding,
+                                               "embedding_why", j->why[0] != '\0' ? j->why : NULL));
+        ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
             (void)snprintf(many, sizeof many, ", a study of %zu files", count);
         }
         ui_say("sealed %s: %llu bytes%s%s%s", out, (unsigned long long)s->bytes_total, many,
-               s->bytes_exact == 0 ? ", lossy" : "", j->sender == NULL ? ", anonymous" : "");
+               s->bytes_exact == 0      ? ", lossy"
+               : j->seal.max_error != 0 ? ", near-lossless"
+                                        : "",
+               j->sender == NULL ? ", anonymous" : "");
     }
 }
 
-/* load -> encode -> into the sealer; a DICOM object without a usable image goes in without features
- */
-static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
-                         mv_error *err)
+/* One file of a study, as soon as it is in the sealer. */
+static void report_member(const job *j, const input *in, const mv_code *code)
+{
+    if (cli_flag(j->args, "json")) {
+        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I}", "file", in->path, "member", in->name,
+                          "bytes_in", (json_int_t)in->bytes.len, "image", code->meta.width != 0,
+                          "features", (json_int_t)code->feature_count));
+    }
+}
+
+/* An embedding, if one was made. */
+typedef struct described {
+    mv_embedding embedding;
+    bool there;
+} described;
+
+/* What cannot be embedded travels without; j->why says it. */
+static mv_status embed_one(described *out, job *j, const mv_image *image, mv_error *err)
+{
+    mv_error reason = {0};
+    mv_status st = MV_OK;
+
+    if (j->head == NULL) {
+        return MV_OK;
+    }
+    st = mv_head_embed_image(&out->embedding, NULL, j->head, j->model, image, &reason);
+    out->there = st == MV_OK;
+    if (mv_status_category(st) == MV_CATEGORY_RESOURCE || st == MV_E_INTERRUPTED) {
+        *err = reason;
+        return st;
+    }
+    if (st != MV_OK) {
+        (void)snprintf(j->why, sizeof j->why, "%.150s",
+                       reason.text[0] != '\0' ? reason.text : mv_status_sentence(st));
+    }
+    return MV_OK;
+}
+
+/* load -> encode -> embed; a file without a usable image gives an empty code */
+static mv_status encode_one(mv_code *code, described *told, job *j, const input *in,
+                            double *encode_ms, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0};
-    mv_code code = {0};
-    const char *name = strcmp(in->path, "-") == 0 ? "" : path_base(in->path);
-    const mv_source exact = input_source(in, alone);
     double start_ms = 0;
 
-    st = load_image(&image, &in->bytes, in->path, j->slice, err);
-    if (st == MV_OK) {
-        MV_REQUIRE(!image.never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
-                   "%s is a mammogram, which is not sent without its original; leave out --lossy",
-                   in->path);
-        start_ms = mv_clock_ms();
-        MV_TRY(mv_codec_encode(&code, j->model, &image, &j->codec, err));
-        *encode_ms += mv_clock_ms() - start_ms;
-    } else {
-        MV_TRY(st == MV_E_ARGUMENT ? st : travel_whole(j, &in->bytes, st, err));
+    MV_TRY(load_image(&image, &in->bytes, in->path, j->slice, err));
+    MV_REQUIRE(!image.never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
+               "%s is a mammogram, which is not sent without its original; leave out --lossy",
+               in->path);
+    start_ms = mv_clock_ms();
+    if (!cli_flag(j->args, "no-features")) {
+        MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
     }
-    MV_TRY(mv_sealer_add(sealer, name, &code, cli_flag(j->args, "lossy") ? NULL : &exact, err));
+    MV_TRY(embed_one(told, j, &image, err));
+    *encode_ms += mv_clock_ms() - start_ms;
 done:
-    mv_code_clear(&code);
     mv_image_clear(&image);
+    return st;
+}
+
+/* What of the input itself goes into the envelope. derived: the derived object of a near-lossless
+ * DICOM file, to be kept until it is in the sealer. */
+static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_code *code,
+                           bool alone, mv_buffer *derived, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool is_dicom = mv_image_is_dicom(in->bytes.bytes, in->bytes.len);
+    mv_source exact = input_source(in, alone);
+
+    if (cli_flag(j->args, "lossy")) {
+        MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
+        MV_TRY(is_dicom ? dicom_out_header(sealer, &in->bytes, err) : MV_OK);
+        goto done;
+    }
+    if (j->seal.max_error != 0 && is_dicom) {
+        MV_TRY(dicom_out_near(derived, &in->bytes, in->path, j->seal.max_error, err));
+        exact = mv_source_memory(derived->bytes, derived->len);
+    }
+    MV_TRY(mv_sealer_add(sealer, in->name, code, &exact, err));
+done:
+    if (st == MV_E_UNSUPPORTED && j->seal.max_error != 0) {
+        mv_hint(err, "--max-error is for DICOM, .nii and .npy files of 8- or 16-bit integers");
+    }
+    return st;
+}
+
+static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
+                         mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_code code = {0};
+    described told = {.there = false};
+    mv_buffer derived = mv_buffer_make(0);
+
+    st = encode_one(&code, &told, j, in, encode_ms, err);
+    if (st != MV_OK) {
+        MV_TRY(travel_whole(j, in, st, err));
+    }
+    MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
+    if (told.there) {
+        MV_TRY(mv_sealer_embed(sealer, &told.embedding, err));
+    }
+    if (!alone) {
+        report_member(j, in, &code);
+    }
+done:
+    mv_wipe(&told, sizeof told);
+    mv_buffer_clear(&derived);
+    mv_code_clear(&code);
     return st;
 }
 
@@ -364,47 +562,104 @@ done:
     return st;
 }
 
-/* count inputs -> one envelope; several are a study. */
-static mv_status encrypt_files(const job *j, const char *const *path, size_t count, const char *out,
+/* Progress is told by files of a study, or by steps of the one image. */
+static mv_status add_all(job *j, mv_sealer *sealer, input *in, const study *files,
+                         double *encode_ms, uint64_t *bytes_in, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool alone = files->count == 1;
+    const mv_progress progress = ui_progress();
+
+    j->codec.progress = alone ? progress : (mv_progress){0};
+    for (size_t i = 0; i < files->count; i++) {
+        MV_TRY(progress.step(progress.user, "sealing files", i, files->count));
+        MV_TRY(input_read(&in[i], &files->file[i], alone, err));
+        *bytes_in += in[i].bytes.len;
+        MV_TRY(add_one(j, sealer, &in[i], alone, encode_ms, err));
+        if (!alone) {
+            mv_buffer_clear(&in[i].bytes);
+        }
+    }
+done:
+    return st;
+}
+
+/* The files -> one envelope; several are a study. operand: what the user called them. */
+static mv_status encrypt_files(job *j, const study *files, const char *operand, const char *out,
                                mv_error *err)
 {
     mv_status st = MV_OK;
     mv_sealer *sealer = NULL;
     mv_envelope_stats stats = {0};
-    input *in = calloc(count, sizeof *in);
+    input *in = calloc(files->count + 1, sizeof *in);
     double encode_ms = 0;
     uint64_t bytes_in = 0;
 
+    memcpy(j->why, j->no_head, sizeof j->why);
     MV_REQUIRE(in != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_REQUIRE(files->count != 0, err, MV_E_NOT_FOUND, "there is no file in %s", operand);
     MV_TRY(mv_sealer_new(&sealer, &j->seal, err));
-    for (size_t i = 0; i < count; i++) {
-        MV_TRY(input_read(&in[i], path[i], count == 1, err));
-        bytes_in += in[i].bytes.len;
-        MV_TRY(add_one(j, sealer, &in[i], count == 1, &encode_ms, err));
-        if (count > 1) {
-            mv_buffer_clear(&in[i].bytes);
-        }
-    }
+    MV_TRY(add_all(j, sealer, in, files, &encode_ms, &bytes_in, err));
     MV_TRY(write_sealed(&stats, sealer, out, j->output_flags, err));
-    report(j, path[0], count, out, encode_ms, &stats, bytes_in);
+    ui_progress_end();
+    if (files->empty_folders != 0) {
+        ui_say("folders without a file are not carried: %zu", files->empty_folders);
+    }
+    report(j, operand, files->count, out, encode_ms, &stats, bytes_in);
 done:
     ui_progress_end();
     mv_sealer_free(&sealer);
-    for (size_t i = 0; in != NULL && i < count; i++) {
+    for (size_t i = 0; in != NULL && i < files->count; i++) {
         input_clear(&in[i]);
     }
     free(in);
     return st;
 }
 
+/* The files without identity, in a folder of ours, instead of the files. */
+static mv_status encrypt_nameless(job *j, const study *files, const char *operand, const char *out,
+                                  mv_error *err)
+{
+    mv_status st = MV_OK;
+    scratch temporary = {0};
+    study nameless = {0};
+    char name[PATH_SIZE];
+    const char *folder = getenv("TMPDIR");
+
+    MV_TRY(path_join(name, sizeof name, folder == NULL ? "/tmp" : folder, "medveil", "", err));
+    MV_TRY(scratch_make(&temporary, name, err));
+    MV_TRY(deidentified_write(j->deid, files, temporary.path, j->args, err));
+    MV_TRY(study_add(&nameless, temporary.path, false, err));
+    MV_TRY(encrypt_files(j, &nameless, operand, out, err));
+done:
+    study_clear(&nameless);
+    scratch_remove(&temporary);
+    return st;
+}
+
+static mv_status seal_files(job *j, const study *files, const char *operand, const char *out,
+                            mv_error *err)
+{
+    return j->deid == NULL ? encrypt_files(j, files, operand, out, err)
+                           : encrypt_nameless(j, files, operand, out, err);
+}
+
 static mv_status output_path(char *out, size_t cap, const job *j, const char *in, bool folder,
                              mv_error *err)
 {
+    mv_status st = MV_OK;
+    char stripped[PATH_SIZE];
     const char *given = cli_value(j->args, "output");
+
     if (!folder) {
         return path_copy(out, cap, given, err);
     }
-    return path_join(out, cap, given, path_base(in), ".mv", err);
+    MV_TRY(path_copy(stripped, sizeof stripped, in, err));
+    path_strip(stripped);
+    MV_TRY(path_make_folder(given, err));
+    MV_TRY(path_join(out, cap, given, path_base(stripped), ".mv", err));
+done:
+    return st;
 }
 
 /* Several inputs and an output that is called .mv: one envelope. */
@@ -416,15 +671,36 @@ static bool wants_study(const job *j)
            !(stat(out, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
-static int encrypt_study(const job *j)
+static int encrypt_study(job *j)
 {
+    mv_status st = MV_OK;
     mv_error err = {0};
-    const mv_status st = encrypt_files(j, j->args->operand, j->args->operand_count,
-                                       cli_value(j->args, "output"), &err);
+    study files = {0};
+
+    for (size_t i = 0; i < j->args->operand_count; i++) {
+        MV_TRY(study_add(&files, j->args->operand[i], true, &err));
+    }
+    MV_TRY(seal_files(j, &files, j->args->operand[0], cli_value(j->args, "output"), &err));
+done:
+    study_clear(&files);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 
-static int encrypt_all(const job *j)
+static mv_status encrypt_operand(job *j, const char *operand, bool folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char out[PATH_SIZE];
+    study files = {0};
+
+    MV_TRY(study_add(&files, operand, false, err));
+    MV_TRY(output_path(out, sizeof out, j, operand, folder, err));
+    MV_TRY(seal_files(j, &files, operand, out, err));
+done:
+    study_clear(&files);
+    return st;
+}
+
+static int encrypt_all(job *j)
 {
     const bool folder = path_wants_folder(cli_value(j->args, "output"), j->args->operand_count);
     size_t failed = 0;
@@ -432,14 +708,7 @@ static int encrypt_all(const job *j)
 
     for (size_t i = 0; i < j->args->operand_count; i++) {
         mv_error err = {0};
-        char out[PATH_SIZE];
-        mv_status st = output_path(out, sizeof out, j, j->args->operand[i], folder, &err);
-        if (st == MV_OK && folder) {
-            st = path_make_folder(cli_value(j->args, "output"), &err);
-        }
-        if (st == MV_OK) {
-            st = encrypt_files(j, &j->args->operand[i], 1, out, &err);
-        }
+        const mv_status st = encrypt_operand(j, j->args->operand[i], folder, &err);
         if (st != MV_OK) {
             failed++;
             code = ui_fail(st, &err);
@@ -449,6 +718,18 @@ static int encrypt_all(const job *j)
         }
     }
     return failed != 0 && failed < j->args->operand_count ? CLI_PARTIAL : code;
+}
+
+/* An embedding travels when the model has a head; when not, j->no_head says why. */
+static void find_head(job *j)
+{
+    mv_error err = {0};
+
+    if (cli_flag(j->args, "no-embedding")) {
+        (void)snprintf(j->no_head, sizeof j->no_head, "left out: --no-embedding");
+    } else if (mv_head_find_for(&j->head, j->model, &err) != MV_OK) {
+        (void)snprintf(j->no_head, sizeof j->no_head, "%.150s", err.text);
+    }
 }
 
 static int run(const cli_args *args)
@@ -471,10 +752,20 @@ static int run(const cli_args *args)
     }
     MV_TRY(find_people(&j, &err));
     MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
+    find_head(&j);
+    if (cli_flag(args, "deidentify")) {
+        MV_TRY(deidentified_session(&j.deid, args, &err));
+    }
     code = wants_study(&j) ? encrypt_study(&j) : encrypt_all(&j);
+    if (j.deid != NULL && code == CLI_OK && !cli_flag(args, "json")) {
+        deidentified_summary(j.deid);
+    }
 done:
+    mv_deid_free(&j.deid);
     mv_collection_free(&j.collection);
+    mv_collection_public_free(&j.public_key);
     mv_identity_free(&j.sender);
+    mv_head_free(&j.head);
     mv_model_free(&j.model);
     return st == MV_OK ? code : ui_fail(st, &err);
 }
@@ -489,13 +780,17 @@ const cli_command cmd_encrypt = {
     .operands_max = CLI_VALUES_MAX,
     .examples = "  medveil encrypt -s me.id -r radiology.card scan.png -o scan.mv\n"
                 "  medveil encrypt -r mv1... --lossy a.png b.png -o sealed/\n"
-                "  medveil encrypt -s me.id -r radiology slices/*.png -o study.mv\n",
+                "  medveil encrypt -s me.id -r radiology examination/ -o study.mv\n",
     .description =
         "The network turns each image into features, which travel under homomorphic encryption; "
         "by\n"
         "default the original bytes travel beside them under authenticated encryption, so that\n"
-        "decrypt gives back the very file. With --lossy only the features travel.\n"
-        "Several inputs and an output that ends in .mv make a study: one sealed file.\n"
+        "decrypt gives back the very file. With --lossy only the features travel; with --max-error "
+        "E\n"
+        "the samples, none more than E off.\n"
+        "Several inputs and an output that ends in .mv make a study: one sealed file. A folder is "
+        "a\n"
+        "study too, with all files in and beneath it; what is no image in it travels whole.\n"
         "Formats: DICOM, PNG, JPEG, NIfTI, NPY; a DICOM file without an image that can be decoded\n"
         "travels whole, without features. \"-\" reads standard input or writes standard output.\n",
 };

@@ -20,8 +20,16 @@ static const cli_option options[] = {
 
 static const char *why_exact(const mv_member *m)
 {
-    return m->exact_kept ? "kept, so that the receiver gets the very file"
-                         : "left out: the sender chose lossy";
+    return !m->exact_kept      ? "left out: the sender chose lossy"
+           : m->max_error != 0 ? "near-lossless: the sender stated an error that no sample exceeds"
+                               : "kept, so that the receiver gets the very file";
+}
+
+static const char *coding_name(const mv_member *m)
+{
+    return m->exact_coding == MV_CODING_NONE     ? "none"
+           : m->exact_coding == MV_CODING_RASTER ? "jpeg-ls"
+                                                 : "of a later program";
 }
 
 static const char *why_features(const mv_member *m)
@@ -53,12 +61,12 @@ static void print_image(const mv_code_meta *m)
            m->channels == 1 ? "" : "s", mv_sample_name(m->type), (unsigned)m->bits);
 }
 
-static void print_features(const mv_member *member, const mv_he_set *set)
+static void print_features(const mv_member *member, const mv_features_info *info)
 {
     const mv_code_meta *m = &member->code;
     char hash[SHOW_HEX_SIZE];
 
-    if (set == NULL) {
+    if (info->set == NULL) {
         printf("  features    %s\n", why_features(member));
         return;
     }
@@ -67,19 +75,43 @@ static void print_features(const mv_member *member, const mv_he_set *set)
     printf("  features    %u x %u x %u x %u, %u bits: %zu bytes, %llu under %s\n",
            (unsigned)m->frames, (unsigned)m->feature_height, (unsigned)m->feature_width,
            (unsigned)m->feature_channels, (unsigned)m->feature_bits, bytes_features(member),
-           (unsigned long long)member->ciphertext_len, mv_he_set_name(set));
+           (unsigned long long)member->ciphertext_len, mv_he_set_name(info->set));
     printf("              %s\n", why_features(member));
+    printf("              form %s, %llu cipher%s, margin %.1f bits", show_form(info->shape.form),
+           (unsigned long long)info->ciphers, info->ciphers == 1 ? "" : "s", info->margin_bits);
+    if (info->error_bound > 0) {
+        printf(", values within %.1g before they are rounded", info->error_bound);
+    }
+    puts("");
 }
 
-static void print_member(const mv_member *m, const mv_he_set *set)
+static void print_embedding(const mv_member *m)
+{
+    if (m->embedding_len != 0) {
+        printf("  embedding   %u values: %llu bytes under pack4096\n", MV_EMBEDDING_DIM,
+               (unsigned long long)m->embedding_len);
+    } else {
+        puts("  embedding   none travels");
+    }
+}
+
+static void print_member(const mv_member *m, const mv_features_info *info)
 {
     printf("  file name   %s\n", m->file_name[0] != '\0' ? m->file_name : "not told");
     if (m->described) {
         print_image(&m->code);
     }
-    print_features(m, set);
+    print_features(m, info);
+    print_embedding(m);
     if (m->exact_kept) {
         printf("  original    %llu bytes, %s\n", (unsigned long long)m->exact_len, why_exact(m));
+        if (m->exact_coding != MV_CODING_NONE) {
+            printf("              %llu bytes inside, coding %s\n", (unsigned long long)m->coded_len,
+                   coding_name(m));
+        }
+        if (m->max_error != 0) {
+            printf("              no sample is more than %u off\n", (unsigned)m->max_error);
+        }
     } else {
         printf("  original    %s\n", why_exact(m));
     }
@@ -87,12 +119,16 @@ static void print_member(const mv_member *m, const mv_he_set *set)
 
 static void print_people(const mv_opener *opener)
 {
-    char sender[SHOW_SENDER_SIZE], archive[MV_CARD_NAME_MAX];
+    char sender[SHOW_SENDER_SIZE], archive[MV_CARD_NAME_MAX], id[SHOW_HEX_SIZE];
     show_sender(sender, mv_opener_sender(opener));
     printf("inside\n  sender      %s\n", sender);
     if (mv_opener_archive(opener) != NULL) {
         mv_card_name(archive, mv_opener_archive(opener));
         printf("  archive     %s can open it too, says the sender\n", archive);
+    }
+    if (mv_opener_collection_id(opener) != NULL) {
+        show_hex(id, mv_opener_collection_id(opener), MV_COLLECTION_ID_LEN);
+        printf("  collection  %.16s opens the features; its key does not travel\n", id);
     }
 }
 
@@ -107,39 +143,64 @@ static json_t *image_json(const mv_code_meta *m)
                      (json_int_t)m->bits);
 }
 
-static json_t *features_json(const mv_member *member, const mv_he_set *set)
+static json_t *features_json(const mv_member *member, const mv_features_info *info)
 {
     const mv_code_meta *m = &member->code;
     char hash[SHOW_HEX_SIZE];
-    if (set == NULL) {
+    if (info->set == NULL) {
         return json_null();
     }
     show_hex(hash, m->model_hash, sizeof m->model_hash);
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model", m->model_name, "model_hash",
-        hash, "set", mv_he_set_name(set), "bits", (json_int_t)m->feature_bits, "shape",
-        (json_int_t)m->frames, (json_int_t)m->feature_height, (json_int_t)m->feature_width,
+        "{s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model",
+        m->model_name, "model_hash", hash, "set", mv_he_set_name(info->set), "form",
+        show_form(info->shape.form), "ciphers", (json_int_t)info->ciphers, "margin_bits",
+        info->margin_bits, "error_bound", info->error_bound, "bits", (json_int_t)m->feature_bits,
+        "shape", (json_int_t)m->frames, (json_int_t)m->feature_height, (json_int_t)m->feature_width,
         (json_int_t)m->feature_channels, "bytes_features", (json_int_t)bytes_features(member),
         "bytes_ciphertext", (json_int_t)member->ciphertext_len, "why", why_features(member));
 }
 
-static json_t *member_json(const mv_member *m, const mv_he_set *set)
+static json_t *embedding_json(const mv_member *m)
 {
-    return json_pack("{s:s, s:o, s:o, s:{s:b, s:I, s:s}}", "file_name", m->file_name, "image",
-                     image_json(&m->code), "features", features_json(m, set), "exact", "kept",
-                     m->exact_kept, "bytes_exact", (json_int_t)m->exact_len, "why", why_exact(m));
+    return m->embedding_len == 0
+               ? json_null()
+               : json_pack("{s:i, s:s, s:I}", "values", MV_EMBEDDING_DIM, "set", "pack4096",
+                           "bytes_ciphertext", (json_int_t)m->embedding_len);
+}
+
+static json_t *exact_json(const mv_member *m)
+{
+    const uint64_t inside = m->exact_coding == MV_CODING_NONE ? m->exact_len : m->coded_len;
+    return json_pack("{s:b, s:I, s:s, s:I, s:I, s:s}", "kept", m->exact_kept, "bytes_exact",
+                     (json_int_t)m->exact_len, "coding", coding_name(m), "bytes_coded",
+                     (json_int_t)inside, "max_error", (json_int_t)m->max_error, "why",
+                     why_exact(m));
+}
+
+static json_t *member_json(const mv_member *m, const mv_features_info *info)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "file_name", m->file_name, "image",
+                     image_json(&m->code), "features", features_json(m, info), "embedding",
+                     embedding_json(m), "exact", exact_json(m));
 }
 
 static json_t *who_json(const mv_opener *opener)
 {
     char archive[MV_CARD_NAME_MAX];
+    char id[SHOW_HEX_SIZE];
     const bool archived = mv_opener_archive(opener) != NULL;
+    const bool outside = mv_opener_collection_id(opener) != NULL;
+    if (outside) {
+        show_hex(id, mv_opener_collection_id(opener), MV_COLLECTION_ID_LEN);
+    }
     if (archived) {
         mv_card_name(archive, mv_opener_archive(opener));
     }
-    return json_pack("{s:o, s:b, s:s?, s:[]}", "sender", show_sender_json(mv_opener_sender(opener)),
-                     "anonymous", mv_opener_sender(opener)->anonymous, "archive",
-                     archived ? archive : NULL, "members");
+    return json_pack("{s:o, s:b, s:s?, s:s?, s:[]}", "sender",
+                     show_sender_json(mv_opener_sender(opener)), "anonymous",
+                     mv_opener_sender(opener)->anonymous, "archive", archived ? archive : NULL,
+                     "collection", outside ? id : NULL, "members");
 }
 
 static json_t *outside_json(const char *file, const mv_envelope_outside *o)
@@ -156,14 +217,14 @@ static mv_status look_inside(mv_opener *opener, json_t *inside, mv_error *err)
 
     for (size_t i = 0; i < mv_opener_count(opener); i++) {
         const mv_member *m = mv_opener_member(opener, i);
-        const mv_he_set *set = NULL;
+        mv_features_info info = {0};
         if (m->feature_count != 0) {
-            MV_TRY(mv_opener_set(opener, i, &set, err));
+            MV_TRY(mv_opener_info(opener, i, &info, err));
         }
         if (inside == NULL) {
-            print_member(m, set);
+            print_member(m, &info);
         } else {
-            json_t *member = member_json(m, set);
+            json_t *member = member_json(m, &info);
             if (mv_opener_count(opener) == 1) {
                 (void)json_object_update(inside, member); /* of one image, without a list too */
             }

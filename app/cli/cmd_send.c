@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd_send.c: sealed files into somebody's mailbox on a relay.
+ * cmd_send.c: sealed files into the queue, and from there into somebody's mailbox on a relay.
  */
-#include "base/clock.h"
 #include "base/status.h"
 #include "commands.h"
-#include "medveil/client.h"
 #include "medveil/envelope.h"
 #include "people.h"
 #include "sealed.h"
+#include "transfer_ui.h"
 #include "ui.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct sending {
-    mv_client *client;
+    transfer transfer;
     mv_card recipient;
-    bool json;
-    size_t sent;
-    int first_failure; /* exit code; CLI_OK: none */
+    mv_identity *sender; /* NULL: none given */
+    transfer_path *name; /* of those that are in the queue */
+    const char **id;
+    size_t count;
+    size_t before; /* that were delivered before */
 } sending;
 
 /* Only envelopes leave this machine: anything else could be an image that nobody has sealed yet. */
@@ -40,39 +42,81 @@ done:
     return st;
 }
 
-static void note_failure(sending *s, const char *path, mv_status st, const mv_error *err)
+static void tell_delivered_before(const sending *s, const char *path, const mv_queue_item *item)
 {
-    const int code = ui_fail(st, err);
-    if (s->json) {
-        ui_json(json_pack("{s:s, s:s}", "file", path, "error", mv_status_name(st)));
+    char receipt[96];
+    if (s->transfer.json) {
+        ui_json(json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "file", path, "id", item->id, "state",
+                          "delivered", "bytes", (json_int_t)item->file.len, "duplicate", 1,
+                          "receipt", transfer_receipt_json(item)));
+        return;
     }
-    if (s->first_failure == CLI_OK) {
-        s->first_failure = code;
+    transfer_receipt_text(receipt, sizeof receipt, &item->receipt);
+    ui_say("%s was delivered before: %s", path, receipt);
+    ui_hint("to send it once more: medveil queue cancel %s, and send again", item->id);
+}
+
+/* It is on the relay; the run that follows asks for its receipt. */
+static void tell_sent_before(sending *s, const char *path, const mv_queue_item *item)
+{
+    s->transfer.unreceipted++;
+    if (s->transfer.json) {
+        ui_json(json_pack("{s:s, s:s, s:s, s:I, s:b}", "file", path, "id", item->id, "state",
+                          "sent", "bytes", (json_int_t)item->file.len, "duplicate", 1));
+    } else {
+        ui_say("already there: %s (%llu bytes)", path, (unsigned long long)item->file.len);
     }
 }
 
-static mv_status send_one(sending *s, const char *path)
+static mv_status add_one(sending *s, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_error err = {0};
-    mv_client_file file = {0};
-    bool duplicate = false;
-    const double start_ms = mv_clock_ms();
+    mv_queue_item item;
+    const cli_args *args = s->transfer.args;
+    const mv_queue_order order = {cli_value(args, "to"), &s->recipient, cli_value(args, "sender"),
+                                  s->sender};
 
-    MV_TRY(check_sealed(path, &err));
-    MV_TRY(mv_client_send(s->client, &file, &duplicate, path, &s->recipient, &err));
-    s->sent++;
-    if (s->json) {
-        ui_json(json_pack("{s:s, s:I, s:f, s:b}", "file", path, "bytes", (json_int_t)file.len, "ms",
-                          mv_clock_ms() - start_ms, "duplicate", (int)duplicate));
-    } else {
-        ui_say("%s %s (%llu bytes)", duplicate ? "already there:" : "sent", path,
-               (unsigned long long)file.len);
+    MV_TRY(check_sealed(path, err));
+    MV_TRY(mv_queue_add(s->transfer.queue, &item, path, &order, err));
+    if (item.state == MV_QUEUE_DELIVERED) {
+        tell_delivered_before(s, path, &item);
+        s->before++;
+        goto done;
     }
+    if (item.state == MV_QUEUE_SENT) {
+        tell_sent_before(s, path, &item);
+    }
+    if (item.paused) {
+        ui_say("%s is paused", path);
+        ui_hint("medveil queue resume %s", item.id);
+    }
+    memcpy(s->name[s->count].id, item.id, sizeof item.id);
+    s->name[s->count].path = path;
+    s->id[s->count] = s->name[s->count].id;
+    s->count++;
 done:
-    if (st != MV_OK) {
-        note_failure(s, path, st, &err);
+    return st;
+}
+
+/* A file that cannot be queued is told; the others go on. */
+static mv_status add_all(sending *s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const cli_args *args = s->transfer.args;
+
+    s->name = calloc(args->operand_count + 1, sizeof *s->name);
+    s->id = calloc(args->operand_count + 1, sizeof *s->id);
+    MV_REQUIRE(s->name != NULL && s->id != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(mv_queue_open(&s->transfer.queue, err));
+    for (size_t i = 0; i < args->operand_count && !ui_interrupted(); i++) {
+        mv_error own = {0};
+        const mv_status added = add_one(s, args->operand[i], &own);
+        if (added != MV_OK) {
+            transfer_failed(&s->transfer, args->operand[i], added, &own);
+        }
     }
+    MV_TRY(mv_queue_commit(s->transfer.queue, err));
+done:
     return st;
 }
 
@@ -83,43 +127,79 @@ static int usage(const char *what)
     return CLI_USAGE;
 }
 
+static int tell_later(const sending *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->transfer.json) {
+            ui_json(json_pack("{s:s, s:s, s:s}", "file", s->name[i].path, "id", s->id[i], "state",
+                              "waiting"));
+        } else {
+            ui_say("queued %s as %s", s->name[i].path, s->id[i]);
+        }
+    }
+    return s->transfer.first_failure != CLI_OK && s->count != 0 ? CLI_PARTIAL
+                                                                : s->transfer.first_failure;
+}
+
+static int send_all(sending *s, mv_queue_run_opts *opts)
+{
+    if (s->count == 0) {
+        return s->before != 0 && s->transfer.first_failure != CLI_OK ? CLI_PARTIAL
+                                                                     : s->transfer.first_failure;
+    }
+    if (cli_flag(s->transfer.args, "later")) {
+        return tell_later(s);
+    }
+    s->transfer.name = s->name;
+    s->transfer.name_count = s->count;
+    const int code = transfer_run(&s->transfer, s->id, s->count, opts);
+    if (code == CLI_OK && s->transfer.unreceipted != 0 && !s->transfer.json) {
+        ui_hint("the receipt comes when the recipient has fetched it: medveil queue run");
+    }
+    return code;
+}
+
 static int run(const cli_args *args)
 {
     mv_status st = MV_OK;
     mv_error err = {0};
-    sending s = {.json = cli_flag(args, "json")};
-    mv_identity *sender = NULL;
-    mv_client_opts opts = mv_client_defaults();
+    sending s = {.transfer = {.args = args, .json = cli_flag(args, "json")}};
+    mv_queue_run_opts opts;
+    const char *sender = cli_value(args, "sender");
     int code = CLI_OK;
 
     if (cli_value(args, "to") == NULL || cli_value(args, "recipient") == NULL) {
         return usage(cli_value(args, "to") == NULL ? "--to URL" : "-r CARD");
     }
+    if (cli_flag(args, "wait") && sender == NULL) {
+        return usage("-s IDENTITY to wait for a receipt that only you can read");
+    }
+    if (!transfer_options(&opts, args)) {
+        return CLI_USAGE;
+    }
     MV_TRY(people_recipient(&s.recipient, cli_value(args, "recipient"), &err));
-    if (cli_value(args, "sender") != NULL) {
-        MV_TRY(people_identity(&sender, args, cli_value(args, "sender"), &err));
+    if (sender != NULL) {
+        MV_TRY(people_identity(&s.sender, args, sender, &err));
     }
-    opts.identity = sender;
-    opts.progress = ui_progress();
-    MV_TRY(mv_client_new(&s.client, cli_value(args, "to"), &opts, &err));
-    for (size_t i = 0; i < args->operand_count; i++) {
-        if (send_one(&s, args->operand[i]) == MV_E_INTERRUPTED) {
-            break;
-        }
+    MV_TRY(add_all(&s, &err));
+    if (sender != NULL) {
+        MV_TRY(transfer_use_identity(&s.transfer, &s.sender, sender, &err));
     }
-    code = s.sent != 0 && s.first_failure != CLI_OK && s.first_failure != CLI_INTERRUPTED
-               ? CLI_PARTIAL
-               : s.first_failure;
+    code = send_all(&s, &opts);
 done:
-    mv_client_free(&s.client);
-    mv_identity_free(&sender);
+    transfer_clear(&s.transfer);
+    mv_identity_free(&s.sender);
+    free(s.name);
+    free(s.id);
     return st == MV_OK ? code : ui_fail(st, &err);
 }
 
 static const cli_option options[] = {
     {"to", 0, "URL", "the relay's address: https://host:port#key"},
     {"recipient", 'r', "CARD", "whose mailbox: card file, mv1... line or alias"},
-    {"sender", 's', "IDENTITY", "sign the upload with this identity, for relays that ask for it"},
+    {"sender", 's', "IDENTITY", "who sealed them: for the receipt, and for relays that ask"},
+    TRANSFER_OPTIONS,
+    {"later", 0, NULL, "only put them into the queue"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
@@ -131,12 +211,21 @@ const cli_command cmd_send = {
     .options = options,
     .run = run,
     .description =
-        "Files must be sealed (.mv); others are refused. A broken connection is tried again; a\n"
-        "file that is already there is not sent twice, so the command may be repeated. The relay\n"
-        "sees the sealed bytes, their length, the mailbox and your network address, and with -s\n"
-        "your signing key if it asks for one.\n",
+        "Files must be sealed (.mv); others are refused. Their bytes go into the queue, on disk, "
+        "and\n"
+        "from there to the relay; what a broken line or a reboot leaves is sent by medveil queue "
+        "run,\n"
+        "from where it stopped. A file that is already there is not sent twice, so the command "
+        "may\n"
+        "be repeated. With -s the recipient's signed receipt is kept; --wait stays until it is "
+        "here,\n"
+        "however often the line breaks. The relay sees the sealed bytes, their length, the "
+        "mailbox\n"
+        "and your network address, and with -s your key of the week if it asks for one.\n",
     .examples =
-        "  medveil send scan.mv --to 'https://relay.example.org:7462#KEY' -r radiology.card\n",
+        "  medveil send scan.mv --to 'https://relay.example.org:7462#KEY' -r radiology.card\n"
+        "  medveil send *.mv --to 'https://relay.example.org:7462#KEY' -r radiology.card -s me.id "
+        "--wait\n",
     .operands_min = 1,
     .operands_max = CLI_VALUES_MAX,
 };

@@ -8,6 +8,8 @@
 #include "commands.h"
 #include "nn/nn_model_file.h"
 #include "train_data.h"
+#include "train_head.h"
+#include "train_recipe.h"
 #include "ui.h"
 
 #include <errno.h>
@@ -19,34 +21,40 @@
 enum { SIDE = 224 };
 
 static const cli_option options[] = {
-    {"model", 0, "NAME", "architecture (default: cnn)"},
+    {"model", 0, "NAME", "bp, cnn (default), gan, lstm or resnet; sets the defaults below"},
+    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"data", 0, "DIR", "images in DIR/train and DIR/val, or in DIR; may be repeated"},
     {"origins", 0, "LIST", "train only on these origins of DIR/../manifest.tsv, e.g. a,b-*"},
     {"output", 'o', "FILE", "model file; FILE.ckpt, FILE.ckpt.csv and FILE.ckpt.svg beside it"},
     {"resume", 0, NULL, "go on from FILE.ckpt"},
-    {"steps", 0, "N", "steps in all (default: 4000)"},
+    {"from", 0, "M", "start from the weights of model M, a name or FILE.mvm (gan: resnet)"},
+    {"steps", 0, "N", "steps in all"},
     {"minutes", 0, "M", "minutes in all, in place of --steps; not reproducible"},
     {"seed", 0, "S", "of everything random (default: 1)"},
-    {"batch", 0, "N", "patches a step (default: 16)"},
-    {"patch", 0, "PIXELS", "side of a patch (default: 48)"},
-    {"rate", 0, "R", "peak learning rate (default: 0.002)"},
+    {"batch", 0, "N", "patches a step (default: 8)"},
+    {"patch", 0, "PIXELS", "side of a patch (default: 96)"},
+    {"rate", 0, "R", "peak learning rate"},
     {"optimizer", 0, "NAME", "adam (default) or sgd"},
     {"loss", 0, "NAME", "logmse (default) or mse"},
-    {"loss-constant", 0, "C", "mean squared error below which a patch stops mattering (1e-4)"},
+    {"loss-constant", 0, "C", "mean squared error below which a patch stops mattering"},
     {"bits", 0, "B", "bits of one feature (default: 8)"},
+    {"round", 0, "P", "part of the patches whose features are really rounded, not given noise"},
     {"scale", 0, "S", "augment: zoom patches by 1/S to S (default: 1)"},
     {"noise", 0, "D", "augment: Gaussian noise of deviation up to D (default: 0)"},
-    {"gamma", 0, "G", "augment: gamma from 1/G to G (default: 1)"},
-    {"contrast", 0, "C", "augment: cut up to C off both ends of the gray range (default: 0)"},
+    {"gamma", 0, "G", "augment: gamma from 1/G to G (default: 1.6)"},
+    {"contrast", 0, "C", "augment: cut up to C off both ends of the gray range (default: 0.2)"},
+    {"adversary", 0, "W",
+     "weight of a critic that learns to tell images from their reconstructions"},
     {"invert", 0, "P", "augment: probability of negatives (default: 0)"},
-    {"apply", 0, "P", "augment: probability that a patch is changed so (default: 1)"},
-    {"bf16", 0, "PART", "part of the run in bfloat16 where the processor has it (default: 0.8)"},
+    {"apply", 0, "P", "augment: probability that a patch is changed so (default: 0.5)"},
+    {"bf16", 0, "PART", "part of the run in bfloat16 where the processor has it"},
     {"patience", 0, "N", "stop after N validations without gain (default: never)"},
-    {"validate-every", 0, "N", "steps between validations (default: 500)"},
+    {"validate-every", 0, "N", "steps between validations"},
     {"validate-images", 0, "N", "of each set; 0: all (default: 16)"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"table", 0, "NAME", "kernels: onednn or portable (default: best for this processor)"},
     {"licence", 0, "TEXT", "licence of the weights, kept in the model file (default: unstated)"},
+    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"force", 'f', NULL, "replace an existing model file"},
     {NULL, 0, NULL, NULL},
 };
@@ -108,13 +116,13 @@ static bool read_whole_numbers(const cli_args *args, mv_train_opts *o)
     long steps = 0, seed = 0, batch = 0, patch = 0, bits = 0, patience = 0, every = 0, images = 0;
     long threads = 0;
 
-    if (!cli_number(args, "steps", 1, 100000000, 4000, &steps) ||
+    if (!cli_number(args, "steps", 1, 100000000, (long)o->steps, &steps) ||
         !cli_number(args, "seed", 0, 1000000000, 1, &seed) ||
-        !cli_number(args, "batch", 1, 256, 16, &batch) ||
-        !cli_number(args, "patch", 4, SIDE, 48, &patch) ||
+        !cli_number(args, "batch", 1, 256, (long)o->batch, &batch) ||
+        !cli_number(args, "patch", 4, SIDE, (long)o->patch, &patch) ||
         !cli_number(args, "bits", 1, 16, 8, &bits) ||
         !cli_number(args, "patience", 0, 1000000, 0, &patience) ||
-        !cli_number(args, "validate-every", 1, 100000000, 500, &every) ||
+        !cli_number(args, "validate-every", 1, 100000000, (long)o->validate_every, &every) ||
         !cli_number(args, "validate-images", 0, 1000000, 16, &images) ||
         !cli_number(args, "threads", 1, 256, (long)mv_cpu_count(), &threads)) {
         return false;
@@ -133,7 +141,6 @@ static bool read_whole_numbers(const cli_args *args, mv_train_opts *o)
 
 static bool read_options(const cli_args *args, mv_train_opts *o)
 {
-    *o = mv_train_defaults();
     if (cli_flag(args, "minutes") && cli_flag(args, "steps")) {
         ui_say("give --steps or --minutes, not both");
         return false;
@@ -143,6 +150,8 @@ static bool read_options(const cli_args *args, mv_train_opts *o)
            read_real(args, "minutes", 0.01, 100000, &o->minutes) &&
            read_real(args, "rate", 1e-9, 10, &o->rate) &&
            read_real(args, "loss-constant", 1e-12, 1, &o->loss_constant) &&
+           read_real(args, "adversary", 0, 100, &o->adversary) &&
+           read_real(args, "round", 0, 1, &o->round_part) &&
            read_real(args, "scale", 1, 4, &o->augment.scale_max) &&
            read_real(args, "noise", 0, 1, &o->augment.noise) &&
            read_real(args, "gamma", 1, 10, &o->augment.gamma_max) &&
@@ -284,8 +293,31 @@ static mv_status check_output(const char *path, const cli_args *args, mv_error *
     return MV_OK;
 }
 
+/* Start from another model's weights, when asked for. */
+static mv_status start_from(mv_trainer *t, const char *from, const mv_nn_graph *graph,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t len = from == NULL ? 0 : strlen(from);
+    const bool file = len > 4 && strcmp(from + len - 4, ".mvm") == 0;
+    mv_model *model = NULL;
+
+    if (from == NULL) {
+        return MV_OK;
+    }
+    MV_TRY(file ? mv_model_load(&model, from, err) : mv_model_find_name(&model, from, err));
+    const float *weights = mv_model_weights_for(model, graph);
+    MV_REQUIRE(weights != NULL, err, MV_E_MISMATCH,
+               "model %s has other layers than %s, so it cannot start from there", from,
+               graph->name);
+    mv_trainer_start_from(t, weights);
+done:
+    mv_model_free(&model);
+    return st;
+}
+
 static mv_status train(const cli_args *args, mv_train_opts *o, const mv_nn_graph *graph,
-                       mv_error *err)
+                       const char *from, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *path = cli_value(args, "output");
@@ -302,6 +334,9 @@ static mv_status train(const cli_args *args, mv_train_opts *o, const mv_nn_graph
     MV_TRY(check_output(path, args, err));
     MV_TRY(read_data(&data, args, err));
     MV_TRY(mv_trainer_new(&trainer, graph, &data.data, o, err));
+    if (!o->resume) {
+        MV_TRY(start_from(trainer, from, graph, err));
+    }
     st = mv_train_run(trainer, checkpoint, ui_progress(), err);
     ui_progress_end();
     if (st == MV_E_INTERRUPTED) {
@@ -315,13 +350,39 @@ done:
     return st;
 }
 
+/* A head has its own recipe: options of the model's would be ignored, so they are refused. */
+static int run_head(const cli_args *args)
+{
+    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
+                                        "seed", "threads", "licence", "force",   "json"};
+    for (size_t g = 0; g < args->given_count; g++) {
+        const char *name = args->given[g].option->name;
+        size_t k = 0;
+        while (k < sizeof known / sizeof known[0] && strcmp(known[k], name) != 0) {
+            k++;
+        }
+        if (k == sizeof known / sizeof known[0]) {
+            ui_say("--%s does not go with --head", name);
+            return CLI_USAGE;
+        }
+    }
+    if (!cli_flag(args, "data") || !cli_flag(args, "output")) {
+        ui_say("train --head needs --data DIR and -o FILE");
+        return CLI_USAGE;
+    }
+    return train_head(args);
+}
+
 static int run(const cli_args *args)
 {
-    const char *name = cli_value(args, "model");
-    const mv_nn_graph *graph = mv_model_graph(name == NULL ? "cnn" : name);
-    mv_train_opts opts;
+    const char *name = cli_flag(args, "model") ? cli_value(args, "model") : "cnn", *from = NULL;
+    const mv_nn_graph *graph = mv_model_graph(name);
+    mv_train_opts opts = train_recipe(name, &from);
     mv_error err = {0};
 
+    if (cli_flag(args, "head")) {
+        return run_head(args);
+    }
     if (graph == NULL) {
         ui_say("there is no model %s", name);
         return CLI_USAGE;
@@ -333,7 +394,8 @@ static int run(const cli_args *args)
     if (!read_options(args, &opts)) {
         return CLI_USAGE;
     }
-    const mv_status st = train(args, &opts, graph, &err);
+    const mv_status st =
+        train(args, &opts, graph, cli_flag(args, "from") ? cli_value(args, "from") : from, &err);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 

@@ -16,6 +16,7 @@
 static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files sealed by this card: file, mv1... line or alias"},
+    {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
@@ -35,6 +36,7 @@ typedef struct finding {
     mv_sender sender;
     size_t members, exact;
     uint64_t bytes_exact;
+    bool opens; /* the features: their key travels, or their collection was given */
 } finding;
 
 static mv_status drop(void *user, const uint8_t *bytes, size_t len, mv_error *err)
@@ -45,20 +47,24 @@ static mv_status drop(void *user, const uint8_t *bytes, size_t len, mv_error *er
     return ui_interrupted() ? mv_fail(err, MV_E_INTERRUPTED, "interrupted") : MV_OK;
 }
 
-/* Everything is opened, features included. */
+/* Everything is opened, features included; those for a collection that was not given are checked
+ * closed. */
 static mv_status examine_member(finding *f, mv_opener *opener, size_t i, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_member *m = mv_opener_member(opener, i);
     const mv_sink sink = {drop, NULL};
+    mv_features_info info;
     mv_code code = {0};
 
-    if (m->feature_count != 0) {
+    if (m->feature_count != 0 && f->opens) {
         MV_TRY(mv_opener_features(opener, i, &code, NULL, NULL, err));
+    } else if (m->feature_count != 0) {
+        MV_TRY(mv_opener_info(opener, i, &info, err));
     }
     if (m->exact_kept) {
         MV_TRY(mv_opener_exact(opener, i, &sink, err));
-        f->exact++;
+        f->exact += m->max_error == 0;
         f->bytes_exact += m->exact_len;
     }
 done:
@@ -72,6 +78,9 @@ static mv_status examine(finding *f, const job *j, const char *file, mv_error *e
     sealed_file sealed = {0};
 
     MV_TRY(sealed_open(&sealed, file, j->identity, j->has_from ? &j->from : NULL, err));
+    MV_TRY(sealed_collection(&sealed, cli_value(j->args, "collection"), j->identity, err));
+    f->opens =
+        mv_opener_collection_id(sealed.opener) == NULL || cli_value(j->args, "collection") != NULL;
     f->sender = *mv_opener_sender(sealed.opener);
     f->members = mv_opener_count(sealed.opener);
     for (size_t i = 0; i < f->members; i++) {

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 extern const cli_command cmd_demo;
+extern const cli_command cmd_deidentify;
 extern const cli_command cmd_encrypt;
 extern const cli_command cmd_decrypt;
 extern const cli_command cmd_model_list;
@@ -24,6 +25,7 @@ extern const cli_command cmd_collection_new;
 extern const cli_command cmd_collection_add;
 extern const cli_command cmd_collection_rotate;
 extern const cli_command cmd_collection_show;
+extern const cli_command cmd_collection_public;
 extern const cli_command cmd_card_remove;
 extern const cli_command cmd_card_renew;
 extern const cli_command cmd_card_revoke;
@@ -31,9 +33,23 @@ extern const cli_command cmd_inspect;
 extern const cli_command cmd_verify;
 extern const cli_command cmd_relay;
 extern const cli_command cmd_relay_check;
+extern const cli_command cmd_relay_backup;
+extern const cli_command cmd_relay_restore;
+extern const cli_command cmd_relay_erase;
+extern const cli_command cmd_audit_verify;
 extern const cli_command cmd_send;
 extern const cli_command cmd_receive;
+extern const cli_command cmd_queue_status;
+extern const cli_command cmd_queue_run;
+extern const cli_command cmd_queue_pause;
+extern const cli_command cmd_queue_resume;
+extern const cli_command cmd_queue_cancel;
 extern const cli_command cmd_train;
+extern const cli_command cmd_eval;
+extern const cli_command cmd_gallery_new;
+extern const cli_command cmd_gallery_add;
+extern const cli_command cmd_gallery_remove;
+extern const cli_command cmd_search;
 extern const cli_command cmd_version;
 
 #endif

@@ -51,6 +51,13 @@ mv_status path_join(char *out, size_t cap, const char *folder, const char *name,
                : mv_fail(err, MV_E_LIMIT, "the output name is too long");
 }
 
+void path_strip(char *path)
+{
+    for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--) {
+        path[len - 1] = '\0';
+    }
+}
+
 bool path_wants_folder(const char *out, size_t input_count)
 {
     struct stat info;

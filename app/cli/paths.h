@@ -19,6 +19,8 @@ MV_MUST_CHECK mv_status path_copy(char *out, size_t cap, const char *path, mv_er
 MV_MUST_CHECK mv_status path_join(char *out, size_t cap, const char *folder, const char *name,
                                   const char *suffix, mv_error *err);
 
+void path_strip(char *path); /* takes '/' off its end, but not off "/" itself */
+
 /* Whether -o OUT means a folder: several inputs, an existing folder, or a final '/'. */
 bool path_wants_folder(const char *out, size_t input_count);
 MV_MUST_CHECK mv_status path_make_folder(const char *path, mv_error *err); /* may exist already */

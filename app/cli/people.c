@@ -147,3 +147,35 @@ mv_status people_recipient(mv_card *out, const char *wanted, mv_error *err)
 done:
     return st;
 }
+
+/* ---- keys of features ---- */
+
+const mv_he_set *people_set(const char *name)
+{
+    const mv_he_set *set = mv_he_set_find(name == NULL ? "pack4096" : name), *each = NULL;
+    if (set == NULL) {
+        ui_say("there is no parameter set %s", name);
+        for (size_t i = 0; (each = mv_he_set_at(i)) != NULL; i++) {
+            ui_hint("%s: %s", mv_he_set_name(each), mv_he_set_purpose(each));
+        }
+    }
+    return set;
+}
+
+mv_status people_public(mv_collection_public **out, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer text = mv_buffer_make(MV_COLLECTION_PUBLIC_FILE_MAX);
+    mv_error why = {0};
+
+    *out = NULL;
+    MV_TRY(mv_file_read(&text, path, err));
+    st = mv_collection_public_read(out, text.bytes, text.len, &why);
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "cannot use %.150s: %.300s", path,
+                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
+    }
+done:
+    mv_buffer_clear(&text);
+    return st;
+}

@@ -6,7 +6,7 @@
 #define MV_CLI_PEOPLE_H
 
 #include "cli.h"
-#include "medveil/keys.h"
+#include "medveil/envelope.h"
 
 /* A row for the options of every command that loads an identity. */
 #define PEOPLE_PASSPHRASE_OPTION                                                                   \
@@ -27,5 +27,13 @@ MV_MUST_CHECK mv_status people_new_passphrase(char *out, size_t *len, const char
 
 /* people_recipient: mv_card_find and mv_card_check of today; warns when the card expires soon. */
 MV_MUST_CHECK mv_status people_recipient(mv_card *out, const char *wanted, mv_error *err);
+
+/* people_set: the parameter set of this name; NULL: pack4096. Says so when there is none, with all
+ * names, and returns NULL. */
+const mv_he_set *people_set(const char *name);
+
+/* people_public: the public key of a collection at path. errors: as mv_collection_public_read and
+ * of reading, with the file named */
+MV_MUST_CHECK mv_status people_public(mv_collection_public **out, const char *path, mv_error *err);
 
 #endif

@@ -111,3 +111,38 @@ mv_status sealed_open(sealed_file *file, const char *path, const mv_identity *id
     }
     return st;
 }
+
+mv_status sealed_load_collection(mv_collection **out, const char *path, const mv_identity *identity,
+                                 mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file file = {0};
+    mv_error why = {0};
+
+    *out = NULL;
+    MV_TRY(sealed_source(&file, path, err));
+    st = mv_collection_open(out, &file.source, identity, &why);
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "cannot open %.150s: %.300s", path,
+                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
+        mv_hint(err, "%s", why.hint);
+    }
+done:
+    sealed_close(&file);
+    return st;
+}
+
+mv_status sealed_collection(sealed_file *file, const char *path, const mv_identity *identity,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_collection *collection = NULL;
+
+    if (path != NULL && mv_opener_collection_id(file->opener) != NULL) {
+        MV_TRY(sealed_load_collection(&collection, path, identity, err));
+        MV_TRY(mv_opener_collection(file->opener, collection, err));
+    }
+done:
+    mv_collection_free(&collection);
+    return st;
+}

@@ -27,4 +27,13 @@ MV_MUST_CHECK mv_status sealed_open(sealed_file *file, const char *path,
                                     mv_error *err);
 void sealed_close(sealed_file *file);
 
+/* sealed_collection: when the features inside are sealed for a collection, open them with the one
+ * at path; path NULL: nothing is done. errors: as mv_collection_open, MV_E_WRONG_KEY */
+MV_MUST_CHECK mv_status sealed_collection(sealed_file *file, const char *path,
+                                          const mv_identity *identity, mv_error *err);
+
+/* sealed_load_collection: the collection at path. errors: as mv_collection_open, the file named */
+MV_MUST_CHECK mv_status sealed_load_collection(mv_collection **out, const char *path,
+                                               const mv_identity *identity, mv_error *err);
+
 #endif

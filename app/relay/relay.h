@@ -14,6 +14,18 @@
 #include <stdio.h>
 
 #define RELAY_PATH_MAX 1024
+#define RELAY_NETS_MAX 16
+
+/* A network address with how many of its leading bits count; IPv4 as ::ffff:a.b.c.d. */
+typedef struct relay_net {
+    uint8_t address[16];
+    unsigned bits; /* 0 to 128 */
+} relay_net;
+
+typedef struct relay_nets {
+    relay_net net[RELAY_NETS_MAX];
+    size_t count;
+} relay_nets;
 
 typedef struct relay_config {
     char listen_host[MV_ADDRESS_HOST_MAX];
@@ -25,6 +37,14 @@ typedef struct relay_config {
     uint64_t store_quota_bytes;
     bool anonymous_send;
     unsigned idle_timeout_s;
+    unsigned retention_days;       /* 0: for ever */
+    char postgres[RELAY_PATH_MAX]; /* connection string; "": SQLite in state */
+    unsigned max_connections, connections_per_client;
+    unsigned requests_per_minute;   /* of one client; 0: no limit */
+    relay_nets metrics_from;        /* who may read /metrics */
+    relay_nets trusted_proxies;     /* whose X-Forwarded-For counts */
+    char client_ca[RELAY_PATH_MAX]; /* "": clients need no certificate */
+    bool log_json, audit;
 } relay_config;
 
 relay_config relay_config_defaults(void);
@@ -32,6 +52,9 @@ relay_config relay_config_defaults(void);
 /* relay_config_load: defaults, then the file. errors name file, line and key: MV_E_FORMAT;
  * MV_E_NOT_FOUND, MV_E_IO */
 MV_MUST_CHECK mv_status relay_config_load(relay_config *out, const char *path, mv_error *err);
+
+/* relay_nets_read: "10.0.0.0/8, ::1"; false for anything else. */
+bool relay_nets_read(relay_nets *out, const char *text);
 
 /* A running relay; it works in threads of its own. */
 typedef struct relay relay;
@@ -54,5 +77,17 @@ typedef struct relay_run_opts {
 /* relay_run: start, serve until stopping, stop. */
 MV_MUST_CHECK mv_status relay_run(const relay_config *config, const relay_run_opts *opts,
                                   mv_error *err);
+
+/* relay_backup: everything the relay keeps (files, receipts, its TLS key; no uploads on their way)
+ * into a new folder, while it runs or not; always with SQLite. relay_restore: the way back into the
+ * configured, empty state; also how to go from SQLite to PostgreSQL. Every file's hash is checked.
+ */
+MV_MUST_CHECK mv_status relay_backup(const relay_config *config, const char *folder,
+                                     uint64_t *files, mv_error *err);
+MV_MUST_CHECK mv_status relay_restore(const relay_config *config, const char *folder,
+                                      uint64_t *files, mv_error *err);
+/* relay_erase: one file (64 hexadecimal digits) from every mailbox, at once; *count of them. */
+MV_MUST_CHECK mv_status relay_erase(const relay_config *config, const char *file, uint64_t *count,
+                                    mv_error *err);
 
 #endif

@@ -114,29 +114,43 @@ done:
     return st;
 }
 
-/* Lists, downloads and removals are for the mailbox's owner alone. */
-static bool owns(const uint8_t sign_public[32], const mv_route *route)
+relay_proof_need relay_policy_need(const relay_policy *policy, const char *method,
+                                   const mv_route *route)
 {
-    uint8_t mailbox[MV_MAILBOX_LEN];
-    mv_mailbox_of(mailbox, sign_public);
-    return mv_equal_ct(mailbox, route->mailbox, MV_MAILBOX_LEN);
+    const bool is_get = strcmp(method, "GET") == 0;
+    switch (route->kind) {
+    case MV_ROUTE_LIST:
+        return RELAY_PROOF_OWNER;
+    case MV_ROUTE_FILE:
+        if (strcmp(method, "PUT") != 0) {
+            return RELAY_PROOF_OWNER;
+        }
+        return policy->anonymous_send ? RELAY_PROOF_NONE : RELAY_PROOF_ANYBODY;
+    case MV_ROUTE_RECEIPT:
+        return is_get ? RELAY_PROOF_NONE : RELAY_PROOF_OWNER;
+    case MV_ROUTE_BUNDLE:
+    case MV_ROUTE_UPLOADS:
+        return policy->anonymous_send ? RELAY_PROOF_NONE : RELAY_PROOF_ANYBODY;
+    default:
+        return RELAY_PROOF_NONE;
+    }
 }
 
 mv_status relay_policy_check(relay_policy *policy, const char *method, const char *target,
                              const mv_route *route, const char *authorization)
 {
     mv_status st = MV_OK;
-    const bool is_upload = route->kind == MV_ROUTE_FILE && strcmp(method, "PUT") == 0;
-    const mv_proof_subject subject = {policy->relay_key, method, target};
+    const mv_proof_subject subject = {policy->relay_key, method, target, 0};
+    const relay_proof_need need = relay_policy_need(policy, method, route);
     mv_proof proof;
 
-    if (route->kind == MV_ROUTE_HEALTH || route->kind == MV_ROUTE_CHALLENGE ||
-        (is_upload && policy->anonymous_send)) {
+    if (need == RELAY_PROOF_NONE) {
         return MV_OK;
     }
     MV_ENSURE(authorization != NULL && mv_proof_read(&proof, authorization) == MV_OK, MV_E_AUTH);
     MV_ENSURE(is_ours_and_fresh(policy, proof.nonce), MV_E_AUTH);
-    MV_ENSURE(is_upload || owns(proof.key, route), MV_E_AUTH);
+    MV_ENSURE(need == RELAY_PROOF_ANYBODY || mv_equal_ct(proof.key, route->mailbox.tag, MV_TAG_LEN),
+              MV_E_AUTH);
     MV_ENSURE(mv_proof_check(&proof, &subject) == MV_OK, MV_E_AUTH);
     MV_TRY(spend(policy, proof.nonce));
 done:

@@ -19,6 +19,17 @@ void relay_policy_free(relay_policy **policy);
 
 MV_MUST_CHECK mv_status relay_nonce_make(uint8_t nonce[MV_NONCE_LEN], const relay_policy *policy);
 
+/* Who has to prove something. The tag of a mailbox is the key that proofs of its owner verify with.
+ */
+typedef enum relay_proof_need {
+    RELAY_PROOF_NONE,
+    RELAY_PROOF_ANYBODY, /* any key will do: senders must sign */
+    RELAY_PROOF_OWNER
+} relay_proof_need;
+
+relay_proof_need relay_policy_need(const relay_policy *policy, const char *method,
+                                   const mv_route *route);
+
 /* relay_policy_check: whether this request may be done, and that once. authorization: the header's
  * value or NULL. Spends the nonce. errors: MV_E_AUTH for every bad or missing proof, MV_E_BUSY (too
  * many proofs within the life of a nonce) */

@@ -12,8 +12,10 @@
  * as c0 = encode(m) + e - c1 s mod (X^N + 1, q), where c1 is expanded from a fresh 32-byte seed
  * that stands for it in the bytes. c0 is cut to the coefficients that are used, so a larger ring
  * costs no bytes. The error is a centred binomial, |e| <= 21: for sums of up to n ciphertexts
- * decryption cannot fail (worst-case bound), and more than n are refused. The bytes carry no
- * authentication: only open what an envelope has authenticated.
+ * decryption cannot fail (worst-case bound), and more than n are refused. Who holds only the public
+ * key (b, a) sends c0 = b u + e0 + encode(m), c1 = a u + e1 with a fresh ternary u; the same holds
+ * for it, with its own bound. The bytes carry no authentication: only open what an envelope has
+ * authenticated.
  */
 #ifndef MEDVEIL_BFV_H
 #define MEDVEIL_BFV_H
@@ -58,21 +60,28 @@ MV_API MV_MUST_CHECK mv_status mv_bfv_matrix_result(int64_t *y, const mv_he_set 
 
 /* ---- Packing ---- */
 
-/* How features are laid out: width bits each, ready for sums of up to sums ciphertexts. */
+/* How features are laid out: width bits each, ready for sums of up to sums ciphertexts. The public
+ * form has more noise, so fewer features fit in a coefficient, and it carries c1 in full. */
 typedef struct mv_pack_shape {
-    uint32_t bits;  /* of one fresh feature, 1..16 */
-    uint32_t sums;  /* n, 1..64 */
-    uint32_t count; /* features */
+    uint32_t bits;   /* of one fresh feature, 1..16 */
+    uint32_t sums;   /* n, 1..64 */
+    uint32_t count;  /* features */
+    mv_he_form form; /* MV_HE_SYM (0) unless said otherwise */
 } mv_pack_shape;
 
 /* mv_pack_size: exact bytes of the ciphertext; 0 when the set cannot hold the shape. */
 MV_API size_t mv_pack_size(const mv_he_set *set, const mv_pack_shape *shape);
 
-/* mv_pack_encrypt: shape->count features, each below 2^bits, into exactly mv_pack_size bytes.
+/* mv_pack_encrypt: shape->count features, each below 2^bits, into exactly mv_pack_size bytes; the
+ * shape's form is MV_HE_SYM. mv_pack_encrypt_public: the same with MV_HE_PK.
  * errors: MV_E_ARGUMENT, MV_E_RANGE (a feature too large), MV_E_SPACE, MV_E_RANDOM, MV_E_MEMORY */
 MV_API MV_MUST_CHECK mv_status mv_pack_encrypt(uint8_t *out, size_t cap, size_t *written,
                                                const mv_he_key *key, const mv_pack_shape *shape,
                                                const uint32_t *feature);
+MV_API MV_MUST_CHECK mv_status mv_pack_encrypt_public(uint8_t *out, size_t cap, size_t *written,
+                                                      const mv_he_public *key,
+                                                      const mv_pack_shape *shape,
+                                                      const uint32_t *feature);
 
 /* mv_pack_inspect: set and shape of a ciphertext, all fields validated, and how many fresh
  * ciphertexts are summed in it. errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_RANGE */

@@ -8,12 +8,14 @@
  * holder of the identity that the mailbox belongs to can list, fetch and remove them, by signing a
  * nonce of the relay. Files are named by the BLAKE2b-256 of their bytes. A broken connection is
  * tried again after growing pauses; a download goes on where it stopped. There is a limit on
- * silence, none on the time of a whole transfer. docs/formats/wire.md is the protocol.
+ * silence, none on the time of a whole transfer. Who has received a file acknowledges it with a
+ * receipt (medveil/receipt.h), for which its sender asks. docs/formats/wire.md is the protocol;
+ * medveil/queue.h sends with more patience than a single call has.
  */
 #ifndef MEDVEIL_CLIENT_H
 #define MEDVEIL_CLIENT_H
 
-#include "medveil/keys.h"
+#include "medveil/receipt.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +49,7 @@ MV_API void mv_client_free(mv_client **client);
 typedef struct mv_client_file {
     uint8_t hash[MV_CLIENT_HASH_LEN]; /* BLAKE2b-256 of the sealed bytes */
     uint64_t len;
+    uint32_t epoch; /* the mailbox's name changes each week; 0: as it is now */
 } mv_client_file;
 
 /* mv_client_hash_file: name and length of a file on this machine. errors: MV_E_NOT_FOUND, MV_E_IO,
@@ -61,7 +64,7 @@ MV_API MV_MUST_CHECK mv_status mv_client_send(mv_client *client, mv_client_file 
                                               bool *duplicate, const char *path,
                                               const mv_card *recipient, mv_error *err);
 
-/* mv_client_list: what waits for the client's identity, ascending by hash.
+/* mv_client_list: what waits for the client's identity, in the order of arrival.
  * owner: *files is the caller's, free with mv_client_list_free. */
 MV_API MV_MUST_CHECK mv_status mv_client_list(mv_client *client, mv_client_file **files,
                                               size_t *count, mv_error *err);
@@ -76,9 +79,25 @@ MV_API void mv_client_list_free(mv_client_file **files);
 MV_API MV_MUST_CHECK mv_status mv_client_fetch(mv_client *client, const mv_client_file *file,
                                                const char *part_path, mv_error *err);
 
-/* mv_client_ack: tells the relay that the file has arrived; the relay removes it. */
+/* mv_client_wait: returns when something new may have arrived since the last list, or after so many
+ * seconds (at most 30). */
+MV_API MV_MUST_CHECK mv_status mv_client_wait(mv_client *client, unsigned seconds, mv_error *err);
+
+/* mv_client_ack: tells the relay that the file has arrived; the relay removes it and keeps the
+ * receipt (1 to 4096 bytes, which it does not look into) for the sender. Safe to repeat. */
 MV_API MV_MUST_CHECK mv_status mv_client_ack(mv_client *client, const mv_client_file *file,
-                                             mv_error *err);
+                                             const uint8_t *receipt, size_t len, mv_error *err);
+
+/* mv_client_remove: removes the file from the relay without a receipt. Safe to repeat. */
+MV_API MV_MUST_CHECK mv_status mv_client_remove(mv_client *client, const mv_client_file *file,
+                                                mv_error *err);
+
+/* mv_client_receipt: the receipt for a file that was sent to this recipient, still sealed; one try.
+ * *there false: the relay has none (yet). errors also: MV_E_AUTH (what it has is no receipt) */
+MV_API MV_MUST_CHECK mv_status mv_client_receipt(mv_client *client, const mv_client_file *file,
+                                                 const mv_card *recipient,
+                                                 uint8_t sealed[MV_RECEIPT_SEALED_LEN], bool *there,
+                                                 mv_error *err);
 
 #ifdef __cplusplus
 }

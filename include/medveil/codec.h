@@ -45,7 +45,9 @@ typedef struct mv_codec_opts {
     uint32_t feature_bits;                /* default 8 */
     uint32_t frame_slices;                /* 1 (default) or 3, see above */
     uint32_t resize_width, resize_height; /* 0: keep the image's own size */
-    unsigned threads;                     /* 0: all processors */
+    bool full_range; /* normalise by 0..2^bits - 1 (signed types: their half below 0 too) instead of
+                        by the image's own range; floats always use their own */
+    unsigned threads; /* 0: all processors */
     mv_progress progress;
 } mv_codec_opts;
 

@@ -5,9 +5,9 @@
  * Sealing makes a fresh 32-byte envelope key (AEAD and commitment only) and, unless one is given, a
  * fresh 32-byte collection key (the paper's K, from which the HE secret is expanded); both are
  * wrapped to every recipient by X25519 and ML-KEM-768 together. Inside is a manifest (names, sizes,
- * descriptions), then each member's features (a BFV ciphertext) and its original bytes as streams
- * of authenticated records, then the sender's signature. The outer header shows version, number of
- * unnamed wraps and the padded length, nothing else.
+ * descriptions), then each member's features and embedding (ciphertexts) and its original bytes as
+ * streams of authenticated records, then the sender's signature. The outer header shows version,
+ * number of unnamed wraps and the padded length, nothing else.
  *
  * A sealer is given its members and writes everything in one call. An opener does not exist before
  * the whole file has been authenticated: wrap, commitment, every byte, padding, sender's signature;
@@ -18,8 +18,9 @@
 #ifndef MEDVEIL_ENVELOPE_H
 #define MEDVEIL_ENVELOPE_H
 
-#include "medveil/bfv.h"
 #include "medveil/codec.h"
+#include "medveil/embedding.h"
+#include "medveil/feature.h"
 #include "medveil/keys.h"
 
 #include <stdio.h>
@@ -34,7 +35,8 @@ extern "C" {
 #define MV_ENVELOPE_RECIPIENTS_MAX 64
 #define MV_ENVELOPE_MEMBERS_MAX    4096
 #define MV_MEMBER_FURTHER_MAX      4
-#define MV_FILE_NAME_MAX           256 /* with the final zero */
+#define MV_FILE_NAME_MAX           1024 /* with the final zero; a part of it is below 256 bytes */
+#define MV_COLLECTION_ID_LEN       32
 
 /* ---- where bytes come from and go to ---- */
 
@@ -60,14 +62,27 @@ MV_API mv_sink mv_sink_file(FILE *stream);
 
 /* ---- sealing ---- */
 
+/* The public half of a collection: whoever has it seals features that its holders open; below. */
+typedef struct mv_collection_public mv_collection_public;
+
+/* Nothing is sealed for a card that has expired, is of the future or was revoked (MV_E_POLICY),
+ * unless the program says that it means it. */
+enum { MV_SEAL_EXPIRED = 1, MV_SEAL_REVOKED = 2 };
+
 typedef struct mv_seal_opts {
     const mv_identity *sender; /* NULL: anonymous, and shown so */
     const mv_card *recipient;  /* at least one */
     size_t recipient_count;
     const mv_card *archive;        /* NULL, or a further recipient of whom every receiver is told */
-    const mv_he_set *set;          /* for the features; NULL: pack4096 */
-    uint32_t sums;                 /* n of the pack shape; 0 means 1 */
+    const mv_he_set *set;          /* for the features; NULL: pack4096, or that of the public key */
+    mv_he_form form;               /* of features and embedding; a public key makes it MV_HE_PK */
+    uint32_t sums;                 /* n of the shape; 0 means 1 */
     const uint8_t *collection_key; /* MV_COLLECTION_KEY_LEN bytes; NULL: fresh */
+    /* Or the public half of somebody's collection: its key does not travel, and a recipient needs
+     * the collection to open the features. */
+    const mv_collection_public *collection_public;
+    unsigned accept;    /* MV_SEAL_ flags */
+    uint32_t max_error; /* 0: originals come back bit for bit; 1..255: no sample further off */
 } mv_seal_opts;
 
 /* Times and sizes, for --json and the bench. */
@@ -76,27 +91,44 @@ typedef struct mv_envelope_stats {
     double total_ms;           /* the whole call */
     uint64_t bytes_features;   /* raw features at their bit width */
     uint64_t bytes_ciphertext; /* of the features */
-    uint64_t bytes_exact;
-    uint64_t bytes_total; /* the .mv */
-    const mv_he_set *set; /* of the features; NULL: none are inside */
-    bool exact_kept;      /* the original bytes are inside, of every member */
+    uint64_t bytes_embedding;  /* of the embeddings' ciphertexts */
+    uint64_t bytes_exact;      /* of the originals */
+    uint64_t bytes_coded;      /* what they take inside */
+    uint64_t bytes_total;      /* the .mv */
+    const mv_he_set *set;      /* of the features; NULL: none are inside */
+    mv_he_form form;
+    bool exact_kept; /* the original bytes are inside, of every member */
 } mv_envelope_stats;
 
 /* One envelope in the making. Belongs to one thread at a time. */
 typedef struct mv_sealer mv_sealer;
 
-/* mv_sealer_new: the cards and the sender are borrowed until the sealer is freed.
- * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_RANDOM, MV_E_MEMORY */
+/* mv_sealer_new: cards, sender and public key are borrowed until the sealer is freed.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_POLICY (a card that is not to be used, or that is bound
+ * to another HE public key than the collection's), MV_E_RANDOM, MV_E_MEMORY */
 MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts *opts,
                                              mv_error *err);
 
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
- * original is left out. The features are encrypted at once; exact is read when the sealer finishes,
- * until when it is borrowed. Several members need names, each its own.
- * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
+ * original is left out. The features are encrypted at once. Raw samples in exact are coded at once
+ * where that rebuilds the file (MV_CODING_RASTER); otherwise it is read when the sealer finishes,
+ * until when it is borrowed. Several members need names, each its own, none
+ * the folder of another.
+ * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
+ * of exact; MV_E_UNSUPPORTED (a max_error, but no raw samples) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
+
+/* mv_sealer_embed: the embedding of the member added last; pack4096 in the envelope's form.
+ * errors: MV_E_ARGUMENT (no member, a second one, no public key of pack4096), MV_E_RANGE
+ * (mv_embedding_check), those of mv_sealer_add */
+MV_API MV_MUST_CHECK mv_status mv_sealer_embed(mv_sealer *sealer, const mv_embedding *embedding,
+                                               mv_error *err);
+/* mv_sealer_further: a further section of the member that was added last, copied; kinds go up.
+ * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
+MV_API MV_MUST_CHECK mv_status mv_sealer_further(mv_sealer *sealer, uint32_t kind,
+                                                 const uint8_t *bytes, size_t len, mv_error *err);
 
 /* mv_sealer_len: bytes of the .mv that finish will write; errors as finish. */
 MV_API MV_MUST_CHECK mv_status mv_sealer_len(uint64_t *out, mv_sealer *sealer, mv_error *err);
@@ -114,19 +146,40 @@ MV_API void mv_sealer_free(mv_sealer **sealer);
 /* Who sealed it. */
 typedef struct mv_sender {
     bool anonymous;
-    mv_card card; /* valid unless anonymous */
+    mv_card card;         /* valid unless anonymous, and so are the next */
+    mv_card_state state;  /* of the card, today: it may have been good when it signed */
+    bool revoked;         /* by its owner: anybody may have signed since the key was lost */
+    uint32_t revoked_day; /* 0: not known */
 } mv_sender;
+
+/* How an original travels. */
+enum {
+    MV_CODING_NONE = 0,  /* byte for byte */
+    MV_CODING_RASTER = 1 /* raw samples as JPEG-LS, the rest of the file as it is */
+};
+
+/* Kinds of further sections. */
+enum {
+    MV_SECTION_DICOM = 2 /* of a DICOM file that is left out: its data set without the pixels */
+};
 
 /* What the manifest says of a member. */
 typedef struct mv_member {
-    char file_name[MV_FILE_NAME_MAX]; /* a plain name in UTF-8, no folder in it; may be "" */
-    bool exact_kept;                  /* false: left out by the sender's choice */
-    uint64_t exact_len;
-    bool described; /* code is set; always so when features travel */
+    /* UTF-8: a plain name, or of a study a path of plain names with '/' between; never absolute,
+     * never "." or ".."; may be "". No member's name is the folder of another's. */
+    char file_name[MV_FILE_NAME_MAX];
+    bool exact_kept;       /* false: left out by the sender's choice */
+    uint64_t exact_len;    /* of the file */
+    uint32_t exact_coding; /* MV_CODING_..; one of a later program cannot be given */
+    uint64_t coded_len;    /* unless MV_CODING_NONE: what it takes inside */
+    uint32_t max_error;    /* not 0: not the very file, but no sample is further off than this */
+    bool described;        /* code is set; always so when features travel */
     mv_code_meta code;
     size_t feature_count;    /* follows from code; 0: none travel */
     uint64_t ciphertext_len; /* of the features */
-    /* Sections of a later program: authenticated like all others, and left closed. */
+    uint64_t embedding_len;  /* of the embedding's section, one of the next; 0: none travels */
+    /* Sections between features and original. Those of a kind that is not known are authenticated
+     * like all others and left closed. */
     uint32_t further_count;
     struct {
         uint32_t kind;
@@ -152,23 +205,43 @@ MV_API const mv_member *mv_opener_member(const mv_opener *opener, size_t i);
 /* The id of the archive's card that the sender names, or NULL: none. */
 MV_API const uint8_t *mv_opener_archive(const mv_opener *opener);
 
+/* The id of the collection whose public key the features are sealed under, or NULL: their key
+ * travels. mv_opener_collection: the collection that opens them; its key is copied. Only then
+ * features and embeddings can be opened. errors: MV_E_WRONG_KEY (another collection, or another
+ * generation of it), MV_E_ARGUMENT (none is needed) */
+MV_API const uint8_t *mv_opener_collection_id(const mv_opener *opener);
+typedef struct mv_collection mv_collection;
+MV_API MV_MUST_CHECK mv_status mv_opener_collection(mv_opener *opener,
+                                                    const mv_collection *collection, mv_error *err);
+
 /* mv_opener_exact: the original bytes of member i into the sink. Should the source have changed
  * since it was authenticated, the end of this call says so: keep nothing then.
- * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, those of source and sink */
+ * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, those of source and sink; of a coded original
+ * MV_E_UNSUPPORTED, MV_E_FORMAT (it does not rebuild), MV_E_POLICY (no sandbox to rebuild it in) */
 MV_API MV_MUST_CHECK mv_status mv_opener_exact(mv_opener *opener, size_t i, const mv_sink *sink,
                                                mv_error *err);
 
+/* mv_opener_further: the section of this kind of member i into the sink, as mv_opener_exact. */
+MV_API MV_MUST_CHECK mv_status mv_opener_further(mv_opener *opener, size_t i, uint32_t kind,
+                                                 const mv_sink *sink, mv_error *err);
+
 /* mv_opener_features: the features of member i, decrypted; *he_ms and *set may be NULL.
  * owner: out is the caller's, clear with mv_code_clear.
- * errors: MV_E_NOT_FOUND (none inside), MV_E_AUTH, MV_E_FORMAT, MV_E_RANGE, MV_E_MEMORY */
+ * errors: MV_E_NOT_FOUND (none inside), MV_E_WRONG_KEY (mv_opener_collection is needed first),
+ * MV_E_AUTH, MV_E_FORMAT, MV_E_RANGE, MV_E_MEMORY */
 MV_API MV_MUST_CHECK mv_status mv_opener_features(mv_opener *opener, size_t i, mv_code *out,
                                                   const mv_he_set **set, double *he_ms,
                                                   mv_error *err);
 
-/* mv_opener_set: the parameter set of member i's features, from the ciphertext's own header.
+/* mv_opener_info: set, form and margin of member i's features; they stay closed, and no collection
+ * is needed. errors: as mv_opener_features, without MV_E_WRONG_KEY */
+MV_API MV_MUST_CHECK mv_status mv_opener_info(mv_opener *opener, size_t i, mv_features_info *out,
+                                              mv_error *err);
+
+/* mv_opener_embedding: the embedding of member i, checked by mv_embedding_check; zero on error.
  * errors: as mv_opener_features */
-MV_API MV_MUST_CHECK mv_status mv_opener_set(mv_opener *opener, size_t i, const mv_he_set **set,
-                                             mv_error *err);
+MV_API MV_MUST_CHECK mv_status mv_opener_embedding(mv_opener *opener, size_t i, mv_embedding *out,
+                                                   mv_error *err);
 
 /* What anybody sees without a key. */
 typedef struct mv_envelope_outside {
@@ -186,7 +259,6 @@ MV_API MV_MUST_CHECK mv_status mv_envelope_inspect(mv_envelope_outside *out,
 
 /* The collection key with the cards it is kept for; its file is an envelope without members, signed
  * by one of them, whose manifest tells each holder who the others are. Locked memory. */
-typedef struct mv_collection mv_collection;
 
 /* mv_collection_new: a fresh key, for the owner alone. errors: MV_E_RANDOM, MV_E_MEMORY */
 MV_API MV_MUST_CHECK mv_status mv_collection_new(mv_collection **out, const mv_identity *owner);
@@ -201,7 +273,8 @@ MV_API uint32_t mv_collection_generation(const mv_collection *collection); /* 1,
 MV_API size_t mv_collection_holder_count(const mv_collection *collection);
 MV_API const mv_card *mv_collection_holder(const mv_collection *collection, size_t i);
 
-/* errors: MV_E_EXISTS (a holder already), MV_E_LIMIT */
+/* mv_collection_add: a newer card of a holder takes the place of his old one.
+ * errors: MV_E_EXISTS (a holder already), MV_E_LIMIT */
 MV_API MV_MUST_CHECK mv_status mv_collection_add(mv_collection *collection, const mv_card *card,
                                                  mv_error *err);
 /* mv_collection_remove: takes effect with the next rotation. errors: MV_E_NOT_FOUND */
@@ -211,10 +284,44 @@ MV_API MV_MUST_CHECK mv_status mv_collection_remove(mv_collection *collection,
 /* mv_collection_rotate: a fresh key and the next generation; what was sealed under the old key
  * stays readable for its own recipients. errors: MV_E_RANDOM */
 MV_API MV_MUST_CHECK mv_status mv_collection_rotate(mv_collection *collection);
-/* mv_collection_seal: by must be a holder. errors: as mv_sealer_finish */
+/* mv_collection_seal: by must be a holder. errors: as mv_sealer_new and mv_sealer_finish */
 MV_API MV_MUST_CHECK mv_status mv_collection_seal(const mv_collection *collection,
                                                   const mv_identity *by, const mv_sink *sink,
                                                   mv_error *err);
+
+/* ---- the public half of a collection ----
+ *
+ * A signed file for outside senders: the HE public keys that belong to the collection's present
+ * key, and the cards of its holders. A sender who has it seals features that the holders open, add
+ * and search like their own; it opens nothing. Rotating the collection makes another one. A holder
+ * binds it to his card by its hash (medveil card renew --he-public), and the sealer then refuses
+ * any other for that card. */
+
+/* mv_collection_publish: keys of set and of pack4096, for the embedding; by is a holder and signs.
+ * errors: MV_E_ARGUMENT (not a holder), MV_E_MEMORY, MV_E_RANDOM */
+MV_API MV_MUST_CHECK mv_status mv_collection_publish(mv_collection_public **out,
+                                                     const mv_collection *collection,
+                                                     const mv_he_set *set, const mv_identity *by,
+                                                     mv_error *err);
+/* mv_collection_public_read: the text of the file, everything in it checked.
+ * errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_RANGE, MV_E_LIMIT, MV_E_AUTH (a signature, or the
+ * signer is no holder), MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_collection_public_read(mv_collection_public **out,
+                                                         const uint8_t *text, size_t len,
+                                                         mv_error *err);
+MV_API MV_MUST_CHECK mv_status mv_collection_public_write(const mv_collection_public *key,
+                                                          const mv_sink *sink, mv_error *err);
+MV_API void mv_collection_public_free(mv_collection_public **key);
+#define MV_COLLECTION_PUBLIC_FILE_MAX ((size_t)1 << 20)
+
+MV_API const mv_he_set *mv_collection_public_set(const mv_collection_public *key);
+/* Of the HE public keys, as a card carries it; views borrow from the key. */
+MV_API const uint8_t *mv_collection_public_hash(const mv_collection_public *key);
+MV_API const uint8_t *mv_collection_public_id(const mv_collection_public *key);
+MV_API uint32_t mv_collection_public_generation(const mv_collection_public *key);
+MV_API const mv_card *mv_collection_public_signer(const mv_collection_public *key);
+MV_API size_t mv_collection_public_holder_count(const mv_collection_public *key);
+MV_API const mv_card *mv_collection_public_holder(const mv_collection_public *key, size_t i);
 
 /* ---- one image in memory ---- */
 

@@ -35,6 +35,9 @@ extern "C" {
 
 typedef enum mv_he_scheme { MV_HE_PACK, MV_HE_BFV, MV_HE_CKKS } mv_he_scheme;
 
+/* How a cipher was made: with the secret key (9), or with the public key (8), (12). */
+typedef enum mv_he_form { MV_HE_SYM, MV_HE_PK } mv_he_form;
+
 /* A checked, immutable parameter set; shared freely between threads; static, never freed. */
 typedef struct mv_he_set mv_he_set;
 
@@ -64,10 +67,11 @@ MV_API MV_MUST_CHECK mv_status mv_he_key_new(mv_he_key **out, const mv_he_set *s
                                              const uint8_t collection_key[MV_COLLECTION_KEY_LEN]);
 MV_API void mv_he_key_free(mv_he_key **key);
 
-/* The public key: encrypts, and opens nothing. Slot sets only (MV_E_UNSUPPORTED). */
+/* The public key: encrypts, and opens nothing; of any set. Immutable, shared by threads. */
 typedef struct mv_he_public mv_he_public;
 MV_API MV_MUST_CHECK mv_status mv_he_public_new(mv_he_public **out, const mv_he_key *key);
 MV_API void mv_he_public_free(mv_he_public **key);
+MV_API const mv_he_set *mv_he_public_set(const mv_he_public *key);
 
 /* An evaluation key lets a server do one thing: relinearise, rotate by one number of steps, or swap
  * (BFV: the two rows; CKKS: conjugate). It opens nothing. Steps may be negative.
@@ -211,7 +215,7 @@ MV_API MV_MUST_CHECK mv_status mv_cipher_reply(mv_he_work *work, uint8_t *out, s
  * bytes. errors: MV_E_MISMATCH */
 MV_API MV_MUST_CHECK mv_status mv_cipher_expect(mv_cipher *cipher, const mv_cipher *model);
 
-MV_API size_t mv_he_public_size(const mv_he_set *set); /* 0: the set has none */
+MV_API size_t mv_he_public_size(const mv_he_set *set);
 MV_API MV_MUST_CHECK mv_status mv_he_public_write(uint8_t *out, size_t cap, size_t *written,
                                                   const mv_he_public *key);
 MV_API MV_MUST_CHECK mv_status mv_he_public_read(mv_he_public **out, const uint8_t *bytes,

@@ -73,6 +73,23 @@ MV_API MV_MUST_CHECK mv_status mv_image_load(mv_image *out, const char *path, mv
 MV_API MV_MUST_CHECK mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len,
                                                const char *name, mv_error *err);
 
+/* An image that is spread over two files: a NIfTI header (.hdr) and its voxels (.img). Borrowed. */
+typedef struct mv_image_files {
+    const uint8_t *bytes; /* the file, or the header of a pair */
+    size_t len;
+    const uint8_t *voxels; /* of a pair; else NULL */
+    size_t voxels_len;
+} mv_image_files;
+
+/* mv_image_decode_files: as mv_image_decode, of a pair or of a single file. */
+MV_API MV_MUST_CHECK mv_status mv_image_decode_files(mv_image *out, const mv_image_files *files,
+                                                     const char *name, mv_error *err);
+
+/* mv_image_partner: when path is one half of a NIfTI pair by its name (.hdr or .img, either with
+ * .gz) and the other half is there, its path; *is_header tells whether path is the header.
+ * mv_image_load takes either half. cap: bytes of out, which is "" otherwise. */
+MV_API bool mv_image_partner(char *out, size_t cap, bool *is_header, const char *path);
+
 /* mv_image_is_dicom: whether the bytes open like a DICOM object. One without an image, or in a form
  * that is not decoded, can still travel whole. */
 MV_API bool mv_image_is_dicom(const uint8_t *bytes, size_t len);
@@ -87,6 +104,13 @@ MV_API bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len
  * overwrite false: MV_E_EXISTS when path exists. */
 MV_API MV_MUST_CHECK mv_status mv_image_save(const mv_image *image, const char *path,
                                              bool overwrite, mv_error *err);
+
+/* mv_image_save_like: as mv_image_save; where path and the original like are both NIfTI and have
+ * the same shape, under the original's header: affine, orientation, descriptions, extensions, byte
+ * order; *kept then. errors: as mv_image_save; MV_E_LIMIT (more than 16 MiB of extensions) */
+MV_API MV_MUST_CHECK mv_status mv_image_save_like(const mv_image *image, const char *path,
+                                                  bool overwrite, const mv_image_files *like,
+                                                  bool *kept, mv_error *err);
 
 #ifdef __cplusplus
 }

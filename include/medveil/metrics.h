@@ -41,6 +41,26 @@ MV_API void mv_histogram(uint64_t bin[256], const mv_image *image, double lo, do
 MV_API void mv_histogram_bytes(uint64_t bin[256], const uint8_t *bytes, size_t len);
 MV_API double mv_histogram_distance(const uint64_t a[256], const uint64_t b[256]);
 
+/* mv_average_precision: equation (20) for one query or class: sum over the distinct scores, from
+ * the highest, of (recall gained there) x (precision so far); equal scores count as one step. MAP
+ * is the mean over classes (classification) or over queries (retrieval). errors: MV_E_RANGE
+ * (nothing is relevant, or a score is not a number), MV_E_MEMORY; *out is 0 */
+MV_API MV_MUST_CHECK mv_status mv_average_precision(double *out, const double *score,
+                                                    const uint8_t *relevant, size_t count);
+
+/* Statistics of ciphertext bytes, which readers of image encryption expect. Any sound randomised
+ * encryption makes them ideal; they are no evidence of security. */
+MV_API double mv_bytes_entropy(const uint8_t *bytes, size_t len); /* bits in a byte, 0..8 */
+/* Sum over the 256 values of (count - len/256)^2 / (len/256): mean 255, deviation 22.6 for noise.
+ */
+MV_API double mv_bytes_chi_square(const uint8_t *bytes, size_t len);
+/* Pearson's correlation of bytes lag apart; 0 when one side is constant or there are none. */
+MV_API double mv_bytes_correlation(const uint8_t *bytes, size_t len, size_t lag);
+/* NPCR: part of the places where two strings differ (noise: 255/256). UACI: mean absolute
+ * difference over 255 (noise: 257/768). */
+MV_API double mv_bytes_npcr(const uint8_t *a, const uint8_t *b, size_t len);
+MV_API double mv_bytes_uaci(const uint8_t *a, const uint8_t *b, size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,21 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-#define FEATURES_MAX ((uint64_t)1 << 28)
-
 mv_codec_opts mv_codec_defaults(void)
 {
     const mv_codec_opts opts = {.feature_bits = 8, .frame_slices = 1};
     return opts;
-}
-
-void mv_code_clear(mv_code *code)
-{
-    if (code->feature != NULL) {
-        mv_wipe(code->feature, code->feature_count * sizeof *code->feature);
-        free(code->feature);
-    }
-    mv_wipe(code, sizeof *code);
 }
 
 static uint32_t frame_count(uint32_t depth, uint32_t frame_slices)
@@ -37,54 +26,19 @@ static uint32_t frame_count(uint32_t depth, uint32_t frame_slices)
     return (depth + frame_slices - 1) / frame_slices;
 }
 
-mv_status mv_code_expect(size_t *feature_count, const mv_code_meta *m, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const bool sides = m->width >= 1 && m->width <= MV_IMAGE_SIDE_MAX && m->height >= 1 &&
-                       m->height <= MV_IMAGE_SIDE_MAX && m->depth >= 1 &&
-                       m->depth <= MV_IMAGE_SIDE_MAX;
-    uint64_t count = 0;
-
-    MV_REQUIRE(sides && (m->channels == 1 || m->channels == 3), err, MV_E_RANGE,
-               "the image described inside has an impossible shape");
-    MV_REQUIRE((uint64_t)m->width * m->height <= MV_IMAGE_SAMPLES_MAX / m->depth / m->channels, err,
-               MV_E_LIMIT, "the image described inside is larger than the limit");
-    MV_REQUIRE(mv_sample_size(m->type) != 0 && m->bits <= 32 && isfinite(m->slope) &&
-                   isfinite(m->intercept) && isfinite(m->range_lo) && isfinite(m->range_hi),
-               err, MV_E_RANGE, "the image described inside has an impossible value range");
-    for (int i = 0; i < 3; i++) {
-        MV_REQUIRE(isfinite(m->spacing_mm[i]) && m->spacing_mm[i] >= 0, err, MV_E_RANGE,
-                   "the image described inside has an impossible spacing");
-    }
-    if (m->frames != 0) {
-        MV_REQUIRE((m->frame_slices == 1 || (m->frame_slices == 3 && m->channels == 1)) &&
-                       m->frames == frame_count(m->depth, m->frame_slices) &&
-                       m->feature_bits >= 1 && m->feature_bits <= 16 && m->feature_height >= 1 &&
-                       m->feature_width >= 1 && m->feature_height <= m->height &&
-                       m->feature_width <= m->width && m->feature_channels >= 1 &&
-                       m->feature_channels <= 1024,
-                   err, MV_E_RANGE, "the features described inside have an impossible shape");
-        count = (uint64_t)m->feature_height * m->feature_width;
-        MV_REQUIRE(count <= FEATURES_MAX / m->frames / m->feature_channels, err, MV_E_LIMIT,
-                   "the features described inside are larger than the limit");
-        count *= (uint64_t)m->frames * m->feature_channels;
-    }
-    *feature_count = (size_t)count;
-done:
-    return st;
-}
-
-/* ---- one frame: three planes, padded to whole features ---- */
+/* ---- one frame: one or three planes, padded to whole features ---- */
 
 typedef struct frame_shape {
+    uint32_t planes;             /* channels that the network sees */
     uint32_t width, height;      /* of the image */
     uint32_t padded_w, padded_h; /* whole features */
     uint32_t feature_w, feature_h;
 } frame_shape;
 
-static frame_shape shape_of(uint32_t width, uint32_t height, uint32_t scale)
+static frame_shape shape_of(uint32_t width, uint32_t height, const mv_nn_graph *graph)
 {
-    frame_shape s = {width, height, 0, 0, 0, 0};
+    const uint32_t scale = graph->scale;
+    frame_shape s = {graph->image_channels, width, height, 0, 0, 0, 0};
     s.feature_w = (width + scale - 1) / scale;
     s.feature_h = (height + scale - 1) / scale;
     s.padded_w = s.feature_w * scale;
@@ -102,10 +56,14 @@ typedef struct source {
     uint32_t slice, channel;
 } source;
 
-static source frame_source(const mv_code_meta *m, uint32_t frame, uint32_t c)
+static source frame_source(const mv_code_meta *m, const frame_shape *shape, uint32_t frame,
+                           uint32_t c)
 {
     source s = {frame, c};
-    if (m->channels == 1) {
+    if (shape->planes == 1) {
+        s.slice = frame / m->channels;
+        s.channel = frame % m->channels;
+    } else if (m->channels == 1) {
         const uint32_t slice = frame * m->frame_slices + (m->frame_slices == 3 ? c : 0);
         s.slice = slice < m->depth ? slice : m->depth - 1; /* a last, partial frame repeats */
         s.channel = 0;
@@ -147,12 +105,12 @@ static void fill_frame(float *planes, const mv_code_meta *m, const mv_image *ima
                        const frame_shape *s, uint32_t frame)
 {
     const size_t size = plane_size(s);
-    fill_plane(planes, m, image, s, frame_source(m, frame, 0));
-    for (uint32_t c = 1; c < 3; c++) {
+    fill_plane(planes, m, image, s, frame_source(m, s, frame, 0));
+    for (uint32_t c = 1; c < s->planes; c++) {
         if (m->channels == 1 && m->frame_slices == 1) {
             memcpy(planes + c * size, planes, size * sizeof *planes);
         } else {
-            fill_plane(planes + c * size, m, image, s, frame_source(m, frame, c));
+            fill_plane(planes + c * size, m, image, s, frame_source(m, s, frame, c));
         }
     }
 }
@@ -162,13 +120,13 @@ static void store_frame(mv_image *image, const mv_code_meta *m, float *planes, c
                         uint32_t frame)
 {
     const size_t size = plane_size(s);
-    const bool replicated = m->channels == 1 && m->frame_slices == 1;
+    const bool replicated = s->planes == 3 && m->channels == 1 && m->frame_slices == 1;
 
     for (size_t i = 0; replicated && i < size; i++) {
         planes[i] = (planes[i] + planes[size + i] + planes[2 * size + i]) / 3;
     }
-    for (uint32_t c = 0; c < (replicated ? 1u : 3u); c++) {
-        const source to = frame_source(m, frame, c);
+    for (uint32_t c = 0; c < (replicated ? 1u : s->planes); c++) {
+        const source to = frame_source(m, s, frame, c);
         const bool repeated = m->frame_slices == 3 && frame * 3 + c >= m->depth;
         if (!repeated) {
             crop_plane(planes + c * size, s);
@@ -180,11 +138,16 @@ static void store_frame(mv_image *image, const mv_code_meta *m, float *planes, c
 
 /* ---- encode ---- */
 
+static uint32_t frames_of(const mv_code_meta *m, const frame_shape *s)
+{
+    return s->planes == 1 ? m->depth * m->channels : frame_count(m->depth, m->frame_slices);
+}
+
 static mv_status describe(mv_code_meta *m, const mv_model *model, const mv_image *image,
                           const mv_codec_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
-    const frame_shape s = shape_of(image->width, image->height, model->graph.scale);
+    const frame_shape s = shape_of(image->width, image->height, &model->graph);
 
     m->width = image->width;
     m->height = image->height;
@@ -199,11 +162,18 @@ static mv_status describe(mv_code_meta *m, const mv_model *model, const mv_image
     memcpy(m->model_name, model->record.name, sizeof m->model_name);
     m->frame_slices = image->channels == 1 && image->depth > 1 ? opts->frame_slices : 1;
     m->feature_bits = opts->feature_bits;
-    m->frames = frame_count(m->depth, m->frame_slices);
+    m->frames = frames_of(m, &s);
     m->feature_height = s.feature_h;
     m->feature_width = s.feature_w;
-    m->feature_channels = model->graph.feature_channels;
+    m->feature_channels = model->graph.code_channels;
     MV_TRY(mv_image_range(&m->range_lo, &m->range_hi, image, err));
+    if (opts->full_range && image->bits != 0) {
+        const bool is_signed = image->type == MV_SAMPLE_I8 || image->type == MV_SAMPLE_I16 ||
+                               image->type == MV_SAMPLE_I32;
+        const double values = ldexp(1, (int)image->bits);
+        m->range_lo = is_signed ? -values / 2 : 0;
+        m->range_hi = m->range_lo + values - 1;
+    }
 done:
     return st;
 }
@@ -227,9 +197,11 @@ static mv_status encode_frames(mv_code *code, const mv_model *model, const mv_im
 {
     mv_status st = MV_OK;
     const mv_code_meta *m = &code->meta;
-    const frame_shape s = shape_of(m->width, m->height, model->graph.scale);
+    const frame_shape s = shape_of(m->width, m->height, &model->graph);
     const size_t positions = (size_t)s.feature_w * s.feature_h;
-    const size_t in_count = 3 * plane_size(&s), out_count = positions * m->feature_channels;
+    const size_t in_count = s.planes * plane_size(&s);
+    const size_t out_count = positions * model->graph.feature_channels;
+    const size_t code_count = positions * m->feature_channels;
     float *in = malloc(in_count * sizeof *in), *out = malloc(out_count * sizeof *out);
     mv_infer *infer = NULL;
     uint64_t done_windows = 0, total = 0;
@@ -241,8 +213,8 @@ static mv_status encode_frames(mv_code *code, const mv_model *model, const mv_im
     for (uint32_t f = 0; f < m->frames; f++) {
         fill_frame(in, m, image, &s, f);
         MV_TRY(mv_infer_run(infer, out, in, &opts->progress, &done_windows, total, err));
-        mv_quantise(code->feature + f * out_count, out, positions, m->feature_channels,
-                    m->feature_bits);
+        mv_code_from_features(code->feature + f * code_count, out, positions, &model->graph,
+                              m->feature_bits);
     }
 done:
     mv_infer_free(&infer);
@@ -263,6 +235,8 @@ mv_status mv_codec_encode(mv_code *out, const mv_model *model, const mv_image *i
                "features have 1 to 16 bits, not %u", opts->feature_bits);
     MV_REQUIRE(opts->frame_slices == 1 || opts->frame_slices == 3, err, MV_E_ARGUMENT,
                "a frame takes 1 or 3 slices, not %u", opts->frame_slices);
+    MV_REQUIRE(opts->frame_slices == 1 || model->graph.image_channels == 3, err, MV_E_ARGUMENT,
+               "model %s takes one slice a frame, not %u", model->record.name, opts->frame_slices);
     if (opts->resize_width != 0 && opts->resize_height != 0) {
         MV_TRY(mv_image_resize(&resized, image, opts->resize_width, opts->resize_height, err));
         image = &resized;
@@ -287,9 +261,11 @@ static mv_status decode_frames(mv_image *image, const mv_model *model, const mv_
 {
     mv_status st = MV_OK;
     const mv_code_meta *m = &code->meta;
-    const frame_shape s = shape_of(m->width, m->height, model->graph.scale);
+    const frame_shape s = shape_of(m->width, m->height, &model->graph);
     const size_t positions = (size_t)s.feature_w * s.feature_h;
-    const size_t in_count = positions * m->feature_channels, out_count = 3 * plane_size(&s);
+    const size_t in_count = positions * model->graph.feature_channels;
+    const size_t out_count = s.planes * plane_size(&s);
+    const size_t code_count = positions * m->feature_channels;
     float *in = malloc(in_count * sizeof *in), *out = malloc(out_count * sizeof *out);
     mv_infer *infer = NULL;
     uint64_t done_windows = 0, total = 0;
@@ -299,8 +275,8 @@ static mv_status decode_frames(mv_image *image, const mv_model *model, const mv_
                         s.feature_w, thread_count(opts), err));
     total = (uint64_t)mv_infer_windows(infer) * m->frames;
     for (uint32_t f = 0; f < m->frames; f++) {
-        mv_dequantise(in, code->feature + f * in_count, positions, m->feature_channels,
-                      m->feature_bits);
+        mv_features_from_code(in, code->feature + f * code_count, positions, &model->graph,
+                              m->feature_bits);
         MV_TRY(mv_infer_run(infer, out, in, &opts->progress, &done_windows, total, err));
         store_frame(image, m, out, &s, f);
     }
@@ -315,7 +291,7 @@ static mv_status check_code(const mv_model *model, const mv_code *code, mv_error
 {
     mv_status st = MV_OK;
     const mv_code_meta *m = &code->meta;
-    const frame_shape s = shape_of(m->width, m->height, model->graph.scale);
+    const frame_shape s = shape_of(m->width, m->height, &model->graph);
     size_t count = 0;
 
     MV_REQUIRE(memcmp(m->model_hash, model->hash, sizeof m->model_hash) == 0, err, MV_E_MISMATCH,
@@ -324,7 +300,8 @@ static mv_status check_code(const mv_model *model, const mv_code *code, mv_error
     MV_REQUIRE(count == code->feature_count && count != 0, err, MV_E_RANGE,
                "there are no features to decode");
     MV_REQUIRE(m->feature_width == s.feature_w && m->feature_height == s.feature_h &&
-                   m->feature_channels == model->graph.feature_channels,
+                   m->feature_channels == model->graph.code_channels &&
+                   m->frames == frames_of(m, &s),
                err, MV_E_RANGE, "the features do not have the model's shape");
     for (size_t i = 0; i < count; i++) {
         MV_REQUIRE(code->feature[i] >> m->feature_bits == 0, err, MV_E_RANGE,

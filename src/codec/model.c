@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/home.h"
 #include "codec/model_internal.h"
+#include "codec/model_registry.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -59,7 +60,13 @@ void mv_model_describe(mv_model_info *out, const mv_model *model)
     memcpy(out->hash, model->hash, sizeof out->hash);
     memcpy(out->licence, model->record.licence, sizeof out->licence);
     memcpy(out->training, model->record.training, sizeof out->training);
+    out->feature_bits = model->record.feature_bits;
     out->parameter_count = mv_nn_graph_weights(&model->graph);
+}
+
+const float *mv_model_weights_for(const mv_model *model, const mv_nn_graph *graph)
+{
+    return mv_nn_graph_same(&model->graph, graph) ? model->weights : NULL;
 }
 
 /* The search path. */
@@ -105,10 +112,9 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-typedef mv_status (*visit_model)(void *user, const char *path, mv_model **model);
-
-/* Every readable *.mvm of one folder, in alphabetical order; visit may take *model. */
-static mv_status each_in_folder(const char *folder, visit_model visit, void *user)
+/* Every file of one folder with this ending, in alphabetical order. */
+static mv_status each_in_folder(const char *folder, const char *ending,
+                                mv_status (*visit)(void *user, const char *path), void *user)
 {
     mv_status st = MV_OK;
     struct dirent **entry = NULL;
@@ -116,19 +122,18 @@ static mv_status each_in_folder(const char *folder, visit_model visit, void *use
 
     for (int i = 0; i < count; i++) {
         char path[PATH_LEN + 256];
-        mv_model *model = NULL;
         (void)snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        if (st == MV_OK && ends_with(path, ".mvm") && mv_model_load(&model, path, NULL) == MV_OK) {
-            st = visit(user, path, &model);
+        if (st == MV_OK && ends_with(path, ending)) {
+            st = visit(user, path);
         }
-        mv_model_free(&model);
         free(entry[i]);
     }
     free(entry);
     return st;
 }
 
-static mv_status each_model(visit_model visit, void *user)
+mv_status mv_model_path_each(const char *ending, mv_status (*visit)(void *user, const char *path),
+                             void *user)
 {
     static const size_t size = sizeof(char[FOLDERS][PATH_LEN]);
     char(*folder)[PATH_LEN] = malloc(size);
@@ -139,10 +144,42 @@ static mv_status each_model(visit_model visit, void *user)
     }
     search_path(folder);
     for (int i = 0; i < FOLDERS && st == MV_OK; i++) {
-        st = each_in_folder(folder[i], visit, user);
+        st = each_in_folder(folder[i], ending, visit, user);
     }
     free(folder);
     return st;
+}
+
+mv_status mv_model_path_none(const char *what, mv_error *err)
+{
+    char folder[FOLDERS][PATH_LEN];
+    search_path(folder);
+    return mv_fail(err, MV_E_NOT_FOUND, "no %s in %.150s, %.150s", what, folder[0], folder[1]);
+}
+
+typedef mv_status (*visit_model)(void *user, const char *path, mv_model **model);
+typedef struct each_model_of {
+    visit_model visit;
+    void *user;
+} each_model_of;
+
+/* Every readable model; visit may take *model. */
+static mv_status visit_file(void *user, const char *path)
+{
+    const each_model_of *each = user;
+    mv_model *model = NULL;
+    mv_status st = MV_OK;
+    if (mv_model_load(&model, path, NULL) == MV_OK) {
+        st = each->visit(each->user, path, &model);
+    }
+    mv_model_free(&model);
+    return st;
+}
+
+static mv_status each_model(visit_model visit, void *user)
+{
+    each_model_of each = {visit, user};
+    return mv_model_path_each(".mvm", visit_file, &each);
 }
 
 typedef struct each_info {
@@ -195,10 +232,9 @@ static mv_status find(mv_model **out, wanted *w, const char *shown, mv_error *er
     if (st != MV_OK) {
         return mv_fail(err, st, "cannot search for model %s: %s", shown, mv_status_sentence(st));
     }
-    char folder[FOLDERS][PATH_LEN];
-    search_path(folder);
-    (void)mv_fail(err, MV_E_NOT_FOUND, "no model %s in %.150s, %.150s", shown, folder[0],
-                  folder[1]);
+    char what[MV_MODEL_HASH_LEN * 2 + 16];
+    (void)snprintf(what, sizeof what, "model %.70s", shown);
+    (void)mv_model_path_none(what, err);
     mv_hint(err, "install its file with medveil model install FILE");
     return MV_E_NOT_FOUND;
 }

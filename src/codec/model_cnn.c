@@ -31,4 +31,5 @@ const mv_nn_graph mv_model_cnn = {
     .decoder_reach = 3, /* 1 at feature size, 3 after upsampling = 2 features */
     .image_channels = 3,
     .feature_channels = 3,
+    .code_channels = 3,
 };

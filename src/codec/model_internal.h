@@ -15,4 +15,13 @@ struct mv_model {
     uint8_t hash[MV_MODEL_HASH_LEN];
 };
 
+/* mv_model_path_each: visit(user, path) for every file of the search path that ends like this, in
+ * the order of mv_model_find_name, until it returns anything but MV_OK, which is then returned. */
+MV_MUST_CHECK mv_status mv_model_path_each(const char *ending,
+                                           mv_status (*visit)(void *user, const char *path),
+                                           void *user);
+
+/* mv_model_path_none: MV_E_NOT_FOUND with "no WHAT in FOLDERS" in err. */
+mv_status mv_model_path_none(const char *what, mv_error *err);
+
 #endif

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static const mv_nn_graph *const graphs[] = {&mv_model_cnn};
+static const mv_nn_graph *const graphs[] = {&mv_model_bp, &mv_model_cnn, &mv_model_gan,
+                                            &mv_model_lstm, &mv_model_resnet};
 
 const mv_nn_graph *mv_model_graph_at(size_t i)
 {

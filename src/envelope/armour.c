@@ -61,6 +61,7 @@ static const char *noun(const char *kind)
 {
     return strcmp(kind, MV_ARMOUR_CARD) == 0       ? "a card"
            : strcmp(kind, MV_ARMOUR_IDENTITY) == 0 ? "an identity"
+           : strcmp(kind, MV_ARMOUR_PUBLIC) == 0   ? "the public key of a collection"
                                                    : "a revocation";
 }
 

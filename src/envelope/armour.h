@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * armour.h: bytes as a block of text that survives mail: cards, identities, revocations.
+ * armour.h: bytes as a block of text that survives mail: cards, identities, revocations, public
+ * keys of collections.
  *
  *     -----BEGIN MEDVEIL CARD-----
  *     base64 (RFC 4648, padded), lines of 64 characters when written
@@ -17,6 +18,7 @@
 #define MV_ARMOUR_CARD       "CARD"
 #define MV_ARMOUR_IDENTITY   "IDENTITY"
 #define MV_ARMOUR_REVOCATION "REVOCATION"
+#define MV_ARMOUR_PUBLIC     "COLLECTION PUBLIC KEY"
 
 /* mv_armour_write: comment is a line put on top ("# ..."). errors: MV_E_LIMIT, MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_armour_write(mv_buffer *out, const char *kind, const char *comment,

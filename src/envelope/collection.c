@@ -70,6 +70,12 @@ const mv_card *mv_collection_holder(const mv_collection *c, size_t i)
     return i < c->count ? &c->holder[i] : NULL;
 }
 
+void mv_collection_id(uint8_t out[MV_COLLECTION_ID_LEN],
+                      const uint8_t collection_key[MV_COLLECTION_KEY_LEN])
+{
+    mv_derive(out, collection_key, "medveil 1 collection id", NULL, 0);
+}
+
 /* count: there is none. */
 static size_t find(const mv_collection *c, const uint8_t id[MV_CARD_ID_LEN])
 {
@@ -80,11 +86,26 @@ static size_t find(const mv_collection *c, const uint8_t id[MV_CARD_ID_LEN])
     return i;
 }
 
+/* The same by owner: his card may have been renewed since. */
+static size_t find_owner(const mv_collection *c, const mv_card *card)
+{
+    size_t i = 0;
+    while (i < c->count && !mv_card_same_owner(&c->holder[i], card)) {
+        i++;
+    }
+    return i;
+}
+
 mv_status mv_collection_add(mv_collection *c, const mv_card *card, mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_REQUIRE(find(c, card->id) == c->count, err, MV_E_EXISTS,
-               "this card holds the collection already");
+    const size_t known = find_owner(c, card);
+    if (known < c->count && memcmp(c->holder[known].id, card->id, MV_CARD_ID_LEN) != 0 &&
+        card->created_day >= c->holder[known].created_day) {
+        c->holder[known] = *card;
+        goto done;
+    }
+    MV_REQUIRE(known == c->count, err, MV_E_EXISTS, "this card holds the collection already");
     MV_REQUIRE(c->count < MV_ENVELOPE_RECIPIENTS_MAX, err, MV_E_LIMIT,
                "a collection has at most %d holders", MV_ENVELOPE_RECIPIENTS_MAX);
     c->holder[c->count++] = *card;
@@ -127,7 +148,7 @@ mv_status mv_collection_open(mv_collection **out, const mv_source *source,
     c->count = m->holder_count;
     memcpy(c->holder, m->holder, m->holder_count * sizeof *c->holder);
     MV_REQUIRE(!mv_opener_sender(opener)->anonymous &&
-                   find(c, mv_opener_sender(opener)->card.id) < c->count,
+                   find_owner(c, &mv_opener_sender(opener)->card) < c->count,
                err, MV_E_AUTH, "the collection is not signed by one of its holders");
     *out = c;
     c = NULL;
@@ -147,7 +168,7 @@ mv_status mv_collection_seal(const mv_collection *c, const mv_identity *by, cons
                                .collection_key = c->key};
     mv_sealer *sealer = NULL;
 
-    MV_REQUIRE(find(c, by->card.id) < c->count, err, MV_E_ARGUMENT,
+    MV_REQUIRE(find_owner(c, &by->card) < c->count, err, MV_E_ARGUMENT,
                "only a holder can sign a collection");
     MV_TRY(mv_sealer_new(&sealer, &opts, err));
     MV_TRY(mv_sealer_collection(sealer, c->generation, c->holder, c->count));

@@ -28,6 +28,16 @@ MV_MUST_CHECK mv_status mv_sealer_new_with(mv_sealer **out, const mv_seal_opts *
 MV_MUST_CHECK mv_status mv_sealer_collection(mv_sealer *sealer, uint32_t generation,
                                              const mv_card *holder, size_t holder_count);
 
+/* mv_collection_id: derive(collection key, "medveil 1 collection id"), public. */
+void mv_collection_id(uint8_t out[MV_COLLECTION_ID_LEN],
+                      const uint8_t collection_key[MV_COLLECTION_KEY_LEN]);
+
+/* mv_collection_public_he: its HE public key of this set, or NULL. */
+const mv_he_public *mv_collection_public_he(const mv_collection_public *key, const mv_he_set *set);
+
+/* How an embedding is packed: value + 128 in 8 bits. */
+mv_pack_shape mv_embedding_shape(mv_he_form form);
+
 const mv_manifest *mv_opener_manifest(const mv_opener *opener);   /* borrowed */
 const uint8_t *mv_opener_collection_key(const mv_opener *opener); /* borrowed; secret */
 

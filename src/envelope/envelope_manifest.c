@@ -10,25 +10,48 @@
 
 #include <string.h>
 
-enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3 };
-enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 };                               /* of a collection */
-enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER }; /* of a member */
+enum { KEY_MEMBERS = 1, KEY_ARCHIVE = 2, KEY_COLLECTION = 3, KEY_OUTSIDE = 4 };
+enum { KEY_GENERATION = 1, KEY_HOLDERS = 2 }; /* of a collection */
+/* of a member */
+enum { KEY_FILE_NAME = 1, KEY_EXACT, KEY_FEATURES, KEY_CODE, KEY_FURTHER, KEY_CODING };
+enum { KEY_CODING_KIND = 1, KEY_CODED_LEN, KEY_MAX_ERROR }; /* of a coding */
 
 /* Inside KEY_CODE: keys 1.. in this order, none missing. */
 enum { CODE_FIELDS = 19 };
 
-bool mv_file_name_valid(const char *name)
+enum { NAME_PART_MAX = 255 }; /* bytes; what file systems hold */
+
+/* One part of a name, len bytes that do not hold '/'. */
+static bool name_part_valid(const char *part, size_t len)
 {
-    const size_t len = strlen(name);
-    if (len >= MV_FILE_NAME_MAX || !mv_utf8_valid((const uint8_t *)name, len) ||
-        strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+    if (len == 0 || len > NAME_PART_MAX || strncmp(part, ".", len) == 0 ||
+        (len == 2 && memcmp(part, "..", 2) == 0)) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        const unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
+        const unsigned char c = (unsigned char)part[i], next = (unsigned char)part[i + 1];
         const bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f; /* U+0080 to U+009F */
-        if (c < 0x20 || c == 0x7f || c1 || c == '/' || c == '\\') {
+        if (c < 0x20 || c == 0x7f || c1 || c == '\\') {
             return false;
+        }
+    }
+    return true;
+}
+
+bool mv_file_name_valid(const char *name)
+{
+    const size_t len = strlen(name);
+    if (len >= MV_FILE_NAME_MAX || !mv_utf8_valid((const uint8_t *)name, len)) {
+        return false;
+    }
+    for (const char *part = name; len != 0; part++) {
+        const size_t part_len = strcspn(part, "/");
+        if (!name_part_valid(part, part_len)) {
+            return false;
+        }
+        part += part_len;
+        if (*part == '\0') {
+            break;
         }
     }
     return true;
@@ -146,12 +169,30 @@ done:
 
 /* ---- a member ---- */
 
+static mv_status put_coding(mv_buffer *b, const mv_member *m)
+{
+    mv_status st = MV_OK;
+
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODING));
+    MV_TRY(mv_cbor_put_map(b, 2u + (m->max_error != 0)));
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODING_KIND));
+    MV_TRY(mv_cbor_put_uint(b, m->exact_coding));
+    MV_TRY(mv_cbor_put_uint(b, KEY_CODED_LEN));
+    MV_TRY(mv_cbor_put_uint(b, m->coded_len));
+    if (m->max_error != 0) {
+        MV_TRY(mv_cbor_put_uint(b, KEY_MAX_ERROR));
+        MV_TRY(mv_cbor_put_uint(b, m->max_error));
+    }
+done:
+    return st;
+}
+
 static mv_status put_member(mv_buffer *b, const mv_member *m)
 {
     mv_status st = MV_OK;
 
     MV_TRY(mv_cbor_put_map(b, 1u + m->exact_kept + (m->feature_count != 0) + m->described +
-                                  (m->further_count != 0)));
+                                  (m->further_count != 0) + (m->exact_coding != 0)));
     MV_TRY(mv_cbor_put_uint(b, KEY_FILE_NAME));
     MV_TRY(mv_cbor_put_text(b, m->file_name));
     if (m->exact_kept) {
@@ -173,6 +214,9 @@ static mv_status put_member(mv_buffer *b, const mv_member *m)
             MV_TRY(mv_cbor_put_uint(b, m->further[i].kind));
             MV_TRY(mv_cbor_put_uint(b, m->further[i].len));
         }
+    }
+    if (m->exact_coding != 0) {
+        MV_TRY(put_coding(b, m));
     }
 done:
     return st;
@@ -202,8 +246,32 @@ static mv_status get_further(mv_reader *r, mv_member *m)
         MV_ENSURE(kind <= UINT32_MAX, MV_E_RANGE);
         m->further[i].kind = (uint32_t)kind;
         MV_TRY(get_length(r, &m->further[i].len));
+        if (kind == MV_SECTION_EMBEDDING) {
+            m->embedding_len = m->further[i].len;
+        }
         m->further_count++;
     }
+done:
+    return st;
+}
+
+static mv_status get_coding(mv_reader *r, mv_member *m)
+{
+    mv_status st = MV_OK;
+    uint64_t count = 0, key = 0;
+
+    MV_TRY(mv_cbor_get_map(r, &count));
+    MV_ENSURE(count == 2 || count == 3, MV_E_FORMAT);
+    MV_TRY(expect_key(r, &key));
+    MV_TRY(mv_cbor_get_u32(r, &m->exact_coding));
+    MV_TRY(expect_key(r, &key));
+    MV_TRY(get_length(r, &m->coded_len));
+    if (count == 3) {
+        MV_TRY(expect_key(r, &key));
+        MV_TRY(mv_cbor_get_u32(r, &m->max_error));
+        MV_ENSURE(m->max_error != 0, MV_E_RANGE);
+    }
+    MV_ENSURE(m->exact_coding != 0, MV_E_RANGE);
 done:
     return st;
 }
@@ -221,6 +289,8 @@ static mv_status get_member_field(mv_reader *r, uint64_t key, mv_member *m)
         return get_code(r, &m->code);
     case KEY_FURTHER:
         return get_further(r, m);
+    case KEY_CODING:
+        return get_coding(r, m);
     default:
         return MV_E_FORMAT;
     }
@@ -244,18 +314,37 @@ static mv_status get_member(mv_reader *r, mv_member *m)
     }
     MV_ENSURE((m->feature_count != 0) == (m->ciphertext_len != 0), MV_E_FORMAT);
     MV_ENSURE(m->exact_kept || m->feature_count != 0, MV_E_FORMAT); /* nothing at all */
+    MV_ENSURE(m->exact_kept || m->exact_coding == 0, MV_E_FORMAT);
 done:
     return st;
 }
 
 /* ---- names ---- */
 
-static int compare_names(const void *a, const void *b)
+/* '/' stands before every other byte, so that a name is followed by all names beneath it. */
+static int name_rank(char c)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return c == '/' ? 1 : c == '\0' ? 0 : (unsigned char)c + 1;
 }
 
-/* Several members: each has a name, no two the same. */
+static int compare_names(const void *left, const void *right)
+{
+    const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return name_rank(*a) - name_rank(*b);
+}
+
+/* Whether one file would stand in the way of the other: the same name, or the other's folder. */
+static bool names_clash(const char *name, const char *next)
+{
+    const size_t len = strlen(name);
+    return strncmp(name, next, len) == 0 && (next[len] == '\0' || next[len] == '/');
+}
+
+/* Several members: each has a name, no two clash. */
 static mv_status check_names(const mv_manifest *m)
 {
     mv_status st = MV_OK;
@@ -272,7 +361,7 @@ static mv_status check_names(const mv_manifest *m)
     qsort(name, m->count, sizeof *name, compare_names);
     MV_ENSURE(name[0][0] != '\0', MV_E_FORMAT);
     for (size_t i = 1; i < m->count; i++) {
-        MV_ENSURE(strcmp(name[i - 1], name[i]) != 0, MV_E_FORMAT);
+        MV_ENSURE(!names_clash(name[i - 1], name[i]), MV_E_FORMAT);
     }
 done:
     free(name);
@@ -335,7 +424,7 @@ mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *m, mv_error *err)
     MV_REQUIRE(st != MV_E_FORMAT, err, MV_E_ARGUMENT,
                "the files of one envelope need names, each its own");
     MV_TRY(st);
-    MV_TRY(mv_cbor_put_map(out, 1u + m->archived + (m->generation != 0)));
+    MV_TRY(mv_cbor_put_map(out, 1u + m->archived + (m->generation != 0) + m->outside));
     MV_TRY(mv_cbor_put_uint(out, KEY_MEMBERS));
     MV_TRY(mv_cbor_put_array(out, m->count));
     for (size_t i = 0; i < m->count; i++) {
@@ -347,6 +436,10 @@ mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *m, mv_error *err)
     }
     if (m->generation != 0) {
         MV_TRY(put_collection(out, m));
+    }
+    if (m->outside) {
+        MV_TRY(mv_cbor_put_uint(out, KEY_OUTSIDE));
+        MV_TRY(mv_cbor_put_bytes(out, m->collection_id, sizeof m->collection_id));
     }
 done:
     return st;
@@ -394,6 +487,22 @@ done:
     return st;
 }
 
+static mv_status get_manifest_field(mv_reader *r, uint64_t key, mv_manifest *m)
+{
+    switch (key) {
+    case KEY_ARCHIVE:
+        m->archived = true;
+        return mv_cbor_get_exactly(r, m->archive, sizeof m->archive);
+    case KEY_COLLECTION:
+        return get_collection(r, m);
+    case KEY_OUTSIDE:
+        m->outside = true;
+        return mv_cbor_get_exactly(r, m->collection_id, sizeof m->collection_id);
+    default:
+        return MV_E_FORMAT;
+    }
+}
+
 static mv_status get_manifest(mv_reader *r, mv_manifest *m)
 {
     mv_status st = MV_OK;
@@ -404,15 +513,10 @@ static mv_status get_manifest(mv_reader *r, mv_manifest *m)
     MV_TRY(get_members(r, m));
     for (uint64_t i = 1; i < count; i++) {
         MV_TRY(mv_cbor_get_key(r, &key));
-        MV_ENSURE(key == KEY_ARCHIVE || key == KEY_COLLECTION, MV_E_FORMAT);
-        if (key == KEY_ARCHIVE) {
-            m->archived = true;
-            MV_TRY(mv_cbor_get_exactly(r, m->archive, sizeof m->archive));
-        } else {
-            MV_TRY(get_collection(r, m));
-        }
+        MV_TRY(get_manifest_field(r, key, m));
     }
     MV_ENSURE((m->count == 0) == (m->generation != 0), MV_E_FORMAT);
+    MV_ENSURE(!m->outside || m->count != 0, MV_E_FORMAT);
     MV_ENSURE(mv_reader_left(r) == 0, MV_E_FORMAT);
 done:
     return st;

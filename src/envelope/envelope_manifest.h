@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * envelope_manifest.h: the manifest: what the members are, who else was told, and of a collection
- * its generation and holders. CBOR, its fields in docs/formats/mv.md, section "Manifest".
+ * envelope_manifest.h: the manifest: what the members are, who else was told, which collection
+ * opens the features, and of a collection its generation and holders. CBOR, its fields in
+ * docs/formats/mv.md, section "Manifest".
  */
 #ifndef MV_ENVELOPE_MANIFEST_H
 #define MV_ENVELOPE_MANIFEST_H
@@ -14,10 +15,14 @@ typedef struct mv_manifest {
     size_t count, cap;
     bool archived; /* archive is set */
     uint8_t archive[MV_CARD_ID_LEN];
+    bool outside; /* features are under the public key of the collection with this id: */
+    uint8_t collection_id[MV_COLLECTION_ID_LEN];
     uint32_t generation; /* of a collection, which has no members; 0: no collection */
     mv_card *holder;     /* owned; holder_count of them, at least one in a collection */
     size_t holder_count;
 } mv_manifest;
+
+enum { MV_SECTION_EMBEDDING = 1 }; /* kind of a further section: head hash 32 | ciphertext */
 
 void mv_manifest_clear(mv_manifest *manifest); /* wipes and frees */
 
@@ -36,8 +41,15 @@ MV_MUST_CHECK mv_status mv_manifest_write(mv_buffer *out, const mv_manifest *man
 MV_MUST_CHECK mv_status mv_manifest_read(mv_manifest *out, const uint8_t *bytes, size_t len,
                                          mv_error *err);
 
-/* mv_file_name_valid: UTF-8, a plain name in one folder: no separators, no control characters, not
- * "." or ".."; or empty. */
+/* mv_member_exact_len: plaintext bytes of the original's section. */
+static inline uint64_t mv_member_exact_len(const mv_member *member)
+{
+    return member->exact_coding != 0 ? member->coded_len : member->exact_len;
+}
+
+/* mv_file_name_valid: UTF-8, plain names with '/' between them: each of 1 to 255 bytes, without
+ * backslash and control characters, not "." or ".."; or empty as a whole. So a name leads from a
+ * folder downwards or stays in it. */
 bool mv_file_name_valid(const char *name);
 
 #endif

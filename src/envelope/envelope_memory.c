@@ -104,6 +104,7 @@ static void fill_stats(mv_envelope_stats *s, const mv_member *m, size_t len)
     s->bytes_exact = m->exact_len;
     s->bytes_features = (m->feature_count * m->code.feature_bits + 7) / 8;
     s->bytes_ciphertext = m->ciphertext_len;
+    s->bytes_embedding = m->embedding_len;
     s->bytes_total = len;
 }
 
@@ -128,11 +129,13 @@ static mv_status give(mv_content *content, mv_opener *opener, mv_envelope_stats 
 {
     mv_status st = MV_OK;
     const mv_member *m = mv_opener_member(opener, 0);
+    mv_features_info info;
 
     if ((what & MV_OPEN_FEATURES) != 0 && m->feature_count != 0) {
         MV_TRY(mv_opener_features(opener, 0, &content->code, &stats->set, &stats->he_ms, err));
     } else if (m->feature_count != 0) {
-        MV_TRY(mv_opener_set(opener, 0, &stats->set, err));
+        MV_TRY(mv_opener_info(opener, 0, &info, err));
+        stats->set = info.set;
     }
     content->code.meta = m->code;
     memcpy(content->file_name, m->file_name, sizeof content->file_name);

@@ -10,6 +10,7 @@
 #include "envelope_internal.h"
 #include "envelope_io.h"
 #include "envelope_signature.h"
+#include "exact_coding.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -40,6 +41,7 @@ struct mv_opener {
     uint64_t body_end; /* where the padding starts */
     mv_transcript transcript;
     mv_sender sender;
+    bool opens_features; /* the collection key in secret is theirs */
 };
 
 void mv_opener_free(mv_opener **opener)
@@ -74,6 +76,30 @@ const mv_member *mv_opener_member(const mv_opener *o, size_t i)
 const uint8_t *mv_opener_archive(const mv_opener *o)
 {
     return o->manifest.archived ? o->manifest.archive : NULL;
+}
+
+const uint8_t *mv_opener_collection_id(const mv_opener *o)
+{
+    return o->manifest.outside ? o->manifest.collection_id : NULL;
+}
+
+mv_status mv_opener_collection(mv_opener *o, const mv_collection *collection, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint8_t id[MV_COLLECTION_ID_LEN];
+
+    MV_REQUIRE(o->manifest.outside, err, MV_E_ARGUMENT,
+               "the features inside are not sealed for a collection: no collection is needed");
+    mv_collection_id(id, mv_collection_key(collection));
+    if (memcmp(id, o->manifest.collection_id, sizeof id) != 0) {
+        mv_hint(err, "use the collection, and its generation, that was published to the sender");
+        st = mv_fail(err, MV_E_WRONG_KEY, "the features inside are sealed for another collection");
+        goto done;
+    }
+    memcpy(o->secret->keys.collection, mv_collection_key(collection), MV_KEY_LEN);
+    o->opens_features = true;
+done:
+    return st;
 }
 
 const mv_manifest *mv_opener_manifest(const mv_opener *o)
@@ -300,7 +326,7 @@ static mv_status place_sections(mv_opener *o, mv_error *err)
             place_section(o, m->member[i].further[k].len);
         }
         if (m->member[i].exact_kept) {
-            place_section(o, m->member[i].exact_len);
+            place_section(o, mv_member_exact_len(&m->member[i]));
         }
     }
     place_section(o, o->start.seal_len);
@@ -393,6 +419,11 @@ mv_status mv_opener_new(mv_opener **out, const mv_source *source, const mv_ident
     o->secret = secret;
     MV_TRY(mv_random_bytes(o->secret->watch, sizeof o->secret->watch));
     MV_TRY(authenticate(o, err));
+    o->opens_features = !o->manifest.outside;
+    if (!o->sender.anonymous) {
+        o->sender.state = mv_card_state_on(&o->sender.card, mv_today());
+        o->sender.revoked = mv_card_revoked(&o->sender.revoked_day, &o->sender.card);
+    }
     *out = o;
     o = NULL;
 done:
@@ -413,6 +444,24 @@ static size_t first_section(const mv_opener *o, size_t member)
     return index;
 }
 
+static mv_status open_coded(mv_opener *o, size_t index, const mv_member *m, const mv_sink *sink,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_exact_decoder *decoder = NULL;
+
+    MV_REQUIRE(m->exact_coding == MV_CODING_RASTER, err, MV_E_UNSUPPORTED,
+               "the original is in coding %u, of a later program", (unsigned)m->exact_coding);
+    st = mv_exact_decoder_new(&decoder, m->exact_len, sink);
+    MV_REQUIRE(st == MV_OK, err, st, "out of memory");
+    const mv_sink coded = {mv_exact_decoder_write, decoder};
+    MV_TRY(open_again(o, index, &coded, err));
+    MV_TRY(mv_exact_decoder_end(decoder, err));
+done:
+    mv_exact_decoder_free(&decoder);
+    return st;
+}
+
 mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -420,7 +469,37 @@ mv_status mv_opener_exact(mv_opener *o, size_t i, const mv_sink *sink, mv_error 
 
     MV_REQUIRE(m != NULL && m->exact_kept, err, MV_E_NOT_FOUND, "the original is not inside");
     const size_t index = first_section(o, i) + (m->feature_count != 0) + m->further_count;
-    MV_TRY(open_again(o, index, sink, err));
+    MV_TRY(m->exact_coding == MV_CODING_NONE ? open_again(o, index, sink, err)
+                                             : open_coded(o, index, m, sink, err));
+done:
+    return st;
+}
+
+mv_status mv_opener_further(mv_opener *o, size_t i, uint32_t kind, const mv_sink *sink,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+    uint32_t k = 0;
+
+    while (m != NULL && k < m->further_count && m->further[k].kind != kind) {
+        k++;
+    }
+    MV_REQUIRE(m != NULL && k < m->further_count, err, MV_E_NOT_FOUND,
+               "there is no such section inside");
+    MV_TRY(open_again(o, first_section(o, i) + (m->feature_count != 0) + k, sink, err));
+done:
+    return st;
+}
+
+/* Section index, of len bytes. */
+static mv_status open_whole(mv_buffer *out, mv_opener *o, size_t index, uint64_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {append, out};
+    *out = mv_buffer_make((size_t)len);
+    MV_TRY(mv_buffer_reserve(out, out->max));
+    MV_TRY(open_again(o, index, &sink, err));
 done:
     return st;
 }
@@ -432,37 +511,57 @@ static mv_status open_ciphertext(mv_buffer *out, mv_opener *o, size_t i, mv_erro
 
     MV_REQUIRE(m != NULL && m->feature_count != 0, err, MV_E_NOT_FOUND,
                "there are no features inside");
-    const size_t index = first_section(o, i);
-    const mv_sink sink = {append, out};
-    *out = mv_buffer_make((size_t)m->ciphertext_len);
-    MV_TRY(mv_buffer_reserve(out, out->max));
-    MV_TRY(open_again(o, index, &sink, err));
+    MV_TRY(open_whole(out, o, first_section(o, i), m->ciphertext_len, err));
 done:
     return st;
 }
 
-static mv_status inspect_features(const mv_he_set **set, const mv_member *m,
+static mv_status inspect_features(mv_features_info *info, const mv_member *m,
                                   const mv_buffer *ciphertext, mv_error *err)
 {
-    mv_pack_shape shape = {0, 0, 0};
-    uint32_t summed = 0;
-    const mv_status st = mv_pack_inspect(set, &shape, &summed, ciphertext->bytes, ciphertext->len);
+    const mv_status st = mv_features_inspect(info, ciphertext->bytes, ciphertext->len);
 
-    return st == MV_OK && summed == 1 && shape.count == m->feature_count &&
-                   shape.bits == m->code.feature_bits
+    return st == MV_OK && info->summed == 1 && info->shape.count == m->feature_count &&
+                   info->shape.bits == m->code.feature_bits
                ? MV_OK
                : mv_fail(err, st == MV_OK ? MV_E_FORMAT : st,
                          "the features inside do not fit their description");
 }
 
-mv_status mv_opener_set(mv_opener *o, size_t i, const mv_he_set **set, mv_error *err)
+mv_status mv_opener_info(mv_opener *o, size_t i, mv_features_info *out, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_buffer ciphertext = mv_buffer_make(0);
+
+    memset(out, 0, sizeof *out);
     MV_TRY(open_ciphertext(&ciphertext, o, i, err));
-    MV_TRY(inspect_features(set, mv_opener_member(o, i), &ciphertext, err));
+    MV_TRY(inspect_features(out, mv_opener_member(o, i), &ciphertext, err));
 done:
     mv_buffer_clear(&ciphertext);
+    return st;
+}
+
+/* The collection key is there. */
+static mv_status need_key(const mv_opener *o, mv_error *err)
+{
+    if (o->opens_features) {
+        return MV_OK;
+    }
+    mv_hint(err, "give the collection, by a holder: --collection FILE");
+    return mv_fail(err, MV_E_WRONG_KEY,
+                   "the features inside are sealed for a collection, which is needed to open them");
+}
+
+/* count values of a ciphertext that has been inspected. */
+static mv_status decrypt_row(uint32_t *value, size_t count, const mv_opener *o,
+                             const mv_he_set *set, const uint8_t *bytes, size_t len)
+{
+    mv_status st = MV_OK;
+    mv_he_key *key = NULL;
+    MV_TRY(mv_he_key_new(&key, set, o->secret->keys.collection));
+    MV_TRY(mv_features_decrypt(value, count, key, bytes, len));
+done:
+    mv_he_key_free(&key);
     return st;
 }
 
@@ -470,22 +569,19 @@ static mv_status decrypt_features(mv_code *code, const mv_opener *o, const mv_me
                                   const mv_he_set *set, const mv_buffer *ciphertext, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_he_key *key = NULL;
     uint32_t over = 0;
 
     code->meta = m->code;
     code->feature = calloc(m->feature_count, sizeof *code->feature);
     MV_REQUIRE(code->feature != NULL, err, MV_E_MEMORY, "out of memory for the features");
     code->feature_count = m->feature_count;
-    MV_TRY(mv_he_key_new(&key, set, o->secret->keys.collection));
-    MV_TRY(mv_pack_decrypt(code->feature, code->feature_count, key, ciphertext->bytes,
-                           ciphertext->len));
+    MV_TRY(decrypt_row(code->feature, code->feature_count, o, set, ciphertext->bytes,
+                       ciphertext->len));
     for (size_t i = 0; i < code->feature_count; i++) {
         over |= code->feature[i] >> m->code.feature_bits;
     }
     MV_REQUIRE(over == 0, err, MV_E_RANGE, "the features inside are out of range");
 done:
-    mv_he_key_free(&key);
     return st;
 }
 
@@ -494,24 +590,96 @@ mv_status mv_opener_features(mv_opener *o, size_t i, mv_code *out, const mv_he_s
 {
     mv_status st = MV_OK;
     mv_buffer ciphertext = mv_buffer_make(0);
-    const mv_he_set *found = NULL;
+    mv_features_info info;
     double start_ms = 0;
 
     memset(out, 0, sizeof *out);
     MV_TRY(open_ciphertext(&ciphertext, o, i, err));
-    MV_TRY(inspect_features(&found, mv_opener_member(o, i), &ciphertext, err));
+    MV_TRY(need_key(o, err));
+    MV_TRY(inspect_features(&info, mv_opener_member(o, i), &ciphertext, err));
     start_ms = mv_clock_ms();
-    MV_TRY(decrypt_features(out, o, mv_opener_member(o, i), found, &ciphertext, err));
+    MV_TRY(decrypt_features(out, o, mv_opener_member(o, i), info.set, &ciphertext, err));
     if (he_ms != NULL) {
         *he_ms = mv_clock_ms() - start_ms;
     }
     if (set != NULL) {
-        *set = found;
+        *set = info.set;
     }
 done:
     if (st != MV_OK) {
         mv_code_clear(out);
     }
     mv_buffer_clear(&ciphertext);
+    return st;
+}
+
+/* ---- embeddings ---- */
+
+static mv_status inspect_embedding(mv_features_info *info, const mv_buffer *plain)
+{
+    mv_status st = MV_OK;
+    MV_ENSURE(plain->len > MV_EMBEDDING_HASH_LEN, MV_E_FORMAT);
+    MV_TRY(mv_features_inspect(info, plain->bytes + MV_EMBEDDING_HASH_LEN,
+                               plain->len - MV_EMBEDDING_HASH_LEN));
+    const mv_pack_shape want = mv_embedding_shape(info->shape.form);
+    MV_ENSURE(info->set == mv_he_set_find("pack4096") && info->summed == 1 &&
+                  info->shape.bits == want.bits && info->shape.sums == want.sums &&
+                  info->shape.count == want.count,
+              MV_E_FORMAT);
+done:
+    return st;
+}
+
+static mv_status decrypt_embedding(mv_embedding *out, const mv_opener *o, const mv_buffer *plain)
+{
+    mv_status st = MV_OK;
+    mv_features_info info;
+    uint32_t value[MV_EMBEDDING_DIM];
+    uint32_t bad = 0;
+
+    MV_TRY(inspect_embedding(&info, plain));
+    MV_TRY(decrypt_row(value, MV_EMBEDDING_DIM, o, info.set, plain->bytes + MV_EMBEDDING_HASH_LEN,
+                       plain->len - MV_EMBEDDING_HASH_LEN));
+    for (size_t i = 0; i < MV_EMBEDDING_DIM; i++) {
+        bad |= (value[i] - 1) >> 8 | (value[i] >> 8); /* 1 .. 255 */
+        out->value[i] = (int8_t)((int32_t)(value[i] & 255) - 128);
+    }
+    memcpy(out->head_hash, plain->bytes, sizeof out->head_hash);
+    MV_ENSURE(bad == 0, MV_E_RANGE);
+    MV_TRY(mv_embedding_check(out));
+done:
+    mv_wipe(value, sizeof value);
+    return st;
+}
+
+/* The number of the section of member i's embedding, which is there. */
+static size_t embedding_section(const mv_opener *o, size_t i)
+{
+    const mv_member *m = mv_opener_member(o, i);
+    size_t index = first_section(o, i) + (m->feature_count != 0);
+    for (uint32_t k = 0; m->further[k].kind != MV_SECTION_EMBEDDING; k++) {
+        index++;
+    }
+    return index;
+}
+
+mv_status mv_opener_embedding(mv_opener *o, size_t i, mv_embedding *out, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+    mv_buffer plain = mv_buffer_make(0);
+
+    memset(out, 0, sizeof *out);
+    MV_REQUIRE(m != NULL && m->embedding_len != 0, err, MV_E_NOT_FOUND,
+               "there is no embedding inside");
+    MV_TRY(need_key(o, err));
+    MV_TRY(open_whole(&plain, o, embedding_section(o, i), m->embedding_len, err));
+    st = decrypt_embedding(out, o, &plain);
+    MV_REQUIRE(st == MV_OK, err, st, "the embedding inside is damaged: %s", mv_status_sentence(st));
+done:
+    if (st != MV_OK) {
+        mv_wipe(out, sizeof *out);
+    }
+    mv_buffer_clear(&plain);
     return st;
 }

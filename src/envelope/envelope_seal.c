@@ -8,6 +8,8 @@
 #include "envelope_internal.h"
 #include "envelope_io.h"
 #include "envelope_signature.h"
+#include "exact_coding.h"
+#include "he/feature_measure.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -19,14 +21,29 @@ typedef struct sealing_keys {
     uint8_t coins[MV_ENVELOPE_RECIPIENTS_MAX][MV_XWING_COINS_LEN];
 } sealing_keys;
 
+/* What encrypts under one set: the secret key, or a public key. Made when first needed. */
+typedef struct he_pair {
+    const mv_he_set *set;
+    mv_he_key *secret;
+    mv_he_public *own;       /* of secret, in the public form */
+    const mv_he_public *use; /* own, or the collection's */
+} he_pair;
+
+enum { HE_PAIRS = 2 }; /* the features' set and the embedding's */
+/* Where the sections of a member come from. */
+typedef struct origin {
+    mv_source exact; /* as it is; or it lies coded in the spool */
+    uint64_t features_at, exact_at, further_at[MV_MEMBER_FURTHER_MAX]; /* places in the spool */
+} origin;
+
 struct mv_sealer {
     mv_seal_opts opts;
     sealing_keys *secret;
-    mv_he_key *he_key; /* NULL until features come */
+    he_pair he[HE_PAIRS];
     mv_manifest manifest;
-    mv_source *exact; /* one per member; where there is an original */
-    size_t exact_cap;
-    mv_spool spool; /* ciphertexts, one after another */
+    origin *origin; /* one per member */
+    size_t origin_cap;
+    mv_spool spool; /* ciphertexts, coded originals and further sections */
     mv_records *records;
     bool spent;
     mv_envelope_stats stats;
@@ -44,9 +61,12 @@ void mv_sealer_free(mv_sealer **sealer)
     if (s != NULL) {
         void *secret = s->secret;
         mv_secret_free(&secret);
-        mv_he_key_free(&s->he_key);
+        for (size_t i = 0; i < HE_PAIRS; i++) {
+            mv_he_key_free(&s->he[i].secret);
+            mv_he_public_free(&s->he[i].own);
+        }
         mv_manifest_clear(&s->manifest);
-        free(s->exact);
+        free(s->origin);
         mv_spool_clear(&s->spool);
         mv_records_free(&s->records);
         free(s->section_hash);
@@ -60,6 +80,52 @@ static uint32_t wrap_count(const mv_seal_opts *opts)
     return (uint32_t)opts->recipient_count + (opts->archive != NULL);
 }
 
+static const mv_card *recipient_at(const mv_seal_opts *opts, uint32_t i)
+{
+    return i < opts->recipient_count ? &opts->recipient[i] : opts->archive;
+}
+
+/* Features for a collection's holders are under the key that each has bound to his card, if any. */
+static mv_status check_bound(const mv_card *card, const mv_collection_public *key, mv_error *err)
+{
+    char name[MV_CARD_NAME_MAX];
+    if (key == NULL || !card->has_he_public ||
+        memcmp(card->he_public_hash, mv_collection_public_hash(key), MV_HASH_LEN) == 0) {
+        return MV_OK;
+    }
+    mv_card_name(name, card->id);
+    mv_hint(err, "ask its owner for the present public key of the collection, or for a newer card");
+    return mv_fail(err, MV_E_POLICY, "card %s is bound to another HE public key", name);
+}
+
+static mv_status check_card(const mv_card *card, const mv_seal_opts *opts, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint32_t day = 0;
+    const bool revoked = mv_card_revoked(&day, card);
+    const unsigned accept = revoked ? MV_SEAL_REVOKED : MV_SEAL_EXPIRED;
+
+    if ((opts->accept & accept) == 0) {
+        MV_TRY(mv_card_check(card, mv_today(), err));
+    }
+    MV_TRY(check_bound(card, opts->collection_public, err));
+done:
+    return st;
+}
+
+static mv_status check_cards(const mv_seal_opts *opts, mv_error *err)
+{
+    mv_status st = MV_OK;
+    for (uint32_t i = 0; i < wrap_count(opts); i++) {
+        MV_TRY(check_card(recipient_at(opts, i), opts, err));
+    }
+    if (opts->collection_public != NULL) {
+        MV_TRY(check_card(mv_collection_public_signer(opts->collection_public), opts, err));
+    }
+done:
+    return st;
+}
+
 static mv_status check_opts(const mv_seal_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -69,6 +135,12 @@ static mv_status check_opts(const mv_seal_opts *opts, mv_error *err)
                    wrap_count(opts) <= MV_ENVELOPE_RECIPIENTS_MAX,
                err, MV_E_LIMIT, "an envelope has at most %d recipients",
                MV_ENVELOPE_RECIPIENTS_MAX);
+    MV_REQUIRE(opts->collection_public == NULL || opts->collection_key == NULL, err, MV_E_ARGUMENT,
+               "a collection is given by its key or by its public key, not by both");
+    MV_REQUIRE(opts->collection_public == NULL || opts->set == NULL ||
+                   opts->set == mv_collection_public_set(opts->collection_public),
+               err, MV_E_ARGUMENT, "the public key of the collection is for the set %s",
+               mv_he_set_name(mv_collection_public_set(opts->collection_public)));
 done:
     return st;
 }
@@ -84,6 +156,13 @@ mv_status mv_sealer_new_with(mv_sealer **out, const mv_seal_opts *opts,
     s = calloc(1, sizeof *s);
     MV_REQUIRE(s != NULL, err, MV_E_MEMORY, "out of memory");
     s->opts = *opts;
+    if (opts->collection_public != NULL) {
+        s->opts.form = MV_HE_PK;
+        s->opts.set = mv_collection_public_set(opts->collection_public);
+        s->manifest.outside = true;
+        memcpy(s->manifest.collection_id, mv_collection_public_id(opts->collection_public),
+               MV_COLLECTION_ID_LEN);
+    }
     s->spool = mv_spool_make();
     MV_TRY(mv_records_new(&s->records));
     MV_TRY(mv_secret_new(&memory, sizeof *s->secret));
@@ -109,6 +188,8 @@ mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts *opts, mv_error *err
     mv_seal_secrets *secrets = NULL;
 
     *out = NULL;
+    MV_TRY(check_opts(opts, err));
+    MV_TRY(check_cards(opts, err));
     MV_TRY(mv_secret_new(&memory, sizeof *secrets));
     secrets = memory;
     st = mv_random_bytes(memory, sizeof *secrets);
@@ -129,33 +210,85 @@ static const mv_he_set *chosen_set(const mv_sealer *s)
     return s->opts.set != NULL ? s->opts.set : mv_he_set_find("pack4096");
 }
 
+static origin *last_origin(mv_sealer *s)
+{
+    return &s->origin[s->manifest.count - 1];
+}
+
+/* errors: MV_E_ARGUMENT (the collection's public key is not for this set), MV_E_MEMORY, MV_E_RANDOM
+ */
+static mv_status make_pair(he_pair *pair, const mv_sealer *s, const mv_he_set *set)
+{
+    mv_status st = MV_OK;
+    pair->set = set;
+    if (s->opts.collection_public != NULL) {
+        pair->use = mv_collection_public_he(s->opts.collection_public, set);
+        return pair->use != NULL ? MV_OK : MV_E_ARGUMENT;
+    }
+    MV_TRY(mv_he_key_new(&pair->secret, set, s->secret->keys.collection));
+    if (s->opts.form == MV_HE_PK) {
+        MV_TRY(mv_he_public_new(&pair->own, pair->secret));
+        pair->use = pair->own;
+    }
+done:
+    return st;
+}
+
+static mv_status find_pair(const he_pair **out, mv_sealer *s, const mv_he_set *set)
+{
+    size_t i = 0;
+    while (i < HE_PAIRS && s->he[i].set != NULL && s->he[i].set != set) {
+        i++;
+    }
+    MV_ASSERT(i < HE_PAIRS);
+    *out = &s->he[i];
+    return s->he[i].set == set ? MV_OK : make_pair(&s->he[i], s, set);
+}
+
+/* values under set, appended to the spool; *len is the ciphertext's. */
+static mv_status encrypt_row(uint64_t *len, mv_sealer *s, const mv_he_set *set,
+                             const mv_pack_shape *shape, const uint32_t *value, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const double start_ms = mv_clock_ms();
+    size_t size = 0;
+    uint8_t *ciphertext = NULL;
+    const he_pair *he = NULL;
+
+    st = mv_features_measure(&size, set, shape);
+    MV_REQUIRE(st != MV_E_ARGUMENT, err, st,
+               "the parameter set %s cannot hold %u bits in sums of %u in this form",
+               mv_he_set_name(set), (unsigned)shape->bits, (unsigned)shape->sums);
+    MV_TRY(st);
+    ciphertext = malloc(size);
+    MV_REQUIRE(ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(find_pair(&he, s, set));
+    MV_TRY(he->use == NULL
+               ? mv_features_encrypt(ciphertext, size, &size, he->secret, shape, value)
+               : mv_features_encrypt_public(ciphertext, size, &size, he->use, shape, value));
+    MV_TRY(mv_spool_append(&s->spool, ciphertext, size, err));
+    *len = size;
+    s->stats.he_ms += mv_clock_ms() - start_ms;
+done:
+    free(ciphertext);
+    return st;
+}
+
 static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *code, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_he_set *set = chosen_set(s);
     const mv_pack_shape shape = {code->meta.feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
-                                 (uint32_t)code->feature_count};
-    uint8_t *ciphertext = NULL;
-    size_t len = 0;
-    const double start_ms = mv_clock_ms();
+                                 (uint32_t)code->feature_count, s->opts.form};
 
-    MV_REQUIRE(code->feature_count <= UINT32_MAX && mv_pack_size(set, &shape) != 0, err,
-               MV_E_ARGUMENT, "the parameter set cannot hold these features");
-    len = mv_pack_size(set, &shape);
-    ciphertext = malloc(len);
-    MV_REQUIRE(ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
-    if (s->he_key == NULL) {
-        MV_TRY(mv_he_key_new(&s->he_key, set, s->secret->keys.collection));
-    }
-    MV_TRY(mv_pack_encrypt(ciphertext, len, &len, s->he_key, &shape, code->feature));
-    MV_TRY(mv_spool_append(&s->spool, ciphertext, len, err));
-    member->ciphertext_len = len;
-    s->stats.he_ms += mv_clock_ms() - start_ms;
+    MV_REQUIRE(code->feature_count <= UINT32_MAX, err, MV_E_LIMIT, "there are too many features");
+    last_origin(s)->features_at = s->spool.len;
+    MV_TRY(encrypt_row(&member->ciphertext_len, s, set, &shape, code->feature, err));
     s->stats.bytes_features += (code->feature_count * code->meta.feature_bits + 7) / 8;
-    s->stats.bytes_ciphertext += len;
+    s->stats.bytes_ciphertext += member->ciphertext_len;
     s->stats.set = set;
+    s->stats.form = s->opts.form;
 done:
-    free(ciphertext);
     return st;
 }
 
@@ -178,18 +311,46 @@ done:
     return st;
 }
 
-static mv_status grow_sources(mv_sealer *s)
+static mv_status grow_origins(mv_sealer *s)
 {
-    if (s->exact_cap <= s->manifest.count) {
+    if (s->origin_cap <= s->manifest.count) {
         const size_t cap = 2 * s->manifest.count + 1;
-        mv_source *more = realloc(s->exact, cap * sizeof *more);
+        origin *more = realloc(s->origin, cap * sizeof *more);
         if (more == NULL) {
             return MV_E_MEMORY;
         }
-        s->exact = more;
-        s->exact_cap = cap;
+        s->origin = more;
+        s->origin_cap = cap;
     }
+    s->origin[s->manifest.count] = (origin){.exact_at = 0};
     return MV_OK;
+}
+
+static mv_status append_spool(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    return mv_spool_append(user, bytes, len, err);
+}
+
+/* The original: coded into the spool where it can be, else remembered. */
+static mv_status add_exact(mv_sealer *s, mv_member *member, const mv_source *exact, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_sink sink = {append_spool, &s->spool};
+    bool coded = false;
+
+    MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
+               "the original is larger than 1 TiB");
+    last_origin(s)->exact = *exact;
+    last_origin(s)->exact_at = s->spool.len;
+    member->exact_kept = true;
+    member->exact_len = exact->len;
+    MV_TRY(mv_exact_encode(&coded, &member->coded_len, &sink, exact, s->opts.max_error, err));
+    member->exact_coding = coded ? MV_CODING_RASTER : MV_CODING_NONE;
+    member->max_error = s->opts.max_error;
+    s->stats.bytes_exact += exact->len;
+    s->stats.bytes_coded += mv_member_exact_len(member);
+done:
+    return st;
 }
 
 static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_name,
@@ -198,7 +359,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     mv_status st = MV_OK;
 
     MV_REQUIRE(mv_file_name_valid(file_name), err, MV_E_ARGUMENT,
-               "the file name to send is not a plain name in UTF-8");
+               "the file name to send is not in UTF-8, or is not plain");
     strcpy(member->file_name, file_name);
     if (code != NULL) {
         MV_TRY(describe(member, code, err));
@@ -209,12 +370,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
         MV_TRY(add_features(s, member, code, err));
     }
     if (exact != NULL) {
-        MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
-                   "the original is larger than 1 TiB");
-        s->exact[s->manifest.count - 1] = *exact;
-        member->exact_kept = true;
-        member->exact_len = exact->len;
-        s->stats.bytes_exact += exact->len;
+        MV_TRY(add_exact(s, member, exact, err));
     }
 done:
     return st;
@@ -229,7 +385,7 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
 
     MV_REQUIRE(!s->spent && s->manifest.generation == 0, err, MV_E_ARGUMENT,
                "this sealer has sealed already");
-    MV_TRY(grow_sources(s));
+    MV_TRY(grow_origins(s));
     st = mv_manifest_grow(&s->manifest, &member);
     MV_REQUIRE(st == MV_OK, err, st, "an envelope has at most %d files: %s",
                MV_ENVELOPE_MEMBERS_MAX, mv_status_sentence(st));
@@ -237,6 +393,72 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
     s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
     s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
+    return st;
+}
+
+mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, size_t len,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *m = s->manifest.count != 0 ? &s->manifest.member[s->manifest.count - 1] : NULL;
+
+    MV_REQUIRE(!s->spent && m != NULL && kind != 0 && m->further_count < MV_MEMBER_FURTHER_MAX &&
+                   (m->further_count == 0 || m->further[m->further_count - 1].kind < kind),
+               err, MV_E_ARGUMENT, "a further section without a place for it");
+    last_origin(s)->further_at[m->further_count] = s->spool.len;
+    MV_TRY(mv_spool_append(&s->spool, bytes, len, err));
+    m->further[m->further_count].kind = kind;
+    m->further[m->further_count].len = len;
+    m->further_count++;
+done:
+    s->spent = s->spent || st != MV_OK;
+    return st;
+}
+
+mv_pack_shape mv_embedding_shape(mv_he_form form)
+{
+    return (mv_pack_shape){.bits = 8, .sums = 1, .count = MV_EMBEDDING_DIM, .form = form};
+}
+
+/* The section: the head's hash, then the ciphertext of value + 128. */
+static mv_status embed(mv_sealer *s, mv_member *member, const mv_embedding *embedding,
+                       mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_pack_shape shape = mv_embedding_shape(s->opts.form);
+    uint32_t value[MV_EMBEDDING_DIM];
+    uint64_t len = 0;
+
+    st = mv_embedding_check(embedding);
+    MV_REQUIRE(st == MV_OK, err, st, "the embedding is out of range");
+    for (size_t i = 0; i < MV_EMBEDDING_DIM; i++) {
+        value[i] = (uint32_t)(embedding->value[i] + 128);
+    }
+    last_origin(s)->further_at[0] = s->spool.len;
+    MV_TRY(mv_spool_append(&s->spool, embedding->head_hash, sizeof embedding->head_hash, err));
+    MV_TRY(encrypt_row(&len, s, mv_he_set_find("pack4096"), &shape, value, err));
+    member->embedding_len = sizeof embedding->head_hash + len;
+    member->further[0].kind = MV_SECTION_EMBEDDING;
+    member->further[0].len = member->embedding_len;
+    member->further_count = 1;
+    s->stats.bytes_embedding += member->embedding_len;
+done:
+    mv_wipe(value, sizeof value);
+    return st;
+}
+
+mv_status mv_sealer_embed(mv_sealer *s, const mv_embedding *embedding, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t count = s->manifest.count;
+    const double start_ms = mv_clock_ms();
+
+    MV_REQUIRE(!s->spent && count != 0 && s->manifest.member[count - 1].further_count == 0, err,
+               MV_E_ARGUMENT, "an embedding belongs to the file that was added just before");
+    st = embed(s, &s->manifest.member[count - 1], embedding, err);
+    s->stats.total_ms += mv_clock_ms() - start_ms;
+done:
+    s->spent = s->spent || st != MV_OK;
     return st;
 }
 
@@ -281,8 +503,11 @@ static mv_status lay_out(layout *l, const mv_sealer *s, size_t manifest_len, mv_
         if (m->feature_count != 0) {
             count_section(l, m->ciphertext_len);
         }
+        for (uint32_t k = 0; k < m->further_count; k++) {
+            count_section(l, m->further[k].len);
+        }
         if (m->exact_kept) {
-            count_section(l, m->exact_len);
+            count_section(l, mv_member_exact_len(m));
         }
     }
     count_section(l, l->start.seal_len);
@@ -326,11 +551,6 @@ done:
 static mv_status put(const mv_sealer *s, const uint8_t *bytes, size_t len, mv_error *err)
 {
     return s->sink->write(s->sink->user, bytes, len, err);
-}
-
-static const mv_card *recipient_at(const mv_seal_opts *opts, uint32_t i)
-{
-    return i < opts->recipient_count ? &opts->recipient[i] : opts->archive;
 }
 
 static mv_status write_head(mv_sealer *s, const layout *l, mv_error *err)
@@ -384,22 +604,35 @@ static mv_status write_bytes(mv_sealer *s, const uint8_t *bytes, size_t len, mv_
     return write_section(s, &from, 0, len, err);
 }
 
+static mv_status write_member(mv_sealer *s, const mv_source *spooled, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = &s->manifest.member[i];
+    const origin *o = &s->origin[i];
+
+    if (m->feature_count != 0) {
+        MV_TRY(write_section(s, spooled, o->features_at, m->ciphertext_len, err));
+    }
+    for (uint32_t k = 0; k < m->further_count; k++) {
+        MV_TRY(write_section(s, spooled, o->further_at[k], m->further[k].len, err));
+    }
+    if (m->exact_coding != MV_CODING_NONE) {
+        MV_TRY(write_section(s, spooled, o->exact_at, m->coded_len, err));
+    } else if (m->exact_kept) {
+        MV_TRY(write_section(s, &o->exact, 0, m->exact_len, err));
+    }
+done:
+    return st;
+}
+
 static mv_status write_members(mv_sealer *s, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_source ciphertexts;
-    uint64_t at = 0;
+    mv_source spooled;
 
-    MV_TRY(mv_spool_source(&ciphertexts, &s->spool, err));
+    MV_TRY(mv_spool_source(&spooled, &s->spool, err));
     for (size_t i = 0; i < s->manifest.count; i++) {
-        const mv_member *m = &s->manifest.member[i];
-        if (m->feature_count != 0) {
-            MV_TRY(write_section(s, &ciphertexts, at, m->ciphertext_len, err));
-            at += m->ciphertext_len;
-        }
-        if (m->exact_kept) {
-            MV_TRY(write_section(s, &s->exact[i], 0, m->exact_len, err));
-        }
+        MV_TRY(write_member(s, &spooled, i, err));
     }
 done:
     return st;

@@ -392,7 +392,7 @@ mv_status mv_he_encrypt_public(mv_he_work *work, mv_cipher *out, const mv_he_pub
     uint8_t seed[MV_SEED_LEN] = {0};
     MV_TRY(check_plain(work, out, plain));
     MV_ENSURE(key != NULL, MV_E_ARGUMENT);
-    MV_ENSURE(key->context == work->context, MV_E_MISMATCH);
+    MV_ENSURE(key->set == work->context->set, MV_E_MISMATCH);
     MV_TRY(mv_random_bytes(seed, sizeof seed));
     MV_TRY(mv_he_encrypt_public_seeded(work, out, key, plain, seed));
 done:

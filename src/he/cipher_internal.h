@@ -39,8 +39,9 @@ struct mv_plain {
 };
 
 struct mv_he_public {
-    const mv_he_context *context;
-    uint64_t *limb; /* b, then a: all primes each */
+    const mv_he_set *set;
+    const mv_ring *ring; /* all primes of the set */
+    uint64_t *limb;      /* b = e - a s, then a: all primes each, evaluation form */
     uint8_t seed[MV_SEED_LEN];
 };
 
@@ -153,7 +154,7 @@ void mv_bfv_scale_up(uint64_t *rows, const mv_he_context *c, uint32_t limbs,
 void mv_bfv_encode_in_range(mv_plain *out, const int64_t *value, size_t count, bool slots);
 
 /* Empty objects, which the readers of bytes fill. */
-MV_MUST_CHECK mv_status mv_he_public_alloc(mv_he_public **out, const mv_he_context *context);
+MV_MUST_CHECK mv_status mv_he_public_alloc(mv_he_public **out, const mv_he_set *set);
 MV_MUST_CHECK mv_status mv_he_eval_key_alloc(mv_he_eval_key **out, const mv_he_context *context,
                                              uint32_t galois);
 size_t mv_he_eval_key_words(const mv_he_context *context);

@@ -21,10 +21,10 @@ typedef struct scratch {
     int8_t *small;
 } scratch;
 
-static mv_status scratch_new(scratch *s, const mv_he_context *c)
+static mv_status scratch_new(scratch *s, const mv_ring *ring)
 {
-    const size_t rows = (size_t)c->ring->limb_count * c->degree;
-    s->words = 3 * rows + (c->degree + 7) / 8;
+    const size_t rows = (size_t)ring->limb_count * ring->degree;
+    s->words = 3 * rows + (ring->degree + 7) / 8;
     const mv_status st = mv_words_new(&s->memory, s->words);
     if (st == MV_OK) {
         s->row = s->memory;
@@ -55,18 +55,19 @@ static void rlwe_sample(uint64_t *b, uint64_t *a, const mv_ring *ring, const uin
     }
 }
 
-static size_t public_words(const mv_he_context *c)
+static size_t public_words(const mv_ring *ring)
 {
-    return (size_t)2 * c->ring->limb_count * c->degree;
+    return (size_t)2 * ring->limb_count * ring->degree;
 }
 
-mv_status mv_he_public_alloc(mv_he_public **out, const mv_he_context *context)
+mv_status mv_he_public_alloc(mv_he_public **out, const mv_he_set *set)
 {
     mv_status st = MV_OK;
     mv_he_public *p = calloc(1, sizeof *p);
     MV_ENSURE(p != NULL, MV_E_MEMORY);
-    p->context = context;
-    MV_TRY(mv_words_new(&p->limb, public_words(context)));
+    p->set = set;
+    MV_TRY(mv_he_set_ring(&p->ring, set));
+    MV_TRY(mv_words_new(&p->limb, public_words(p->ring)));
     *out = p;
     p = NULL;
 done:
@@ -77,14 +78,12 @@ done:
 mv_status mv_he_public_seeded(mv_he_public **out, const mv_he_key *key, const mv_he_seeds *seeds)
 {
     mv_status st = MV_OK;
-    const mv_he_context *c = NULL;
     scratch w = {0};
     *out = NULL;
-    MV_TRY(mv_he_context_of(&c, key->set));
-    MV_TRY(scratch_new(&w, c));
-    MV_TRY(mv_he_public_alloc(out, c));
-    rlwe_sample((*out)->limb, (*out)->limb + public_words(c) / 2, c->ring, key->secret.limb, seeds,
-                0, &w);
+    MV_TRY(scratch_new(&w, key->ring));
+    MV_TRY(mv_he_public_alloc(out, key->set));
+    rlwe_sample((*out)->limb, (*out)->limb + public_words(key->ring) / 2, key->ring,
+                key->secret.limb, seeds, 0, &w);
     memcpy((*out)->seed, seeds->mask, MV_SEED_LEN);
 done:
     mv_words_free(&w.memory, w.words);
@@ -114,11 +113,16 @@ void mv_he_public_free(mv_he_public **key)
     }
 }
 
+const mv_he_set *mv_he_public_set(const mv_he_public *key)
+{
+    return key->set;
+}
+
 /* ---- Evaluation keys ---- */
 
 size_t mv_he_eval_key_words(const mv_he_context *context)
 {
-    return context->data_limbs * public_words(context);
+    return context->data_limbs * public_words(context->ring);
 }
 
 mv_status mv_he_eval_key_alloc(mv_he_eval_key **out, const mv_he_context *context, uint32_t galois)
@@ -186,8 +190,8 @@ static void key_fill(mv_he_eval_key *k, const mv_he_seeds *seeds, scratch *w)
     const uint64_t special = ring->limb[c->data_limbs].mod.q;
     for (uint32_t i = 0; i < c->data_limbs; i++) {
         const mv_ntt_tables *t = &ring->limb[i];
-        uint64_t *b = k->limb + i * public_words(c), *row = b + i * n;
-        rlwe_sample(b, b + public_words(c) / 2, ring, w->to, seeds, i, w);
+        uint64_t *b = k->limb + i * public_words(ring), *row = b + i * n;
+        rlwe_sample(b, b + public_words(ring) / 2, ring, w->to, seeds, i, w);
         t->vec.mul_scalar(w->row, w->from + i * n, mv_ring_factor(ring, i, special % t->mod.q), n,
                           &t->mod);
         t->vec.add(row, row, w->row, n, &t->mod);
@@ -206,7 +210,7 @@ mv_status mv_he_eval_key_seeded(mv_he_eval_key **out, const mv_he_key *key, uint
     MV_TRY(mv_he_context_of(&c, key->set));
     order = malloc(c->degree * sizeof *order);
     MV_ENSURE(order != NULL, MV_E_MEMORY);
-    MV_TRY(scratch_new(&w, c));
+    MV_TRY(scratch_new(&w, c->ring));
     MV_TRY(mv_he_eval_key_alloc(out, c, galois));
     key_ends(&w, c, key, galois, order);
     key_fill(*out, seeds, &w);

@@ -47,7 +47,9 @@ static bool all_zero(const uint8_t *p, size_t len)
     return any == 0;
 }
 
-static mv_status header_read(header *h, const mv_he_context **context, mv_reader *r)
+/* errors: MV_E_FORMAT, MV_E_TRUNCATED. Packed features have another header: of their sets only the
+ * public key is one of the objects here. */
+static mv_status header_read(header *h, const mv_he_set **set, mv_reader *r)
 {
     mv_status st = MV_OK;
     const uint8_t *b = NULL;
@@ -65,43 +67,44 @@ static mv_status header_read(header *h, const mv_he_context **context, mv_reader
                   .galois = mv_load_u32le(b + 16),
                   .noise = (int32_t)mv_load_u32le(b + 20),
                   .bound = (int32_t)mv_load_u32le(b + 24)};
-    const mv_he_set *set = mv_he_set_from_id(h->set);
-    MV_ENSURE(set != NULL && set->literal.scheme != MV_HE_PACK, MV_E_FORMAT);
-    MV_TRY(mv_he_context_of(context, set));
+    *set = mv_he_set_from_id(h->set);
+    MV_ENSURE(*set != NULL, MV_E_FORMAT);
+    MV_ENSURE((*set)->literal.scheme != MV_HE_PACK || h->kind == KIND_PUBLIC, MV_E_FORMAT);
 done:
     return st;
 }
 
 /* ---- Rows ---- */
 
-static size_t rows_size(const mv_he_context *c, uint32_t first, uint32_t count, unsigned cut)
+/* Of the first count primes. */
+static size_t rows_size(const mv_he_set *set, uint32_t count, unsigned cut)
 {
     size_t size = 0;
-    for (uint32_t i = first; i < first + count; i++) {
-        size += mv_row_size(c->degree, c->set->mod[i].bits - cut);
+    for (uint32_t i = 0; i < count; i++) {
+        size += mv_row_size(set->literal.degree, set->mod[i].bits - cut);
     }
     return size;
 }
 
-static uint8_t *write_rows(uint8_t *out, const mv_he_context *c, const uint64_t *rows,
-                           uint32_t count)
+static uint8_t *write_rows(uint8_t *out, const mv_he_set *set, const uint64_t *rows, uint32_t count)
 {
+    const size_t n = set->literal.degree;
     for (uint32_t i = 0; i < count; i++) {
-        const unsigned bits = c->set->mod[i].bits;
-        mv_row_write(out, rows + (size_t)i * c->degree, c->degree, bits);
-        out += mv_row_size(c->degree, bits);
+        mv_row_write(out, rows + i * n, n, set->mod[i].bits);
+        out += mv_row_size(n, set->mod[i].bits);
     }
     return out;
 }
 
-static mv_status read_rows(uint64_t *rows, const mv_he_context *c, uint32_t count, mv_reader *r)
+static mv_status read_rows(uint64_t *rows, const mv_he_set *set, uint32_t count, mv_reader *r)
 {
     mv_status st = MV_OK;
+    const size_t n = set->literal.degree;
     for (uint32_t i = 0; i < count; i++) {
-        const mv_modulus *m = &c->set->mod[i];
+        const mv_modulus *m = &set->mod[i];
         const uint8_t *view = NULL;
-        MV_TRY(mv_read_view(r, &view, mv_row_size(c->degree, m->bits)));
-        MV_TRY(mv_row_read(rows + (size_t)i * c->degree, c->degree, m->bits, m->q, view));
+        MV_TRY(mv_read_view(r, &view, mv_row_size(n, m->bits)));
+        MV_TRY(mv_row_read(rows + i * n, n, m->bits, m->q, view));
     }
 done:
     return st;
@@ -131,7 +134,7 @@ size_t mv_cipher_size(const mv_cipher *cipher)
     if (cipher == NULL || cipher->polys == 0) {
         return 0;
     }
-    const size_t rows = rows_size(cipher->context, 0, cipher->limbs, 0);
+    const size_t rows = rows_size(cipher->context->set, cipher->limbs, 0);
     return HEADER_LEN + (cipher->seeded ? rows + MV_SEED_LEN : cipher->polys * rows);
 }
 
@@ -151,7 +154,7 @@ mv_status mv_cipher_write(uint8_t *out, size_t cap, size_t *written, const mv_ci
         next += MV_SEED_LEN;
     }
     for (uint32_t p = 0; p < (cipher->seeded ? 1 : cipher->polys); p++) {
-        next = write_rows(next, cipher->context, mv_cipher_poly(cipher, p), cipher->limbs);
+        next = write_rows(next, cipher->context->set, mv_cipher_poly(cipher, p), cipher->limbs);
     }
     *written = size;
 done:
@@ -176,7 +179,7 @@ static mv_status check_cipher_header(const header *h, const mv_he_context *c, si
         for (uint32_t i = 0; i < h->limbs; i++) {
             MV_ENSURE(cut < c->set->mod[i].bits && (cut == 0 || h->limbs == 1), MV_E_RANGE);
         }
-        want += rows_size(c, 0, h->limbs, cut);
+        want += rows_size(c->set, h->limbs, cut);
     }
     want += h->seeded ? MV_SEED_LEN : 0;
     MV_ENSURE(left >= want, MV_E_TRUNCATED);
@@ -226,7 +229,7 @@ static mv_status read_body(mv_cipher *out, const header *h, mv_reader *r)
                                     h->cut[p], r));
             }
         } else {
-            MV_TRY(read_rows(mv_cipher_poly(out, p), c, h->limbs, r));
+            MV_TRY(read_rows(mv_cipher_poly(out, p), c->set, h->limbs, r));
         }
     }
 done:
@@ -237,24 +240,24 @@ mv_status mv_cipher_read(mv_cipher *out, const uint8_t *bytes, size_t len)
 {
     mv_status st = MV_OK;
     header h;
-    const mv_he_context *context = NULL;
+    const mv_he_set *set = NULL;
     if (out == NULL) {
         return MV_E_ARGUMENT;
     }
     out->polys = 0;
     MV_ENSURE(bytes != NULL, MV_E_ARGUMENT);
     mv_reader r = mv_reader_make(bytes, len);
-    MV_TRY(header_read(&h, &context, &r));
+    MV_TRY(header_read(&h, &set, &r));
     MV_ENSURE(h.kind == KIND_CIPHER || h.kind == KIND_REPLY, MV_E_FORMAT);
-    MV_ENSURE(context == out->context, MV_E_MISMATCH);
-    MV_TRY(check_cipher_header(&h, context, mv_reader_left(&r)));
+    MV_ENSURE(set == out->context->set, MV_E_MISMATCH);
+    MV_TRY(check_cipher_header(&h, out->context, mv_reader_left(&r)));
     MV_TRY(read_body(out, &h, &r));
     out->polys = h.polys;
     out->limbs = h.limbs;
     out->power = h.power;
     out->seeded = h.seeded != 0;
     out->noise = exp2((double)h.noise / STEPS);
-    out->bound = mv_is_ckks(context) ? exp2((double)h.bound / STEPS) : 0;
+    out->bound = mv_is_ckks(out->context) ? exp2((double)h.bound / STEPS) : 0;
     MV_ENSURE(mv_noise_margin(out) >= 0, MV_E_RANGE);
 done:
     if (st != MV_OK) {
@@ -352,8 +355,8 @@ mv_status mv_cipher_reply(mv_he_work *work, uint8_t *out, size_t cap, size_t *wr
     header h = cipher_header(c, KIND_REPLY);
     choose_cut(h.cut, c);
     h.noise = steps_of(c->noise + noise_of_cut(c->context, h.cut[0], h.cut[1]));
-    const size_t size = HEADER_LEN + rows_size(c->context, 0, c->limbs, h.cut[0]) +
-                        rows_size(c->context, 0, c->limbs, h.cut[1]);
+    const size_t size = HEADER_LEN + rows_size(c->context->set, c->limbs, h.cut[0]) +
+                        rows_size(c->context->set, c->limbs, h.cut[1]);
     MV_ENSURE(size <= cap, MV_E_SPACE);
     header_write(out, &h);
     uint8_t *next = out + HEADER_LEN;
@@ -372,31 +375,25 @@ done:
 
 static size_t key_size(const mv_he_set *set, uint32_t samples)
 {
-    size_t size = 0;
-    if (set == NULL || set->literal.scheme == MV_HE_PACK) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < set->literal.limb_count; i++) {
-        size += mv_row_size(set->literal.degree, set->mod[i].bits);
-    }
-    return HEADER_LEN + MV_SEED_LEN + samples * size;
+    return HEADER_LEN + MV_SEED_LEN + samples * rows_size(set, set->literal.limb_count, 0);
 }
 
 size_t mv_he_public_size(const mv_he_set *set)
 {
-    return key_size(set, 1);
+    return set == NULL ? 0 : key_size(set, 1);
 }
 
 size_t mv_he_eval_key_size(const mv_he_set *set)
 {
-    return set == NULL ? 0 : key_size(set, mv_he_data_limbs(set));
+    return set == NULL || set->literal.scheme == MV_HE_PACK ? 0
+                                                            : key_size(set, mv_he_data_limbs(set));
 }
 
-static mv_status key_write(uint8_t *out, size_t cap, size_t *written, const mv_he_context *c,
+static mv_status key_write(uint8_t *out, size_t cap, size_t *written, const mv_he_set *set,
                            const header *h, const uint8_t *seed, const uint64_t *limb,
                            uint32_t samples)
 {
-    const size_t size = key_size(c->set, samples), all = c->ring->limb_count;
+    const size_t size = key_size(set, samples), all = set->literal.limb_count;
     if (size > cap) {
         return MV_E_SPACE;
     }
@@ -404,17 +401,17 @@ static mv_status key_write(uint8_t *out, size_t cap, size_t *written, const mv_h
     memcpy(out + HEADER_LEN, seed, MV_SEED_LEN);
     uint8_t *next = out + HEADER_LEN + MV_SEED_LEN;
     for (uint32_t i = 0; i < samples; i++) {
-        next = write_rows(next, c, limb + 2 * i * all * c->degree, (uint32_t)all);
+        next = write_rows(next, set, limb + 2 * i * all * set->literal.degree, (uint32_t)all);
     }
     *written = size;
     return MV_OK;
 }
 
-static mv_status key_header_check(const header *h, const mv_he_context *c, size_t left,
+static mv_status key_header_check(const header *h, const mv_he_set *set, size_t left,
                                   uint32_t samples)
 {
     mv_status st = MV_OK;
-    const size_t want = key_size(c->set, samples) - HEADER_LEN;
+    const size_t want = key_size(set, samples) - HEADER_LEN;
     MV_ENSURE(h->polys == 0 && h->limbs == 0 && h->power == 0 && h->seeded == 1, MV_E_FORMAT);
     MV_ENSURE(h->cut[0] == 0 && h->cut[1] == 0 && h->noise == 0 && h->bound == 0, MV_E_FORMAT);
     MV_ENSURE(left >= want, MV_E_TRUNCATED);
@@ -423,15 +420,15 @@ done:
     return st;
 }
 
-static mv_status key_read(uint64_t *limb, uint8_t *seed, const mv_he_context *c, mv_reader *r,
-                          uint32_t samples)
+static mv_status key_read(uint64_t *limb, uint8_t *seed, const mv_he_set *set, const mv_ring *ring,
+                          mv_reader *r, uint32_t samples)
 {
     mv_status st = MV_OK;
-    const size_t rows = (size_t)c->ring->limb_count * c->degree;
+    const size_t rows = (size_t)ring->limb_count * ring->degree;
     MV_TRY(mv_read_copy(r, seed, MV_SEED_LEN));
     for (uint32_t i = 0; i < samples; i++) {
-        MV_TRY(read_rows(limb + 2 * i * rows, c, c->ring->limb_count, r));
-        mv_expand_mask(limb + (2 * i + 1) * rows, c->ring, seed, i);
+        MV_TRY(read_rows(limb + 2 * i * rows, set, ring->limb_count, r));
+        mv_expand_mask(limb + (2 * i + 1) * rows, ring, seed, i);
     }
 done:
     return st;
@@ -443,15 +440,15 @@ mv_status mv_he_public_write(uint8_t *out, size_t cap, size_t *written, const mv
         return MV_E_ARGUMENT;
     }
     *written = 0;
-    const header h = {.kind = KIND_PUBLIC, .set = key->context->set->literal.id, .seeded = 1};
-    return key_write(out, cap, written, key->context, &h, key->seed, key->limb, 1);
+    const header h = {.kind = KIND_PUBLIC, .set = key->set->literal.id, .seeded = 1};
+    return key_write(out, cap, written, key->set, &h, key->seed, key->limb, 1);
 }
 
 mv_status mv_he_public_read(mv_he_public **out, const uint8_t *bytes, size_t len)
 {
     mv_status st = MV_OK;
     header h;
-    const mv_he_context *c = NULL;
+    const mv_he_set *set = NULL;
     mv_he_public *key = NULL;
     if (out == NULL) {
         return MV_E_ARGUMENT;
@@ -459,11 +456,11 @@ mv_status mv_he_public_read(mv_he_public **out, const uint8_t *bytes, size_t len
     *out = NULL;
     MV_ENSURE(bytes != NULL, MV_E_ARGUMENT);
     mv_reader r = mv_reader_make(bytes, len);
-    MV_TRY(header_read(&h, &c, &r));
+    MV_TRY(header_read(&h, &set, &r));
     MV_ENSURE(h.kind == KIND_PUBLIC && h.galois == 0, MV_E_FORMAT);
-    MV_TRY(key_header_check(&h, c, mv_reader_left(&r), 1));
-    MV_TRY(mv_he_public_alloc(&key, c));
-    MV_TRY(key_read(key->limb, key->seed, c, &r, 1));
+    MV_TRY(key_header_check(&h, set, mv_reader_left(&r), 1));
+    MV_TRY(mv_he_public_alloc(&key, set));
+    MV_TRY(key_read(key->limb, key->seed, set, key->ring, &r, 1));
     *out = key;
     key = NULL;
 done:
@@ -481,7 +478,7 @@ mv_status mv_he_eval_key_write(uint8_t *out, size_t cap, size_t *written, const 
                       .set = key->context->set->literal.id,
                       .seeded = 1,
                       .galois = key->galois};
-    return key_write(out, cap, written, key->context, &h, key->seed, key->limb,
+    return key_write(out, cap, written, key->context->set, &h, key->seed, key->limb,
                      key->context->data_limbs);
 }
 
@@ -489,6 +486,7 @@ mv_status mv_he_eval_key_read(mv_he_eval_key **out, const uint8_t *bytes, size_t
 {
     mv_status st = MV_OK;
     header h;
+    const mv_he_set *set = NULL;
     const mv_he_context *c = NULL;
     mv_he_eval_key *key = NULL;
     if (out == NULL) {
@@ -497,12 +495,13 @@ mv_status mv_he_eval_key_read(mv_he_eval_key **out, const uint8_t *bytes, size_t
     *out = NULL;
     MV_ENSURE(bytes != NULL, MV_E_ARGUMENT);
     mv_reader r = mv_reader_make(bytes, len);
-    MV_TRY(header_read(&h, &c, &r));
+    MV_TRY(header_read(&h, &set, &r));
     MV_ENSURE(h.kind == KIND_EVAL_KEY, MV_E_FORMAT);
+    MV_TRY(mv_he_context_of(&c, set));
     MV_ENSURE(h.galois % 2 == 1 && h.galois < 2 * c->degree, MV_E_RANGE);
-    MV_TRY(key_header_check(&h, c, mv_reader_left(&r), c->data_limbs));
+    MV_TRY(key_header_check(&h, set, mv_reader_left(&r), c->data_limbs));
     MV_TRY(mv_he_eval_key_alloc(&key, c, h.galois));
-    MV_TRY(key_read(key->limb, key->seed, c, &r, c->data_limbs));
+    MV_TRY(key_read(key->limb, key->seed, set, c->ring, &r, c->data_limbs));
     *out = key;
     key = NULL;
 done:

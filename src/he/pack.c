@@ -7,15 +7,21 @@
  * directly in evaluation form), c0 = encode(m) + e - c1 s decrypt  x = c0 + c1 s mod Q;  m =
  * floor(t x / Q + 1/2) mod t
  *
+ * The public form, with (b, a) = (e - a s, a): u ternary, c0 = encode(m) + e0 + b u, c1 = a u + e1.
+ *
  * Why it cannot fail for up to n summed ciphertexts, whatever the coins: fields are wide enough for
  * n summands, so M = sum of m < t; and x = Q M / t + d mod Q with |d| <= n (21 + 1/2) = 43 n / 2.
  * So t x / Q = M + d t / Q mod t, and by the choice of t, t (43 n + 1) <= Q:
  *     |d t / Q| <= 43 n / (2 (43 n + 1)) = 1/2 - 1 / (2 (43 n + 1)).
  * Decoding computes t x / Q in fixed point, too small by less than sum of q_i / 2^64, which
  * mv_pack_plan_make keeps within that last term. Hence the floor is M exactly.
+ * In the public form d also has e u + e1 s, so |d| <= n (84 N + 43) / 2 and t n (85 N + 43) <= Q:
+ *     |d t / Q| <= (84 N + 43) / (2 (85 N + 43)) <= 1/2 - 2^-8,
+ * because N / (2 (85 N + 43)) >= 1/256; and the sum of q_i is below 2^56.
  *
  * Features, e and s are secret: no branch and no address in this file depends on them.
  */
+#include "he/cipher_internal.h"
 #include "he/pack_coeff.h"
 
 #include "base/rng.h"
@@ -168,6 +174,7 @@ mv_status mv_pack_encrypt_seeded(uint8_t *out, size_t cap, size_t *written, cons
     mv_stream mask = {0}, error = {0};
     size_t size = 0;
     MV_TRY(mv_pack_plan_make(&plan, key->set, shape));
+    MV_ENSURE(shape->form == MV_HE_SYM, MV_E_ARGUMENT);
     size = mv_pack_object_size(&plan, MV_PACK_FRESH);
     MV_ENSURE(size != 0 && size <= cap, MV_E_SPACE);
     MV_TRY(scratch_new(&s, &plan, key->set->literal.limb_count));
@@ -190,6 +197,74 @@ mv_status mv_pack_encrypt_seeded(uint8_t *out, size_t cap, size_t *written, cons
 done:
     mv_stream_clear(&error);
     mv_stream_clear(&mask);
+    scratch_free(&s);
+    if (st != MV_OK) {
+        memset(out, 0, size <= cap ? size : 0);
+    }
+    return st;
+}
+
+/* u, transformed, of polynomial p into row. */
+static void sample_u(uint64_t *row, const mv_he_public *key, mv_stream *secret, uint64_t p,
+                     int8_t *small)
+{
+    mv_stream_seek(secret, MV_STREAM_SECRET, (uint32_t)p, 0);
+    mv_sample_ternary(small, key->ring->degree, secret);
+    (void)mv_ring_forward(key->ring, mv_ring_lift(key->ring, row, small));
+}
+
+/* Polynomial p of the public form: c0 into row, c1 behind it. row has room for four. */
+static void hide_public(uint64_t *row, const mv_pack_plan *plan, const mv_he_public *key,
+                        mv_stream *secret, uint64_t p, const uint32_t *feature, uint64_t count,
+                        int8_t *small)
+{
+    const mv_ring *ring = key->ring;
+    const uint32_t used = mv_pack_used(plan, p);
+    const size_t words = (size_t)ring->degree * ring->limb_count;
+    uint64_t *c1 = row + words, *u = c1 + words, *e1 = u + words;
+
+    sample_u(u, key, secret, p, small);
+    mv_stream_seek(secret, MV_STREAM_ERROR, 2 * (uint32_t)p + 1, 0);
+    mv_sample_binomial(small, ring->degree, secret);
+    (void)mv_ring_forward(ring, mv_ring_lift(ring, e1, small));
+    mv_ring_mul(ring, (mv_poly_eval){c1}, (mv_poly_eval){key->limb + words}, (mv_poly_eval){u});
+    mv_ring_add(ring, c1, c1, e1);
+    mv_ring_mul(ring, (mv_poly_eval){row}, (mv_poly_eval){key->limb}, (mv_poly_eval){u});
+    (void)mv_ring_inverse(ring, (mv_poly_eval){row});
+    mv_ring_neg(ring, row, row); /* hide_all subtracts it */
+    mv_stream_seek(secret, MV_STREAM_ERROR, 2 * (uint32_t)p, 0);
+    mv_sample_binomial(small, used, secret);
+    hide_all(row, plan, feature, count, used, small);
+}
+
+mv_status mv_pack_encrypt_public_seeded(uint8_t *out, size_t cap, size_t *written,
+                                        const mv_he_public *key, const mv_pack_shape *shape,
+                                        const uint32_t *feature, const uint8_t seed[MV_SEED_LEN])
+{
+    mv_status st = MV_OK;
+    mv_pack_plan plan;
+    scratch s = {0};
+    mv_stream secret = {0};
+    size_t size = 0;
+    MV_TRY(mv_pack_plan_make(&plan, key->set, shape));
+    MV_ENSURE(shape->form == MV_HE_PK, MV_E_ARGUMENT);
+    size = mv_pack_object_size(&plan, MV_PACK_FRESH);
+    MV_ENSURE(size != 0 && size <= cap, MV_E_SPACE);
+    const uint32_t n = key->ring->degree, limbs = key->ring->limb_count;
+    MV_TRY(scratch_new(&s, &plan, 4 * limbs));
+    mv_stream_init(&secret, seed);
+    mv_pack_header_write(out, &plan, &(mv_pack_header){MV_PACK_FRESH, 1});
+    uint8_t *next = out + MV_PACK_HEADER_LEN;
+    for (uint64_t p = 0; p < plan.polys; p++) {
+        const uint64_t done_count = features_before(&plan, p);
+        hide_public(s.row, &plan, key, &secret, p, feature + done_count, shape->count - done_count,
+                    s.error);
+        next = write_rows(next, &plan, mv_pack_used(&plan, p), s.row);
+        next = write_rows(next, &plan, n, s.row + (size_t)n * limbs);
+    }
+    *written = size;
+done:
+    mv_stream_clear(&secret);
     scratch_free(&s);
     if (st != MV_OK) {
         memset(out, 0, size <= cap ? size : 0);
@@ -225,18 +300,36 @@ done:
     return st;
 }
 
+mv_status mv_pack_encrypt_public(uint8_t *out, size_t cap, size_t *written, const mv_he_public *key,
+                                 const mv_pack_shape *shape, const uint32_t *feature)
+{
+    mv_status st = MV_OK;
+    uint8_t seed[MV_SEED_LEN] = {0};
+    MV_ENSURE(out != NULL && written != NULL && key != NULL && shape != NULL && feature != NULL,
+              MV_E_ARGUMENT);
+    *written = 0;
+    MV_ENSURE(mv_pack_size(key->set, shape) != 0, MV_E_ARGUMENT);
+    MV_ENSURE(features_are_below(feature, shape->count, shape->bits), MV_E_RANGE);
+    MV_TRY(mv_random_bytes(seed, sizeof seed));
+    MV_TRY(mv_pack_encrypt_public_seeded(out, cap, written, key, shape, feature, seed));
+done:
+    mv_wipe(seed, sizeof seed);
+    return st;
+}
+
 /* Where c1 comes from: its seed, or the bytes behind c0. */
 typedef struct mask_source {
-    mv_pack_kind kind;
-    mv_stream stream; /* MV_PACK_FRESH */
+    bool seeded;
+    mv_stream stream; /* seeded */
 } mask_source;
 
-static mv_status mask_open(mask_source *source, const mv_pack_header *header, mv_reader *body)
+static mv_status mask_open(mask_source *source, const mv_pack_plan *plan,
+                           const mv_pack_header *header, mv_reader *body)
 {
     const uint8_t *seed = NULL;
     mv_status st = MV_OK;
-    source->kind = header->kind;
-    if (header->kind == MV_PACK_FRESH) {
+    source->seeded = mv_pack_is_seeded(&plan->shape, header->kind);
+    if (source->seeded) {
         MV_TRY(mv_read_view(body, &seed, MV_SEED_LEN));
         mv_stream_init(&source->stream, seed);
     }
@@ -248,7 +341,7 @@ done:
 static mv_status mask_next(uint64_t *row, mask_source *source, const mv_pack_plan *plan,
                            mv_reader *body, uint64_t p)
 {
-    if (source->kind == MV_PACK_SUM) {
+    if (!source->seeded) {
         return read_rows(row, plan, plan->set->literal.degree, body);
     }
     expand_mask(row, plan, &source->stream, p);
@@ -272,7 +365,7 @@ mv_status mv_pack_decrypt(uint32_t *feature, size_t cap, const mv_he_key *key, c
     MV_ENSURE(plan.shape.count <= cap, MV_E_SPACE);
     const size_t words = (size_t)plan.set->literal.degree * plan.set->literal.limb_count;
     MV_TRY(scratch_new(&s, &plan, 2 * plan.set->literal.limb_count));
-    MV_TRY(mask_open(&source, &header, &body));
+    MV_TRY(mask_open(&source, &plan, &header, &body));
     for (uint64_t p = 0; p < plan.polys; p++) {
         const uint32_t used = mv_pack_used(&plan, p);
         const uint64_t done_count = features_before(&plan, p);
@@ -312,12 +405,13 @@ static mv_status check_object(mv_pack_plan *plan, mv_pack_header *header, const 
     mv_reader body;
     const uint8_t *seed = NULL;
     MV_TRY(mv_pack_header_read(plan, header, &body, bytes, len));
-    if (header->kind == MV_PACK_FRESH) {
+    const bool seeded = mv_pack_is_seeded(&plan->shape, header->kind);
+    if (seeded) {
         MV_TRY(mv_read_view(&body, &seed, MV_SEED_LEN));
     }
     for (uint64_t p = 0; p < plan->polys; p++) {
         MV_TRY(check_rows(plan, mv_pack_used(plan, p), &body));
-        if (header->kind == MV_PACK_SUM) {
+        if (!seeded) {
             MV_TRY(check_rows(plan, plan->set->literal.degree, &body));
         }
     }
@@ -353,7 +447,7 @@ static mv_status addend_open(addend *a, const uint8_t *bytes, size_t len)
     mv_status st = MV_OK;
     MV_TRY(check_object(&a->plan, &a->header, bytes, len));
     MV_TRY(mv_pack_header_read(&a->plan, &a->header, &a->body, bytes, len));
-    MV_TRY(mask_open(&a->source, &a->header, &a->body));
+    MV_TRY(mask_open(&a->source, &a->plan, &a->header, &a->body));
 done:
     return st;
 }
@@ -372,7 +466,7 @@ done:
 static bool belong_together(const mv_pack_plan *a, const mv_pack_plan *b)
 {
     return a->set == b->set && a->shape.bits == b->shape.bits && a->shape.sums == b->shape.sums &&
-           a->shape.count == b->shape.count;
+           a->shape.count == b->shape.count && a->shape.form == b->shape.form;
 }
 
 mv_status mv_pack_add(uint8_t *out, size_t cap, size_t *written, const uint8_t *a, size_t a_len,

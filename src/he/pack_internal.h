@@ -2,8 +2,9 @@
  *
  * pack_internal.h: the parts of coefficient packing, for this folder and the tests.
  *
- * Object:  header (16 bytes), then for a fresh ciphertext the seed of c1 (32 bytes) and for each
- * polynomial the rows of c0; for a sum, for each polynomial the rows of c0 and those of c1.
+ * Object:  header (16 bytes), then for a fresh symmetric ciphertext the seed of c1 (32 bytes) and
+ * for each polynomial the rows of c0; for a sum or the public form, for each polynomial the rows of
+ * c0 and those of c1.
  * docs/formats/he.md has every byte.
  */
 #ifndef MV_HE_PACK_INTERNAL_H
@@ -12,6 +13,8 @@
 #include "base/bytes.h"
 #include "he/keys.h"
 #include "ring/sample.h"
+
+#include <stdbool.h>
 
 #define MV_PACK_HEADER_LEN 16
 #define MV_PACK_BITS_MAX   16
@@ -33,7 +36,7 @@ typedef struct mv_pack_limb {
 typedef struct mv_pack_plan {
     const mv_he_set *set;
     mv_pack_shape shape;
-    uint32_t log_t; /* floor(log2(Q / (43 n + 1))) */
+    uint32_t log_t; /* floor(log2(Q / mv_pack_noise_factor)) */
     uint32_t width; /* bits of one field: shape.bits + ceil(log2 n) */
     uint32_t per;   /* fields of one coefficient: floor(log_t / width) */
     uint64_t coeffs;
@@ -41,6 +44,19 @@ typedef struct mv_pack_plan {
     mv_u128 modulus; /* Q */
     mv_pack_limb limb[MV_PACK_LIMBS_MAX];
 } mv_pack_plan;
+
+/* mv_pack_noise_factor: W with t W <= Q. docs/modules/he.md, "Why decryption cannot fail" */
+uint64_t mv_pack_noise_factor(uint32_t degree, uint32_t sums, mv_he_form form);
+
+/* mv_pack_is_seeded: c1 is the expansion of a seed. */
+static inline bool mv_pack_is_seeded(const mv_pack_shape *shape, mv_pack_kind kind)
+{
+    return kind == MV_PACK_FRESH && shape->form == MV_HE_SYM;
+}
+
+/* mv_pack_margin_bits: log2 of the largest noise that decryption allows over the largest that there
+ * can be in a sum of so many. */
+double mv_pack_margin_bits(const mv_pack_plan *plan, uint32_t summed);
 
 /* mv_pack_plan_make: errors: MV_E_ARGUMENT when the set cannot hold the shape; plan is then zero */
 MV_MUST_CHECK mv_status mv_pack_plan_make(mv_pack_plan *plan, const mv_he_set *set,
@@ -78,5 +94,13 @@ typedef struct mv_pack_seeds {
 MV_MUST_CHECK mv_status mv_pack_encrypt_seeded(uint8_t *out, size_t cap, size_t *written,
                                                const mv_he_key *key, const mv_pack_shape *shape,
                                                const uint32_t *feature, const mv_pack_seeds *seeds);
+
+/* mv_pack_encrypt_public_seeded: the same for the public form, from one secret seed: of polynomial
+ * p, u is its ternary polynomial p, e0 and e1 are its errors 2 p and 2 p + 1. */
+MV_MUST_CHECK mv_status mv_pack_encrypt_public_seeded(uint8_t *out, size_t cap, size_t *written,
+                                                      const mv_he_public *key,
+                                                      const mv_pack_shape *shape,
+                                                      const uint32_t *feature,
+                                                      const uint8_t seed[MV_SEED_LEN]);
 
 #endif

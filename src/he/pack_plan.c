@@ -6,7 +6,7 @@
 
 #include "he/he_bytes.h"
 
-#include <stdbool.h>
+#include <math.h>
 #include <string.h>
 
 static const uint8_t magic[4] = {'M', 'V', 'H', 'E'};
@@ -21,17 +21,34 @@ static uint32_t ceil_log2(uint32_t n) /* n >= 1 */
     return bits;
 }
 
-/* The worst-case factor 43 n + 1 of docs/modules/he.md: twice the largest error and one rounding.
- */
-static uint64_t noise_factor(uint32_t sums)
+/* Twice the largest noise of one fresh ciphertext: e and the rounding of the message; or those, and
+ * e u and e1 s, each a sum of N errors. */
+static uint64_t noise_twice(uint32_t degree, mv_he_form form)
 {
-    return (uint64_t)43 * sums + 1; /* check: 43 == 2 * (21 + 1/2) */
+    const uint64_t n = degree;
+    return form == MV_HE_SYM
+               ? 43
+               : 84 * n + 43; /* check: 2 * 2 * 21 + 43 + 2 * (21 + 1/2) == 84 + 2 * 43 */
 }
 
-/* Largest T with 2^T (43 n + 1) <= Q, or 0. Q < 2^120, so nothing overflows. */
-static uint32_t find_log_t(mv_u128 modulus, uint32_t sums)
+uint64_t mv_pack_noise_factor(uint32_t degree, uint32_t sums, mv_he_form form)
 {
-    mv_u128 least = {noise_factor(sums), 0};
+    const uint64_t n = degree;
+    return form == MV_HE_SYM ? noise_twice(degree, form) * sums + 1
+                             : (noise_twice(degree, form) + n) * sums;
+}
+
+double mv_pack_margin_bits(const mv_pack_plan *plan, uint32_t summed)
+{
+    const double noise = (double)noise_twice(plan->set->literal.degree, plan->shape.form) * summed;
+    const double modulus = ldexp((double)plan->modulus.hi, 64) + (double)plan->modulus.lo;
+    return log2(modulus) - plan->log_t - log2(noise);
+}
+
+/* Largest T with 2^T W <= Q, or 0. Q < 2^120, so nothing overflows. */
+static uint32_t find_log_t(mv_u128 modulus, uint64_t factor)
+{
+    mv_u128 least = {factor, 0};
     uint32_t log_t = 0;
     for (least = mv_u128_shl(least, 1); mv_u128_below_or_equal(least, modulus);
          least = mv_u128_shl(least, 1)) {
@@ -43,12 +60,14 @@ static uint32_t find_log_t(mv_u128 modulus, uint32_t sums)
 static bool shape_is_valid(const mv_pack_shape *shape)
 {
     return shape->bits >= 1 && shape->bits <= MV_PACK_BITS_MAX && shape->sums >= 1 &&
-           shape->sums <= MV_PACK_SUMS_MAX && shape->count >= 1;
+           shape->sums <= MV_PACK_SUMS_MAX && shape->count >= 1 &&
+           (shape->form == MV_HE_SYM || shape->form == MV_HE_PK);
 }
 
 /* What the code of pack.c relies on beyond a checked set: two limbs of at most 60 bits, and room
- * for the error of the fixed-point decoding:  sum of q_i / 2^64 <= 1 / (2 (43 n + 1)). */
-static bool set_is_fit(const mv_he_set *set, uint32_t sums)
+ * for the error of the fixed-point decoding:  sum of q_i / 2^64 <= 1 / (2 (43 n + 1)), and in the
+ * public form <= 2^-8 (see pack.c). */
+static bool set_is_fit(const mv_he_set *set, const mv_pack_shape *shape)
 {
     uint64_t total = 0;
     if (set->literal.scheme != MV_HE_PACK || set->literal.limb_count > MV_PACK_LIMBS_MAX) {
@@ -60,7 +79,8 @@ static bool set_is_fit(const mv_he_set *set, uint32_t sums)
         }
         total += set->mod[i].q;
     }
-    return mv_mul_wide(total, 2 * noise_factor(sums)).hi == 0;
+    const uint64_t factor = mv_pack_noise_factor(set->literal.degree, shape->sums, MV_HE_SYM);
+    return shape->form == MV_HE_SYM ? mv_mul_wide(total, 2 * factor).hi == 0 : total >> 56 == 0;
 }
 
 /* floor(2^(64+log_t) / q): long division from 2^(bits-1) < q on. */
@@ -106,12 +126,13 @@ mv_status mv_pack_plan_make(mv_pack_plan *plan, const mv_he_set *set, const mv_p
     mv_pack_plan p = {.set = set, .modulus = {1, 0}};
     memset(plan, 0, sizeof *plan);
     MV_ENSURE(set != NULL && shape != NULL && shape_is_valid(shape), MV_E_ARGUMENT);
-    MV_ENSURE(set_is_fit(set, shape->sums), MV_E_ARGUMENT);
+    MV_ENSURE(set_is_fit(set, shape), MV_E_ARGUMENT);
     p.shape = *shape;
     for (uint32_t i = 0; i < set->literal.limb_count; i++) {
         p.modulus = mv_u128_mul_low(p.modulus, (mv_u128){set->mod[i].q, 0});
     }
-    p.log_t = find_log_t(p.modulus, shape->sums);
+    p.log_t =
+        find_log_t(p.modulus, mv_pack_noise_factor(set->literal.degree, shape->sums, shape->form));
     p.width = shape->bits + ceil_log2(shape->sums);
     p.per = p.log_t / p.width;
     MV_ENSURE(p.per >= 1, MV_E_ARGUMENT);
@@ -149,7 +170,7 @@ size_t mv_pack_object_size(const mv_pack_plan *plan, mv_pack_kind kind)
     const uint64_t last = rows_size(plan->set, mv_pack_used(plan, plan->polys - 1));
     /* below 2^32 polynomials of N coefficients, each below 2^32 * 16 bytes in all: no overflow */
     uint64_t size = MV_PACK_HEADER_LEN + (plan->polys - 1) * full + last;
-    size += kind == MV_PACK_FRESH ? MV_SEED_LEN : plan->polys * full;
+    size += mv_pack_is_seeded(&plan->shape, kind) ? MV_SEED_LEN : plan->polys * full;
     return size <= SIZE_MAX / 2 ? (size_t)size : 0;
 }
 
@@ -179,7 +200,8 @@ void mv_pack_header_write(uint8_t out[MV_PACK_HEADER_LEN], const mv_pack_plan *p
     out[7] = (uint8_t)plan->shape.bits;
     out[8] = (uint8_t)plan->shape.sums;
     out[9] = (uint8_t)header->summed;
-    mv_store_u16le(out + 10, 0);
+    out[10] = (uint8_t)plan->shape.form;
+    out[11] = 0;
     mv_store_u32le(out + 12, plan->shape.count);
 }
 
@@ -199,10 +221,11 @@ mv_status mv_pack_header_read(mv_pack_plan *plan, mv_pack_header *header, mv_rea
     MV_TRY(mv_read_view(&r, &h, MV_PACK_HEADER_LEN));
     MV_ENSURE(memcmp(h, magic, sizeof magic) == 0 && h[4] == VERSION, MV_E_FORMAT);
     MV_ENSURE(h[5] == MV_PACK_FRESH || h[5] == MV_PACK_SUM, MV_E_FORMAT);
-    MV_ENSURE(mv_load_u16le(h + 10) == 0, MV_E_FORMAT);
+    MV_ENSURE(h[10] <= MV_HE_PK && h[11] == 0, MV_E_FORMAT);
     const mv_he_set *set = mv_he_set_from_id(h[6]);
     MV_ENSURE(set != NULL, MV_E_FORMAT);
-    const mv_pack_shape shape = {.bits = h[7], .sums = h[8], .count = mv_load_u32le(h + 12)};
+    const mv_pack_shape shape = {
+        .bits = h[7], .sums = h[8], .count = mv_load_u32le(h + 12), .form = (mv_he_form)h[10]};
     const mv_pack_header found = {(mv_pack_kind)h[5], h[9]};
     MV_ENSURE(summed_is_valid(&found, &shape), MV_E_RANGE);
     MV_ENSURE(mv_pack_plan_make(plan, set, &shape) == MV_OK, MV_E_RANGE);

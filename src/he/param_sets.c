@@ -57,6 +57,12 @@ static const mv_he_literal literals[] = {
     CKKS_SET("deep8192", "real numbers, three products in a row; 128 bits classical only", 9,
              MV_HE_CLASSICAL_128, 8192, 38, 5, UINT64_C(562949952847873), UINT64_C(274877562881),
              UINT64_C(274877202433), UINT64_C(274877153281), UINT64_C(562949952798721)),
+    /* The two data primes carry one product that is not scaled down (scan.h); t is the smallest
+     * prime above 2 x 68,464, the largest dot product of two embeddings. */
+    BFV_SET("search8192",
+            "encrypted query against an encrypted gallery; 128 bits quantum and classical", 10,
+            MV_HE_QUANTUM_128, 8192, 147457, 3, UINT64_C(137438822401), UINT64_C(137438773249),
+            UINT64_C(562949952847873)),
 };
 
 enum { SETS = sizeof literals / sizeof literals[0] };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dicom_j2k.c: OpenJPEG reading from memory. A frame that it would complete with guesses (cut
- * short) is refused: strict mode. Runs inside the sandbox of dicom_child.c.
+ * short) is refused: strict mode. Runs inside the sandbox of sandbox.c.
  */
 #include "image/dicom_j2k.h"
 

@@ -5,6 +5,7 @@
  * mv_image. The limits are checked before anything is decompressed.
  */
 #include "image/dicom_shim.h"
+#include "image/dicom_file.hh"
 #include "image/dicom_j2k.h"
 
 #include <dcmtk/config/osconfig.h>
@@ -28,23 +29,14 @@
 #include <string>
 #include <vector>
 
+using mv_dicom::decimal;
+using mv_dicom::File;
+using mv_dicom::Layout;
+using mv_dicom::open_file;
+using mv_dicom::read_layout;
+
 namespace
 {
-
-/* How the samples lie in the file, beside what mv_image says of them. */
-struct Layout {
-    Uint16 allocated = 0, stored = 0, high = 0, planar = 0;
-    bool is_signed = false;
-    std::string photometric;
-    DcmTagKey pixels; /* which of the three pixel elements */
-};
-
-struct File {
-    DcmFileFormat format;
-    DcmDataset bare; /* instead of that in format, where only we know the transfer syntax */
-    DcmDataset *data = nullptr;
-    E_TransferSyntax syntax = EXS_Unknown; /* of the pixels */
-};
 
 bool is_htj2k(DcmFileFormat &format)
 {
@@ -91,7 +83,9 @@ bool is_short(const OFCondition &result)
            result == EC_MemoryExhausted;
 }
 
-mv_dicom_verdict open_file(File &file, const uint8_t *bytes, size_t len)
+} // namespace
+
+mv_dicom_verdict mv_dicom::open_file(File &file, const uint8_t *bytes, size_t len)
 {
     DcmInputBufferStream stream;
     feed(stream, bytes, len);
@@ -116,14 +110,18 @@ mv_dicom_verdict open_file(File &file, const uint8_t *bytes, size_t len)
     return MV_DICOM_OK;
 }
 
+namespace
+{
+
 Uint16 number(DcmDataset *data, const DcmTagKey &key, Uint16 otherwise)
 {
     Uint16 value = 0;
     return data->findAndGetUint16(key, value).good() ? value : otherwise;
 }
 
-/* A decimal of the image, or of the functional groups that all its frames share. */
-bool decimal(double &out, DcmDataset *data, const DcmTagKey &key, unsigned long position)
+} // namespace
+
+bool mv_dicom::decimal(double &out, DcmDataset *data, const DcmTagKey &key, unsigned long position)
 {
     Float64 value = 0;
     if (data->findAndGetFloat64(key, value, position).bad()) {
@@ -139,6 +137,9 @@ bool decimal(double &out, DcmDataset *data, const DcmTagKey &key, unsigned long 
     out = value;
     return true;
 }
+
+namespace
+{
 
 void read_scaling(mv_image *out, DcmDataset *data)
 {
@@ -233,7 +234,9 @@ bool find_pixels(DcmTagKey &out, DcmDataset *data)
     return false;
 }
 
-void read_layout(Layout &layout, DcmDataset *data)
+} // namespace
+
+void mv_dicom::read_layout(Layout &layout, DcmDataset *data)
 {
     OFString photometric;
     layout.allocated = number(data, DCM_BitsAllocated, 0);
@@ -244,6 +247,9 @@ void read_layout(Layout &layout, DcmDataset *data)
     (void)data->findAndGetOFString(DCM_PhotometricInterpretation, photometric);
     layout.photometric = photometric.c_str();
 }
+
+namespace
+{
 
 mv_dicom_verdict read_shape(mv_image *out, Layout &layout, DcmDataset *data)
 {

@@ -10,11 +10,13 @@
 #include "base/status.h"
 #include "medveil/image.h"
 
-/* The bytes of one image file, borrowed, with a name for messages. */
+/* The bytes of one image file (or of a pair), borrowed, with a name for messages. */
 typedef struct mv_image_source {
     const uint8_t *bytes;
     size_t len;
     const char *name;
+    const uint8_t *voxels; /* of a NIfTI pair: the .img file; NULL: there is none */
+    size_t voxels_len;
 } mv_image_source;
 
 typedef struct mv_image_format {

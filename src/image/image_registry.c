@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define FILE_BYTES_MAX ((size_t)1 << 31)
 
@@ -71,16 +72,20 @@ static mv_status check_finite(const mv_image *image, const mv_image_source *sour
     return st;
 }
 
-mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len, const char *name,
-                          mv_error *err)
+mv_status mv_image_decode_files(mv_image *out, const mv_image_files *files, const char *name,
+                                mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_image_source source = {bytes, len, name == NULL ? "the image" : name};
+    const mv_image_source source = {.bytes = files->bytes,
+                                    .len = files->len,
+                                    .voxels = files->voxels,
+                                    .voxels_len = files->voxels_len,
+                                    .name = name == NULL ? "the image" : name};
     const mv_image_format *format = format_of(&source);
     mv_image shape = {0}, image = {0};
 
     memset(out, 0, sizeof *out);
-    MV_REQUIRE(len != 0, err, MV_E_TRUNCATED, "%s is empty", source.name);
+    MV_REQUIRE(source.len != 0, err, MV_E_TRUNCATED, "%s is empty", source.name);
     if (format == NULL) {
         st = mv_fail(err, MV_E_FORMAT, "%s is not an image that medveil knows", source.name);
         mv_hint(err, "it reads PNG, JPEG, NIfTI, NPY and DICOM, by content and not by name");
@@ -97,24 +102,82 @@ done:
     return st;
 }
 
-mv_status mv_image_load(mv_image *out, const char *path, mv_error *err)
+mv_status mv_image_decode(mv_image *out, const uint8_t *bytes, size_t len, const char *name,
+                          mv_error *err)
 {
-    mv_buffer file = mv_buffer_make(FILE_BYTES_MAX);
-    mv_status st = MV_OK;
-
-    memset(out, 0, sizeof *out);
-    MV_TRY(mv_file_read(&file, path, err));
-    MV_TRY(mv_image_decode(out, file.bytes, file.len,
-                           strcmp(path, "-") == 0 ? "standard input" : path, err));
-done:
-    mv_buffer_clear(&file);
-    return st;
+    const mv_image_files one = {.bytes = bytes, .len = len};
+    return mv_image_decode_files(out, &one, name, err);
 }
+
+/* ---- NIfTI pairs ---- */
 
 static bool ends_with(const char *path, const char *extension)
 {
     const size_t path_len = strlen(path), len = strlen(extension);
     return path_len > len && strcasecmp(path + path_len - len, extension) == 0;
+}
+
+/* The letters of a name's extension put in the place of those that are there, in the same case. */
+static void put_letters(char *at, const char *letters)
+{
+    const bool upper = at[0] >= 'A' && at[0] <= 'Z';
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        at[i] = (char)(upper ? letters[i] - 'a' + 'A' : letters[i]);
+    }
+}
+
+/* out is path without a final .gz; false when it does not end in .hdr or .img. */
+static bool is_half(char *out, size_t cap, bool *is_header, const char *path)
+{
+    size_t len = strlen(path);
+    len -= ends_with(path, ".gz") ? 3 : 0;
+    if (len + sizeof ".gz" > cap) {
+        return false;
+    }
+    memcpy(out, path, len);
+    out[len] = '\0';
+    *is_header = ends_with(out, ".hdr");
+    return *is_header || ends_with(out, ".img");
+}
+
+bool mv_image_partner(char *out, size_t cap, bool *is_header, const char *path)
+{
+    if (is_half(out, cap, is_header, path)) {
+        put_letters(out + strlen(out) - 3, *is_header ? "img" : "hdr");
+        if (access(out, R_OK) == 0) {
+            return true;
+        }
+        strcat(out, ".gz"); /* is_half left room */
+        if (access(out, R_OK) == 0) {
+            return true;
+        }
+    }
+    out[0] = '\0';
+    return false;
+}
+
+mv_status mv_image_load(mv_image *out, const char *path, mv_error *err)
+{
+    enum { PARTNER_LEN_MAX = 4096 };
+    mv_buffer file = mv_buffer_make(FILE_BYTES_MAX), other = mv_buffer_make(FILE_BYTES_MAX);
+    char partner[PARTNER_LEN_MAX];
+    bool is_header = false;
+    mv_status st = MV_OK;
+
+    memset(out, 0, sizeof *out);
+    MV_TRY(mv_file_read(&file, path, err));
+    const bool swapped = mv_image_partner(partner, sizeof partner, &is_header, path) && !is_header;
+    if (partner[0] != '\0') {
+        MV_TRY(mv_file_read(&other, partner, err));
+    }
+    const mv_buffer *head = swapped ? &other : &file, *voxels = swapped ? &file : &other;
+    const mv_image_files files = {head->bytes, head->len, voxels->bytes, voxels->len};
+    MV_TRY(
+        mv_image_decode_files(out, &files, strcmp(path, "-") == 0 ? "standard input" : path, err));
+done:
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&other);
+    return st;
 }
 
 static const mv_image_format *format_for(const char *path)
@@ -131,7 +194,7 @@ static const mv_image_format *format_for(const char *path)
 
 bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len)
 {
-    const mv_image_source source = {bytes, len, path};
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = path};
     const mv_image_format *wanted = format_for(path);
     return wanted == NULL || wanted == format_of(&source);
 }

@@ -4,11 +4,10 @@
  *
  * A DICOM object may have no image at all (a report, a plan): MV_E_RANGE. Gray samples are the
  * stored values of the file, colour comes out as RGB; docs/modules/dicom.md has the particulars.
- * Writing DICOM is not here: the original bytes travel, so the default gives back the very file.
+ * Pixels of other files are not made DICOM; derived objects of DICOM files are in dicom_like.c.
  */
-#include "image/dicom_child.h"
+#include "image/dicom_run.h"
 #include "image/dicom_shim.h"
-#include "image/image_format.h"
 
 #include <math.h>
 #include <string.h>
@@ -96,25 +95,28 @@ static mv_status refusal(mv_dicom_verdict verdict, const char *name, mv_error *e
         [MV_DICOM_DECODER] = {MV_E_FORMAT, "is a DICOM file whose pixels cannot be decoded"},
         [MV_DICOM_MEMORY] = {MV_E_LIMIT,
                              "is a DICOM file that needs more memory than its reader may have"},
+        [MV_DICOM_MAMMOGRAM] = {MV_E_POLICY,
+                                "is a mammogram, of which no lossy DICOM object is made"},
+        [MV_DICOM_OTHER] = {MV_E_UNSUPPORTED, "has a DICOM header that does not fit the samples"},
     };
     return verdict == MV_DICOM_OK
                ? MV_OK
                : mv_fail(err, row[verdict].status, "%s %s", name, row[verdict].why);
 }
 
-static mv_status end_of_child(mv_child_end end, const char *name, mv_error *err)
+static mv_status end_of_child(mv_sandbox_end end, const char *name, mv_error *err)
 {
     switch (end) {
-    case MV_CHILD_ANSWERED:
+    case MV_SANDBOX_ANSWERED:
         return MV_OK;
-    case MV_CHILD_NOT_STARTED:
+    case MV_SANDBOX_NOT_STARTED:
         return mv_fail(err, MV_E_MEMORY, "%s cannot be read: no process for its reader", name);
-    case MV_CHILD_NO_SANDBOX:
+    case MV_SANDBOX_REFUSED:
         return mv_fail(err, MV_E_POLICY,
                        "%s is not read: this system refuses the sandbox for DICOM files", name);
-    case MV_CHILD_TOO_SLOW:
+    case MV_SANDBOX_TOO_SLOW:
         return mv_fail(err, MV_E_LIMIT, "%s is a DICOM file that takes too long to read", name);
-    case MV_CHILD_DIED:
+    case MV_SANDBOX_DIED:
         break;
     }
     return mv_fail(err, MV_E_FORMAT, "%s is a DICOM file at which its sandboxed reader died", name);
@@ -122,17 +124,29 @@ static mv_status end_of_child(mv_child_end end, const char *name, mv_error *err)
 
 /* ---- reading ---- */
 
-static mv_status in_child(mv_child_job *job, const char *name, mv_error *err)
+mv_status mv_dicom_run(const mv_sandbox_job *job, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_dicom_verdict verdict = MV_DICOM_DAMAGED;
+    uint32_t result = MV_DICOM_VERDICTS;
 
     MV_REQUIRE(mv_dicom_prepare(), err, MV_E_NOT_FOUND,
                "%s cannot be read: DCMTK's data dictionary is not installed", name);
-    MV_TRY(end_of_child(mv_child_run(&verdict, job), name, err));
-    MV_TRY(refusal(verdict, name, err));
+    MV_TRY(end_of_child(mv_sandbox_run(&result, job), name, err));
+    if (result >= MV_DICOM_VERDICTS) {
+        st = end_of_child(MV_SANDBOX_DIED, name, err); /* nonsense */
+        goto done;
+    }
+    MV_TRY(refusal((mv_dicom_verdict)result, name, err));
 done:
     return st;
+}
+
+mv_sandbox_job mv_dicom_job(const mv_image_source *source, size_t room)
+{
+    return (mv_sandbox_job){.bytes = source->bytes,
+                            .len = source->len,
+                            .seconds = CHILD_SECONDS,
+                            .memory = CHILD_MEMORY + CHILD_SHARE * (source->len + room)};
 }
 
 /* What the child says about the image is checked as if it were a file. */
@@ -148,32 +162,45 @@ static bool is_sane(const mv_image *shape)
            isfinite(shape->slope) && shape->slope != 0 && isfinite(shape->intercept);
 }
 
+static uint32_t shape_work(const mv_sandbox_job *job)
+{
+    return mv_dicom_shape(job->answer, job->bytes, job->len);
+}
+
 static mv_status dicom_header(mv_image *out, const mv_image_source *source, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_child_job job = {.work = mv_dicom_shape,
-                        .image = out,
-                        .bytes = source->bytes,
-                        .len = source->len,
-                        .seconds = CHILD_SECONDS,
-                        .memory = CHILD_MEMORY + CHILD_SHARE * source->len};
-    MV_TRY(in_child(&job, source->name, err));
+    mv_sandbox_job job = mv_dicom_job(source, 0);
+    job.work = shape_work;
+    job.answer = out;
+    job.answer_len = sizeof *out;
+    MV_TRY(mv_dicom_run(&job, source->name, err));
+    out->sample = NULL; /* a pointer of another process */
     MV_REQUIRE(is_sane(out), err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
 done:
     return st;
 }
 
+static uint32_t samples_work(const mv_sandbox_job *job)
+{
+    mv_image image = *(const mv_image *)job->context;
+    return mv_dicom_samples(&image, job->bytes, job->len);
+}
+
 static mv_status dicom_pixels(mv_image *image, const mv_image_source *source, mv_error *err)
 {
+    mv_status st = MV_OK;
     const size_t len = mv_image_sample_count(image) * mv_sample_size(image->type);
-    mv_child_job job = {.work = mv_dicom_samples,
-                        .image = image,
-                        .fills_samples = true,
-                        .bytes = source->bytes,
-                        .len = source->len,
-                        .seconds = CHILD_SECONDS,
-                        .memory = CHILD_MEMORY + CHILD_SHARE * (source->len + len)};
-    return in_child(&job, source->name, err);
+    size_t came = len;
+    mv_sandbox_job job = mv_dicom_job(source, len);
+    job.work = samples_work;
+    job.context = image;
+    job.bulk = image->sample;
+    job.bulk_len = &came;
+    MV_TRY(mv_dicom_run(&job, source->name, err));
+    MV_REQUIRE(came == len, err, MV_E_FORMAT, "%s is a damaged DICOM file", source->name);
+done:
+    return st;
 }
 
 static mv_status dicom_encode(mv_buffer *out, const mv_image *image, mv_error *err)
@@ -203,6 +230,6 @@ const mv_image_format mv_image_dicom = {
 
 bool mv_image_is_dicom(const uint8_t *bytes, size_t len)
 {
-    const mv_image_source source = {bytes, len, ""};
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = ""};
     return dicom_recognises(&source);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * img_nifti.c: NIfTI-1 and NIfTI-2 single files (.nii, .nii.gz), both byte orders. Our own bounded
- * reader, from memory: docs/decisions/0002-own-nifti-reader.md.
+ * img_nifti.c: NIfTI-1 and NIfTI-2, single files (.nii, .nii.gz) and pairs (.hdr and .img), both
+ * byte orders. Our own bounded reader, from memory: docs/decisions/0002-own-nifti-reader.md.
  *
  * Voxels keep the file's order: x fastest, then y, then z, so that row 0 of a slice is usually the
- * patient's back. The volumes of a series over time follow each other in the stack: depth = z * t.
- * Orientation, intent and extensions are not kept. Not read: complex, 64-bit and 128-bit voxels,
- * more than four dimensions, pixels in a separate .img file.
+ * patient's back. Further axes (time, components) follow in the stack: depth = z * t * ...
+ * 64-bit integers become doubles, where each of them is one exactly. Not read: complex numbers,
+ * RGBA, single bits, 128-bit floats. nifti_like.c keeps orientation and extensions on writing.
  */
 #include "base/platform.h"
-#include "image/image_format.h"
+#include "image/nifti_head.h"
 #include "image/samples.h"
 
 #define ZLIB_CONST /* zlib does not write to its input */
@@ -17,20 +17,24 @@
 #include <string.h>
 #include <zlib.h>
 
-#define HEADER1_LEN   348u
-#define HEADER2_LEN   540u
+#define HEADER1_LEN   ((uint32_t)MV_NIFTI1_LEN)
+#define HEADER2_LEN   ((uint32_t)MV_NIFTI2_LEN)
 #define OFFSET_MAX    (1 << 30) /* of the voxels in the file */
 #define TRAILING_MAX  (1 << 20) /* bytes after the voxels of a compressed file */
 #define DEFLATE_RATIO 1032u     /* deflate cannot do better */
 
+enum { CODE_INT64 = 1024, CODE_UINT64 = 1280 };
+
+/* Written as the first row that fits, so the 64-bit integers stand behind doubles. */
 static const struct {
     int code;
     mv_sample_type type;
     uint32_t channels;
 } nifti_types[] = {
-    {2, MV_SAMPLE_U8, 1},   {256, MV_SAMPLE_I8, 1},  {512, MV_SAMPLE_U16, 1},
-    {4, MV_SAMPLE_I16, 1},  {768, MV_SAMPLE_U32, 1}, {8, MV_SAMPLE_I32, 1},
-    {16, MV_SAMPLE_F32, 1}, {64, MV_SAMPLE_F64, 1},  {128, MV_SAMPLE_U8, 3},
+    {2, MV_SAMPLE_U8, 1},           {256, MV_SAMPLE_I8, 1},          {512, MV_SAMPLE_U16, 1},
+    {4, MV_SAMPLE_I16, 1},          {768, MV_SAMPLE_U32, 1},         {8, MV_SAMPLE_I32, 1},
+    {16, MV_SAMPLE_F32, 1},         {64, MV_SAMPLE_F64, 1},          {128, MV_SAMPLE_U8, 3},
+    {CODE_INT64, MV_SAMPLE_F64, 1}, {CODE_UINT64, MV_SAMPLE_F64, 1},
 };
 
 enum { NIFTI_TYPES = sizeof nifti_types / sizeof nifti_types[0] };
@@ -40,8 +44,8 @@ static const struct {
     int code;
     const char *name;
 } foreign_types[] = {
-    {1, "1-bit"},      {32, "complex"},   {1024, "64-bit integer"}, {1280, "64-bit integer"},
-    {1536, "128-bit"}, {1792, "complex"}, {2048, "complex"},        {2304, "RGBA"},
+    {1, "1-bit"},      {32, "complex"},   {1536, "128-bit float"},
+    {1792, "complex"}, {2048, "complex"}, {2304, "RGBA"},
 };
 
 /* ---- a run of bytes, plain or gzip, read forward only ---- */
@@ -53,17 +57,22 @@ typedef struct nifti_stream {
     z_stream z;
 } nifti_stream;
 
-static bool is_gzip(const mv_image_source *source)
+static bool starts_gzip(const uint8_t *bytes, size_t len)
 {
-    return source->len >= 2 && source->bytes[0] == 0x1f && source->bytes[1] == 0x8b;
+    return len >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-static mv_status stream_open(nifti_stream *s, const mv_image_source *source)
+static bool is_gzip(const mv_image_source *source)
+{
+    return starts_gzip(source->bytes, source->len);
+}
+
+static mv_status stream_open(nifti_stream *s, const uint8_t *bytes, size_t len)
 {
     enum { GZIP_ONLY = 16 + MAX_WBITS };
     memset(s, 0, sizeof *s);
-    s->in = mv_reader_make(source->bytes, source->len);
-    s->is_gzip = is_gzip(source);
+    s->in = mv_reader_make(bytes, len);
+    s->is_gzip = starts_gzip(bytes, len);
     return s->is_gzip && inflateInit2(&s->z, GZIP_ONLY) != Z_OK ? MV_E_MEMORY : MV_OK;
 }
 
@@ -161,12 +170,9 @@ done:
 
 /* ---- the header ---- */
 
-typedef struct nifti_header {
-    uint8_t bytes[HEADER2_LEN]; /* NIfTI-1: the first HEADER1_LEN */
-    bool is_big, is_v2;
-} nifti_header;
+typedef mv_nifti_head nifti_header;
 
-static uint64_t field_uint(const nifti_header *h, size_t at, size_t size)
+uint64_t mv_nifti_get(const mv_nifti_head *h, size_t at, size_t size)
 {
     uint64_t v = 0;
     for (size_t i = 0; i < size; i++) {
@@ -175,14 +181,21 @@ static uint64_t field_uint(const nifti_header *h, size_t at, size_t size)
     return v;
 }
 
+void mv_nifti_put(mv_nifti_head *h, size_t at, size_t size, uint64_t value)
+{
+    for (size_t i = 0; i < size; i++) {
+        h->bytes[at + (h->is_big ? size - 1 - i : i)] = (uint8_t)(value >> (8 * i));
+    }
+}
+
 static int field_i16(const nifti_header *h, size_t at)
 {
-    return (int16_t)field_uint(h, at, 2);
+    return (int16_t)mv_nifti_get(h, at, 2);
 }
 
 static double field_f32(const nifti_header *h, size_t at)
 {
-    const uint32_t bits = (uint32_t)field_uint(h, at, 4);
+    const uint32_t bits = (uint32_t)mv_nifti_get(h, at, 4);
     float v = 0;
     memcpy(&v, &bits, sizeof v);
     return (double)v;
@@ -190,7 +203,7 @@ static double field_f32(const nifti_header *h, size_t at)
 
 static double field_f64(const nifti_header *h, size_t at)
 {
-    const uint64_t bits = field_uint(h, at, 8);
+    const uint64_t bits = mv_nifti_get(h, at, 8);
     double v = 0;
     memcpy(&v, &bits, sizeof v);
     return v;
@@ -198,7 +211,7 @@ static double field_f64(const nifti_header *h, size_t at)
 
 static int64_t header_dim(const nifti_header *h, size_t i)
 {
-    return h->is_v2 ? (int64_t)field_uint(h, 16 + 8 * i, 8) : field_i16(h, 40 + 2 * i);
+    return h->is_v2 ? (int64_t)mv_nifti_get(h, 16 + 8 * i, 8) : field_i16(h, 40 + 2 * i);
 }
 
 static int header_datatype(const nifti_header *h)
@@ -211,13 +224,14 @@ static double header_pixdim(const nifti_header *h, size_t i)
     return h->is_v2 ? field_f64(h, 104 + 8 * i) : field_f32(h, 76 + 4 * i);
 }
 
-/* Where the voxels start; -1 when the field makes no sense. 0 means right after the header. */
+/* Where the voxels start in their file; -1 when the field makes no sense. In a single file 0 means
+ * right after the header. */
 static int64_t header_offset(const nifti_header *h)
 {
-    const int64_t least = h->is_v2 ? HEADER2_LEN + 4 : HEADER1_LEN + 4;
-    const double stated = h->is_v2 ? (double)(int64_t)field_uint(h, 168, 8) : field_f32(h, 108);
+    const int64_t least = h->is_pair ? 4 : h->is_v2 ? HEADER2_LEN + 4 : HEADER1_LEN + 4;
+    const double stated = h->is_v2 ? (double)(int64_t)mv_nifti_get(h, 168, 8) : field_f32(h, 108);
     if (stated == 0) {
-        return least;
+        return h->is_pair ? 0 : least;
     }
     return stated >= (double)(least - 4) && stated <= OFFSET_MAX ? (int64_t)stated : -1;
 }
@@ -233,7 +247,7 @@ static void header_scaling(const nifti_header *h, mv_image *out)
 
 static void header_spacing(const nifti_header *h, mv_image *out)
 {
-    const uint64_t units = (h->is_v2 ? field_uint(h, 500, 4) : h->bytes[123]) & 7;
+    const uint64_t units = (h->is_v2 ? mv_nifti_get(h, 500, 4) : h->bytes[123]) & 7;
     const double mm = units == 1 ? 1000 : units == 3 ? 0.001 : 1; /* metre, micron, mm or unknown */
     for (size_t i = 0; i < 3; i++) {
         const double spacing = fabs(header_pixdim(h, i + 1)) * mm;
@@ -258,29 +272,29 @@ static bool header_kind(nifti_header *h)
 {
     for (int big = 0; big < 2; big++) {
         h->is_big = big != 0;
-        h->is_v2 = field_uint(h, 0, 4) == HEADER2_LEN;
-        if (h->is_v2 || field_uint(h, 0, 4) == HEADER1_LEN) {
+        h->is_v2 = mv_nifti_get(h, 0, 4) == HEADER2_LEN;
+        if (h->is_v2 || mv_nifti_get(h, 0, 4) == HEADER1_LEN) {
             return true;
         }
     }
     return false;
 }
 
-static mv_status check_magic(const nifti_header *h, const mv_image_source *source, mv_error *err)
+static mv_status check_magic(nifti_header *h, const mv_image_source *source, mv_error *err)
 {
     const uint8_t *magic = h->bytes + (h->is_v2 ? 4 : 344);
-    if (memcmp(magic, h->is_v2 ? "n+2" : "n+1", 4) == 0) {
-        return MV_OK;
+    mv_status st = MV_OK;
+
+    h->is_pair = memcmp(magic, h->is_v2 ? "ni2" : "ni1", 4) == 0;
+    if (h->is_pair && source->voxels == NULL) {
+        st = mv_fail(err, MV_E_UNSUPPORTED, "%s is a NIfTI header; its pixels are in an .img file",
+                     source->name);
+        mv_hint(err, "keep the .img file of the same name beside it");
+    } else if (!h->is_pair && memcmp(magic, h->is_v2 ? "n+2" : "n+1", 4) != 0) {
+        st = mv_fail(err, MV_E_FORMAT, "%s looks like NIfTI but lacks its mark (is it ANALYZE?)",
+                     source->name);
     }
-    if (memcmp(magic, h->is_v2 ? "ni2" : "ni1", 4) == 0) {
-        const mv_status st =
-            mv_fail(err, MV_E_UNSUPPORTED, "%s is a NIfTI header; its pixels are in an .img file",
-                    source->name);
-        mv_hint(err, "convert the pair to a single .nii file");
-        return st;
-    }
-    return mv_fail(err, MV_E_FORMAT, "%s looks like NIfTI but lacks its mark (is it ANALYZE?)",
-                   source->name);
+    return st;
 }
 
 static mv_status read_header(nifti_header *h, nifti_stream *s, const mv_image_source *source,
@@ -321,7 +335,7 @@ static mv_status read_type(mv_image *out, const nifti_header *h, const mv_image_
                        source->name, code);
     }
     const mv_status st = mv_fail(err, MV_E_UNSUPPORTED, "%s has %s voxels", source->name, name);
-    mv_hint(err, "convert it to 8- to 32-bit integers, floats or RGB");
+    mv_hint(err, "convert it to integers, floats or RGB");
     return st;
 }
 
@@ -330,7 +344,7 @@ static mv_status read_shape(mv_image *out, const nifti_header *h, const mv_image
 {
     const int64_t axes = header_dim(h, 0);
     uint64_t samples = out->channels;
-    int64_t n[4] = {1, 1, 1, 1};
+    int64_t n[3] = {1, 1, 1};
 
     if (axes < 1 || axes > 7) {
         return mv_fail(err, MV_E_FORMAT, "%s is a damaged NIfTI file: it states %lld dimensions",
@@ -346,16 +360,38 @@ static mv_status read_shape(mv_image *out, const nifti_header *h, const mv_image
             return mv_fail(err, MV_E_LIMIT, "%s has more than %llu voxels", source->name,
                            (unsigned long long)MV_IMAGE_SAMPLES_MAX);
         }
-        if (i >= 4 && dim != 1) {
-            return mv_fail(err, MV_E_UNSUPPORTED, "%s has more than four dimensions", source->name);
-        }
         samples *= (uint64_t)dim;
-        n[i < 4 ? i : 3] *= dim;
+        n[i < 3 ? i : 2] *= dim;
     }
     out->width = (uint32_t)n[0];
     out->height = (uint32_t)n[1];
-    out->depth = (uint32_t)(n[2] * n[3]);
+    out->depth = (uint32_t)n[2];
     return MV_OK;
+}
+
+/* The voxels of a pair are in a file of their own. */
+static const uint8_t *voxel_bytes(const nifti_header *h, const mv_image_source *source, size_t *len)
+{
+    *len = h->is_pair ? source->voxels_len : source->len;
+    return h->is_pair ? source->voxels : source->bytes;
+}
+
+static mv_status check_length(const mv_image *shape, const nifti_header *h,
+                              const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    size_t len = 0;
+    const uint8_t *bytes = voxel_bytes(h, source, &len);
+    const uint64_t have = (uint64_t)len * (starts_gzip(bytes, len) ? DEFLATE_RATIO : 1);
+    const uint64_t samples =
+        (uint64_t)shape->width * shape->height * shape->depth * shape->channels;
+
+    MV_REQUIRE(header_offset(h) >= 0, err, MV_E_FORMAT,
+               "%s is a damaged NIfTI file: its voxels start nowhere", source->name);
+    MV_REQUIRE((uint64_t)header_offset(h) + samples * mv_sample_size(shape->type) <= have, err,
+               MV_E_TRUNCATED, "%s is a NIfTI file that ends too early", source->name);
+done:
+    return st;
 }
 
 static mv_status nifti_header_step(mv_image *out, const mv_image_source *source, mv_error *err)
@@ -363,22 +399,15 @@ static mv_status nifti_header_step(mv_image *out, const mv_image_source *source,
     mv_status st = MV_OK;
     nifti_header h;
     nifti_stream s;
-    uint64_t need = 0, have = 0;
 
-    st = stream_open(&s, source);
+    st = stream_open(&s, source->bytes, source->len);
     if (st != MV_OK) {
         return damaged(st, source, err);
     }
     MV_TRY(read_header(&h, &s, source, err));
     MV_TRY(read_type(out, &h, source, err));
     MV_TRY(read_shape(out, &h, source, err));
-    MV_REQUIRE(header_offset(&h) >= 0, err, MV_E_FORMAT,
-               "%s is a damaged NIfTI file: its voxels start nowhere", source->name);
-    need = (uint64_t)header_offset(&h) +
-           (uint64_t)mv_image_sample_count(out) * mv_sample_size(out->type);
-    have = (uint64_t)source->len * (s.is_gzip ? DEFLATE_RATIO : 1);
-    MV_REQUIRE(need <= have, err, MV_E_TRUNCATED, "%s is a NIfTI file that ends too early",
-               source->name);
+    MV_TRY(check_length(out, &h, source, err));
     out->bits = out->type == MV_SAMPLE_F32 || out->type == MV_SAMPLE_F64
                     ? 0
                     : 8 * (uint32_t)mv_sample_size(out->type);
@@ -389,32 +418,136 @@ done:
     return st;
 }
 
-static mv_status nifti_pixels(mv_image *image, const mv_image_source *source, mv_error *err)
+/* Bytes between the header and the voxels; of a pair, after the header as far as they go. */
+static mv_status read_extensions(mv_buffer *out, nifti_stream *s, const nifti_header *h)
+{
+    mv_status st = MV_OK;
+    uint8_t block[4096];
+    size_t got = 0;
+    uint64_t left = h->is_pair
+                        ? UINT64_MAX
+                        : (uint64_t)header_offset(h) - (h->is_v2 ? HEADER2_LEN : HEADER1_LEN);
+
+    while (left > 0) {
+        const size_t want = left < sizeof block ? (size_t)left : sizeof block;
+        if (s->is_gzip) {
+            MV_TRY(stream_some(s, block, want, &got));
+        } else {
+            got = want < mv_reader_left(&s->in) ? want : mv_reader_left(&s->in);
+            MV_TRY(mv_read_copy(&s->in, block, got));
+        }
+        MV_ENSURE(got != 0 || h->is_pair, MV_E_TRUNCATED);
+        if (got == 0) {
+            break;
+        }
+        MV_ENSURE(out->len + got <= MV_NIFTI_EXTENSIONS_MAX, MV_E_LIMIT);
+        MV_TRY(mv_buffer_append(out, block, got));
+        left -= got;
+    }
+done:
+    return st;
+}
+
+mv_status mv_nifti_head_read(mv_nifti_head *out, mv_buffer *extensions,
+                             const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image shape = {0};
+    nifti_stream s;
+
+    MV_TRY(nifti_header_step(&shape, source, err));
+    st = stream_open(&s, source->bytes, source->len);
+    if (st != MV_OK) {
+        return damaged(st, source, err);
+    }
+    st = read_header(out, &s, source, err);
+    if (st == MV_OK && extensions != NULL) {
+        st = read_extensions(extensions, &s, out);
+        st = st == MV_OK ? MV_OK : damaged(st, source, err);
+    }
+    stream_close(&s);
+done:
+    return st;
+}
+
+/* 64-bit integers -> doubles, in place; false when one of them is between two doubles. */
+static bool integers_to_doubles(void *sample, size_t count, bool is_signed)
+{
+    const double exact_max = 9007199254740992.0; /* 2^53 */
+    uint8_t *p = sample;
+    for (size_t i = 0; i < count; i++, p += 8) {
+        uint64_t word = 0;
+        memcpy(&word, p, sizeof word);
+        const double v = is_signed ? (double)(int64_t)word : (double)word;
+        if (v > exact_max || v < -exact_max) {
+            return false;
+        }
+        memcpy(p, &v, sizeof v);
+    }
+    return true;
+}
+
+static mv_status to_native(mv_image *image, const nifti_header *h, const mv_image_source *source,
+                           mv_error *err)
 {
     mv_status st = MV_OK;
     const size_t count = mv_image_sample_count(image), size = mv_sample_size(image->type);
+    const int code = header_datatype(h);
+
+    if (h->is_big != (MV_BIG_ENDIAN != 0)) {
+        mv_samples_swap_bytes(image->sample, count, size);
+    }
+    if (code == CODE_INT64 || code == CODE_UINT64) {
+        st = integers_to_doubles(image->sample, count, code == CODE_INT64)
+                 ? MV_OK
+                 : mv_fail(err, MV_E_RANGE, "%s holds 64-bit integers beyond 2^53", source->name);
+    }
+    return st;
+}
+
+/* The samples as they lie in the file: in the rest of s, or of a pair in the other file. */
+static mv_status read_samples(mv_image *image, nifti_stream *s, const nifti_header *h,
+                              const mv_image_source *source)
+{
+    mv_status st = MV_OK;
+    const size_t bytes = mv_image_sample_count(image) * mv_sample_size(image->type);
+    const size_t read_already = h->is_pair ? 0 : h->is_v2 ? HEADER2_LEN : HEADER1_LEN;
+    nifti_stream other;
+    nifti_stream *from = h->is_pair ? &other : s;
+
+    if (h->is_pair) {
+        st = stream_open(&other, source->voxels, source->voxels_len);
+        if (st != MV_OK) {
+            return st;
+        }
+    }
+    MV_TRY(stream_skip(from, (size_t)header_offset(h) - read_already));
+    MV_TRY(stream_read(from, image->sample, bytes));
+    MV_TRY(stream_finish(from));
+done:
+    if (h->is_pair) {
+        stream_close(&other);
+    }
+    return st;
+}
+
+static mv_status nifti_pixels(mv_image *image, const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
     nifti_header h;
     nifti_stream s;
 
-    st = stream_open(&s, source);
+    st = stream_open(&s, source->bytes, source->len);
     if (st != MV_OK) {
         return damaged(st, source, err);
     }
     MV_TRY(read_header(&h, &s, source, err));
-    st = stream_skip(&s, (size_t)header_offset(&h) - (h.is_v2 ? HEADER2_LEN : HEADER1_LEN));
-    if (st == MV_OK) {
-        st = stream_read(&s, image->sample, count * size);
-    }
-    if (st == MV_OK) {
-        st = stream_finish(&s);
-    }
+    st = read_samples(image, &s, &h, source);
     if (st != MV_OK) {
         (void)damaged(st, source, err);
         goto done;
     }
-    if (h.is_big != (MV_BIG_ENDIAN != 0)) {
-        mv_samples_swap_bytes(image->sample, count, size);
-    }
+    MV_TRY(to_native(image, &h, source, err));
 done:
     stream_close(&s);
     return st;
@@ -422,7 +555,7 @@ done:
 
 static bool nifti_recognises(const mv_image_source *source)
 {
-    nifti_header h = {0};
+    nifti_header h = {{0}, false, false, false};
     if (source->len < 4) {
         return false;
     }
@@ -447,14 +580,14 @@ static void put_f64(uint8_t *at, double value)
     mv_store_u64le(at, bits);
 }
 
-static int code_of(const mv_image *image)
+int mv_nifti_code(const mv_image *image)
 {
-    size_t i = 0;
-    while (i + 1 < NIFTI_TYPES &&
-           (nifti_types[i].type != image->type || nifti_types[i].channels != image->channels)) {
-        i++;
+    for (size_t i = 0; i < NIFTI_TYPES; i++) {
+        if (nifti_types[i].type == image->type && nifti_types[i].channels == image->channels) {
+            return nifti_types[i].code;
+        }
     }
-    return nifti_types[i].code;
+    return 0;
 }
 
 static bool fits_v1(const mv_image *image)
@@ -479,7 +612,7 @@ static void fill_v1(uint8_t *h, const mv_image *image, const uint64_t dim[4])
         mv_store_u16le(h + 40 + 2 * i, i < 4 ? (uint16_t)dim[i] : 1);
         put_f32(h + 76 + 4 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
     }
-    mv_store_u16le(h + 70, (uint16_t)code_of(image));
+    mv_store_u16le(h + 70, (uint16_t)mv_nifti_code(image));
     mv_store_u16le(h + 72, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
     put_f32(h + 108, HEADER1_LEN + 4);
     put_f32(h + 112, image->slope);
@@ -492,7 +625,7 @@ static void fill_v2(uint8_t *h, const mv_image *image, const uint64_t dim[4])
 {
     mv_store_u32le(h, HEADER2_LEN);
     memcpy(h + 4, "n+2\0\r\n\032\n", 8);
-    mv_store_u16le(h + 12, (uint16_t)code_of(image));
+    mv_store_u16le(h + 12, (uint16_t)mv_nifti_code(image));
     mv_store_u16le(h + 14, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
     for (size_t i = 0; i < 8; i++) {
         mv_store_u64le(h + 16 + 8 * i, i < 4 ? dim[i] : 1);
@@ -511,7 +644,7 @@ static mv_status nifti_encode(mv_buffer *out, const mv_image *image, mv_error *e
     const uint64_t dim[4] = {image->depth == 1 ? 2 : 3, image->width, image->height, image->depth};
     uint8_t header[HEADER2_LEN + 4] = {0}; /* the last four: no extensions */
 
-    if (image->channels != 1 && image->type != MV_SAMPLE_U8) {
+    if (mv_nifti_code(image) == 0) {
         st = mv_fail(err, MV_E_UNSUPPORTED, "NIfTI cannot hold RGB of %s samples",
                      mv_sample_name(image->type));
         mv_hint(err, "write .npy instead");
@@ -531,8 +664,7 @@ done:
     return st;
 }
 
-/* Append the gzip form of in, without name or time: the same image gives the same bytes. */
-static mv_status gzip_append(mv_buffer *out, const mv_buffer *in)
+mv_status mv_gzip_append(mv_buffer *out, const mv_buffer *in)
 {
     enum { GZIP = 16 + MAX_WBITS, MEM_LEVEL = 8 };
     z_stream z = {0};
@@ -568,7 +700,7 @@ static mv_status nifti_gz_encode(mv_buffer *out, const mv_image *image, mv_error
     mv_status st = MV_OK;
 
     MV_TRY(nifti_encode(&plain, image, err));
-    MV_TRY(gzip_append(out, &plain));
+    MV_TRY(mv_gzip_append(out, &plain));
 done:
     if (st != MV_OK) {
         (void)mv_fail(err, st, "cannot make a NIfTI file: %s", mv_status_sentence(st));

@@ -223,6 +223,31 @@ done:
     return st;
 }
 
+mv_status mv_image_square(mv_image *out, const mv_image *image, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint32_t side = image->width < image->height ? image->width : image->height;
+    const size_t pixel = image->channels * mv_sample_size(image->type);
+    const size_t left = (image->width - side) / 2, top = (image->height - side) / 2;
+    mv_image square = {0};
+
+    st = mv_image_alloc(&square, side, side, 1, image->channels, image->type);
+    MV_REQUIRE(st == MV_OK, err, st, "cannot make an image of %u x %u", side, side);
+    for (size_t y = 0; y < side; y++) {
+        const size_t row = (size_t)(image->depth / 2) * image->height + top + y;
+        memcpy((uint8_t *)square.sample + y * side * pixel,
+               (const uint8_t *)image->sample + (row * image->width + left) * pixel, side * pixel);
+    }
+    square.bits = image->bits;
+    square.slope = image->slope;
+    square.intercept = image->intercept;
+    memcpy(square.spacing_mm, image->spacing_mm, sizeof square.spacing_mm);
+    square.never_lossy = image->never_lossy;
+    *out = square;
+done:
+    return st;
+}
+
 void mv_image_flip_rows(mv_image *image)
 {
     const size_t row_bytes = (size_t)image->width * image->channels * mv_sample_size(image->type);

@@ -39,6 +39,10 @@ MV_MUST_CHECK mv_status mv_plane_resize(float *out, uint32_t out_width, uint32_t
 MV_MUST_CHECK mv_status mv_image_resize(mv_image *out, const mv_image *image, uint32_t width,
                                         uint32_t height, mv_error *err);
 
+/* mv_image_square: the square in the middle of the middle slice: nothing of the image's shape is
+ * left. owner: out is the caller's. errors: MV_E_LIMIT, MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_image_square(mv_image *out, const mv_image *image, mv_error *err);
+
 /* mv_image_flip_rows: top row becomes bottom row, in place (NIfTI stores the bottom row first). */
 void mv_image_flip_rows(mv_image *image);
 

@@ -17,7 +17,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define STEP_MS 100
+#define STEP_MS           100
+#define HELD_STEP_MS      10
+#define RETRY_AFTER_MAX_S 3600
 
 struct mv_http_client {
     mv_address address;
@@ -33,6 +35,7 @@ typedef struct transfer {
     mv_http_call *call;
     const mv_http_client_opts *opts;
     double active_ms; /* when the last byte moved */
+    bool held;        /* the rate is used up for the moment */
     mv_status st;     /* why a callback stopped the transfer */
     mv_error *err;
 } transfer;
@@ -94,20 +97,43 @@ static void moved(transfer *t, size_t len)
     t->call->moved += len;
 }
 
+/* The next len bytes of the body, from wherever it lies. */
+static bool read_body(char *out, size_t len, transfer *t)
+{
+    const mv_http_call *call = t->call;
+    if (call->body != NULL) {
+        memcpy(out, call->body + call->moved, len);
+        return true;
+    }
+    for (size_t have = 0; have < len;) {
+        const ssize_t got = pread(call->body_fd, out + have, len - have,
+                                  (off_t)(call->body_offset + call->moved + have));
+        if (got <= 0) {
+            t->st = mv_fail(t->err, MV_E_IO, "cannot read the file that is being sent: %s",
+                            got < 0 ? strerror(errno) : "it became shorter");
+            return false;
+        }
+        have += (size_t)got;
+    }
+    return true;
+}
+
 static size_t give_body(char *out, size_t size, size_t count, void *user)
 {
     transfer *t = user;
     mv_http_call *call = t->call;
     const uint64_t left = call->body_len - call->moved;
-    const size_t want = size * count < left ? size * count : (size_t)left;
-    const ssize_t got = want == 0 ? 0 : pread(call->body_fd, out, want, (off_t)call->moved);
-    if (got < 0 || (got == 0 && want != 0)) {
-        t->st = mv_fail(t->err, MV_E_IO, "cannot read the file that is being sent: %s",
-                        got < 0 ? strerror(errno) : "it became shorter");
+    const size_t want =
+        mv_rate_take(t->opts->rate, size * count < left ? size * count : (size_t)left);
+    if (want == 0 && left != 0) {
+        t->held = true;
+        return CURL_READFUNC_PAUSE;
+    }
+    if (!read_body(out, want, t)) {
         return CURL_READFUNC_ABORT;
     }
-    moved(t, (size_t)got);
-    return (size_t)got;
+    moved(t, want);
+    return want;
 }
 
 static int rewind_body(void *user, curl_off_t offset, int origin)
@@ -127,6 +153,11 @@ static size_t take_reply(char *bytes, size_t size, size_t count, void *user)
     const size_t len = size * count;
     long status = 0;
 
+    if (mv_rate_spent(t->opts->rate)) {
+        t->held = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    mv_rate_use(t->opts->rate, len);
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     t->active_ms = mv_clock_ms();
     if (call->sink != NULL && (status == 200 || status == 206)) {
@@ -141,18 +172,39 @@ static size_t take_reply(char *bytes, size_t size, size_t count, void *user)
     return t->st == MV_OK ? len : 0;
 }
 
+/* The value of a header line of this name ("name: "), zero-terminated; false: another header. */
+static bool header_value(char *out, size_t cap, const char *line, size_t len, const char *name)
+{
+    const size_t name_len = strlen(name);
+    if (len < name_len || strncasecmp(line, name, name_len) != 0) {
+        return false;
+    }
+    size_t value_len = len - name_len;
+    while (value_len != 0 &&
+           (line[name_len + value_len - 1] == '\r' || line[name_len + value_len - 1] == '\n')) {
+        value_len--;
+    }
+    if (value_len >= cap) {
+        return false;
+    }
+    memcpy(out, line + name_len, value_len);
+    out[value_len] = '\0';
+    return true;
+}
+
 static size_t take_header(char *line, size_t size, size_t count, void *user)
 {
-    static const char name[] = "medveil-nonce: ";
     transfer *t = user;
     const size_t len = size * count;
     char value[2 * MV_NONCE_LEN + 1] = "";
 
     t->active_ms = mv_clock_ms();
-    if (len >= sizeof name - 1 + 2 * MV_NONCE_LEN &&
-        strncasecmp(line, name, sizeof name - 1) == 0) {
-        memcpy(value, line + sizeof name - 1, 2 * MV_NONCE_LEN);
+    if (header_value(value, sizeof value, line, len, "medveil-nonce: ")) {
         t->call->has_nonce = mv_hex_read(t->call->nonce, MV_NONCE_LEN, value);
+    } else if (header_value(value, sizeof value, line, len, "retry-after: ")) {
+        const long seconds = strtol(value, NULL, 10); /* a date reads as 0 */
+        t->call->retry_after_s =
+            seconds > 0 && seconds <= RETRY_AFTER_MAX_S ? (unsigned)seconds : 0;
     }
     return len;
 }
@@ -259,6 +311,16 @@ static bool silent(const mv_http_client *c, transfer *t)
     return mv_clock_ms() - t->active_ms > c->opts.idle_timeout_ms;
 }
 
+/* Lets a transfer that waited for its share of the rate ask again. */
+static void release(transfer *t)
+{
+    if (t->held) {
+        t->held = false;
+        t->active_ms = mv_clock_ms(); /* the silence was ours */
+        (void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    }
+}
+
 /* Runs the transfer to its end; *result is curl's verdict when MV_OK comes back. */
 static mv_status drive(mv_http_client *c, transfer *t, CURLcode *result)
 {
@@ -266,10 +328,12 @@ static mv_status drive(mv_http_client *c, transfer *t, CURLcode *result)
     int running = 1, queued = 0;
 
     while (running != 0) {
+        const int step_ms = t->held ? HELD_STEP_MS : STEP_MS;
         MV_REQUIRE(
             curl_multi_perform(c->multi, &running) == CURLM_OK &&
-                (running == 0 || curl_multi_poll(c->multi, NULL, 0, STEP_MS, NULL) == CURLM_OK),
+                (running == 0 || curl_multi_poll(c->multi, NULL, 0, step_ms, NULL) == CURLM_OK),
             t->err, MV_E_NETWORK, "the connection to %s failed", c->address.host);
+        release(t);
         MV_TRY(report(t));
         MV_REQUIRE(running == 0 || !silent(c, t), t->err, MV_E_NETWORK,
                    "the relay at %s:%u has been silent for too long", c->address.host,
@@ -307,7 +371,7 @@ static mv_status status_of(const mv_http_client *c, CURLcode code, mv_error *err
         mv_hint(err, "is the relay running, and is the address the one it printed?");
         return st;
     case CURLE_SSL_CONNECT_ERROR:
-        return mv_fail(err, MV_E_NETWORK, "%s:%u does not speak TLS 1.3 as a relay does", host,
+        return mv_fail(err, MV_E_NETWORK, "no TLS 1.3 connection with %s:%u comes about", host,
                        port);
     case CURLE_OPERATION_TIMEDOUT:
         return mv_fail(err, MV_E_NETWORK, "the relay at %s:%u does not answer in time", host, port);
@@ -324,13 +388,14 @@ mv_status mv_http_client_do(mv_http_client *client, mv_http_call *call, mv_error
     mv_status st = MV_OK;
     struct curl_slist *headers = NULL;
     CURLcode result = CURLE_FAILED_INIT;
-    transfer t = {client->easy, call, &client->opts, mv_clock_ms(), MV_OK, err};
+    transfer t = {client->easy, call, &client->opts, mv_clock_ms(), false, MV_OK, err};
     long status = 0;
 
     mv_buffer_clear(&call->reply); /* of an earlier try */
     call->reply = mv_buffer_make(MV_MESSAGE_MAX);
     call->moved = 0;
     call->has_nonce = false;
+    call->retry_after_s = 0;
     MV_TRY(make_headers(&headers, call));
     curl_easy_reset(client->easy);
     set_trust(client);

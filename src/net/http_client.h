@@ -7,6 +7,7 @@
 #ifndef MV_NET_HTTP_CLIENT_H
 #define MV_NET_HTTP_CLIENT_H
 
+#include "net/rate.h"
 #include "wire/messages.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ typedef struct mv_http_client_opts {
     unsigned
         idle_timeout_ms; /* without a byte in either direction; there is no limit on the whole */
     mv_progress progress;
+    mv_rate *rate; /* shared with other clients; NULL: as fast as it goes */
 } mv_http_client_opts;
 
 MV_MUST_CHECK mv_status mv_http_client_new(mv_http_client **out, const mv_address *address,
@@ -30,9 +32,10 @@ typedef struct mv_http_call {
     const char *authorization; /* header values, or NULL */
     const char *range;
     const char *if_none_match;
-    int body_fd; /* of an upload: body_len bytes from its start; used when has_body */
-    uint64_t body_len;
-    bool has_body;
+    bool has_body;       /* body_len bytes follow the headers: */
+    const uint8_t *body; /* in memory, or NULL: */
+    int body_fd;         /* in this file, from body_offset on */
+    uint64_t body_offset, body_len;
     /* Where the bytes of a 200 or 206 go; NULL: into reply. A status other than MV_OK stops the
      * call and is what it returns; the sink says why in its own err. */
     mv_status (*sink)(void *user, int status, const uint8_t *bytes, size_t len);
@@ -45,8 +48,9 @@ typedef struct mv_http_call {
     bool answered;  /* the relay was reached and gave a status line */
     bool has_nonce; /* the reply brought a nonce for the next proof */
     uint8_t nonce[MV_NONCE_LEN];
-    uint64_t moved;  /* bytes of the body sent or received */
-    mv_buffer reply; /* at most MV_MESSAGE_MAX bytes */
+    unsigned retry_after_s; /* the relay asks to be left alone for so long; 0: it does not */
+    uint64_t moved;         /* bytes of the body sent or received */
+    mv_buffer reply;        /* at most MV_MESSAGE_MAX bytes */
 } mv_http_call;
 
 /* mv_http_client_do: MV_OK for every complete reply, whatever its status.

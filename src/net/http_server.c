@@ -8,10 +8,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,17 +27,35 @@
 static const char tls_priorities[] =
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1";
 
+/* One connection, in a list so that those which never ask anything can be ended. */
+typedef struct open_line {
+    int fd;
+    double quiet_since_ms; /* connected, or the last exchange ended; 0: one is on its way */
+    struct open_line *next, **link;
+} open_line;
+
 struct mv_http_server {
     struct MHD_Daemon *daemon;
     mv_http_app app;
     uint16_t port;
-    atomic_uint running; /* exchanges between request line and done */
+    bool asks_certificates;
+    char *client_ca; /* a copy */
+    unsigned idle_timeout_s;
+    atomic_uint running;   /* exchanges between request line and done */
+    atomic_uint asleep;    /* of those, how many wait for mv_http_resume */
+    atomic_uint connected; /* connections */
+    pthread_mutex_t mutex; /* guards open and quiet_since_ms */
+    open_line *open;
+    bool guarded; /* guard runs */
+    atomic_bool stop;
+    pthread_t guard;
 };
 
 /* What the application need not know of an exchange. */
 typedef struct server_state {
     mv_http_server *server;
     struct MHD_Response *response;
+    struct MHD_Connection *connection;
     bool begun, queued;
 } server_state;
 
@@ -87,19 +107,89 @@ void mv_http_reply_header(mv_http_exchange *x, const char *name, const char *val
     }
 }
 
+void mv_http_resume(mv_http_exchange *x)
+{
+    server_state *s = x->server_state;
+    (void)atomic_fetch_sub(&s->server->asleep, 1);
+    MHD_resume_connection(s->connection); /* x may be gone now */
+}
+
+/* Marks the connection as asking (0) or quiet since now. */
+static void set_quiet(mv_http_server *server, struct MHD_Connection *c, double since_ms)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    open_line *mine = info == NULL ? NULL : info->socket_context;
+    if (mine != NULL) {
+        (void)pthread_mutex_lock(&server->mutex);
+        mine->quiet_since_ms = since_ms;
+        (void)pthread_mutex_unlock(&server->mutex);
+    }
+}
+
+static void on_connection(void *user, struct MHD_Connection *c, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    mv_http_server *server = user;
+    open_line *mine = *context;
+    (void)pthread_mutex_lock(&server->mutex);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+        mine = info == NULL ? NULL : calloc(1, sizeof *mine);
+        if (mine != NULL) {
+            *mine = (open_line){info->connect_fd, mv_clock_ms(), server->open, &server->open};
+            if (server->open != NULL) {
+                server->open->link = &mine->next;
+            }
+            server->open = mine;
+            (void)atomic_fetch_add(&server->connected, 1);
+        }
+        *context = mine;
+    } else if (mine != NULL) {
+        *mine->link = mine->next;
+        if (mine->next != NULL) {
+            mine->next->link = mine->link;
+        }
+        free(mine);
+        *context = NULL;
+        (void)atomic_fetch_sub(&server->connected, 1);
+    }
+    (void)pthread_mutex_unlock(&server->mutex);
+}
+
+/* Ends connections that trickle bytes without ever finishing the head of a request; the library
+ * itself ends those that send nothing. */
+static void *guard(void *user)
+{
+    mv_http_server *server = user;
+    while (!atomic_load(&server->stop)) {
+        (void)poll(NULL, 0, 200);
+        const double latest_ms = mv_clock_ms() - 1000.0 * server->idle_timeout_s;
+        (void)pthread_mutex_lock(&server->mutex);
+        for (const open_line *c = server->open; c != NULL; c = c->next) {
+            if (c->quiet_since_ms != 0 && c->quiet_since_ms < latest_ms) {
+                (void)shutdown(c->fd, SHUT_RDWR); /* the library closes it */
+            }
+        }
+        (void)pthread_mutex_unlock(&server->mutex);
+    }
+    return NULL;
+}
+
 /* Called with the raw request line's target; makes the exchange. */
 static void *on_target(void *user, const char *target, struct MHD_Connection *connection)
 {
     mv_http_server *server = user;
     mv_http_exchange *x = calloc(1, sizeof *x);
     server_state *s = calloc(1, sizeof *s);
-    (void)connection;
     if (x == NULL || s == NULL) {
         free(x);
         free(s);
         return NULL;
     }
     s->server = server;
+    s->connection = connection;
     x->server_state = s;
     x->started_ms = mv_clock_ms();
     if (strlen(target) < sizeof x->target) {
@@ -123,6 +213,24 @@ static uint64_t announced_len(struct MHD_Connection *c)
                                                               : MV_HTTP_LEN_NONE;
 }
 
+/* Whether the client showed a certificate that client_ca signed and that is in force. */
+static bool has_good_certificate(struct MHD_Connection *connection)
+{
+    unsigned problems = 0;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info != NULL &&
+           gnutls_certificate_verify_peers2((gnutls_session_t)info->tls_session, &problems) == 0 &&
+           problems == 0;
+}
+
+static const struct sockaddr *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
 static enum MHD_Result queue(mv_http_exchange *x, struct MHD_Connection *connection)
 {
     server_state *s = x->server_state;
@@ -143,13 +251,18 @@ static enum MHD_Result begin(mv_http_exchange *x, struct MHD_Connection *connect
     const mv_http_app *app = &s->server->app;
 
     s->begun = true;
+    set_quiet(s->server, connection, 0);
+    x->trusted = s->server->asks_certificates && has_good_certificate(connection);
+    x->peer = peer_of(connection);
+    x->forwarded_for = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Forwarded-For");
     (void)snprintf(x->method, sizeof x->method, "%s", method);
     x->body_len = announced_len(connection);
     x->authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
     x->range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range");
     x->if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
     app->begin(app->user, x);
-    x->authorization = x->range = x->if_none_match = NULL;
+    x->authorization = x->range = x->if_none_match = x->forwarded_for = NULL;
+    x->peer = NULL;
     if (x->status == 0 || x->body_len == 0) {
         return MHD_YES;
     }
@@ -158,6 +271,18 @@ static enum MHD_Result begin(mv_http_exchange *x, struct MHD_Connection *connect
         mv_http_reply_header(x, MHD_HTTP_HEADER_CONNECTION, "close");
         return queue(x, connection);
     }
+    return MHD_YES;
+}
+
+/* The connection sleeps before anybody is told of it, so that it cannot be woken too early. */
+static enum MHD_Result sleep_until_resumed(mv_http_exchange *x, struct MHD_Connection *connection)
+{
+    server_state *s = x->server_state;
+    void (*const later)(void *user, mv_http_exchange *x) = x->later;
+    x->later = NULL;
+    (void)atomic_fetch_add(&s->server->asleep, 1);
+    MHD_suspend_connection(connection);
+    later(s->server->app.user, x);
     return MHD_YES;
 }
 
@@ -187,7 +312,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     if (x->status == 0) {
         server->app.end(server->app.user, x);
     }
-    return queue(x, connection);
+    return x->later == NULL ? queue(x, connection) : sleep_until_resumed(x, connection);
 }
 
 static void on_done(void *user, struct MHD_Connection *connection, void **context,
@@ -195,10 +320,10 @@ static void on_done(void *user, struct MHD_Connection *connection, void **contex
 {
     mv_http_server *server = user;
     mv_http_exchange *x = *context;
-    (void)connection;
     if (x == NULL) {
         return;
     }
+    set_quiet(server, connection, mv_clock_ms());
     server_state *s = x->server_state;
     x->broken = why != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (s->begun) {
@@ -246,8 +371,13 @@ static struct MHD_Daemon *start_daemon(mv_http_server *server, const mv_http_ser
                                        const struct addrinfo *where)
 {
     const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_USE_ITC |
-                           MHD_USE_ERROR_LOG |
+                           MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME |
                            (where->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
+    /* an unset trust option must not be named at all */
+    struct MHD_OptionItem trust[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    if (opts->client_ca != NULL) {
+        trust[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, server->client_ca};
+    }
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, drop_message, NULL,
         MHD_OPTION_SOCK_ADDR, where->ai_addr, MHD_OPTION_HTTPS_MEM_KEY, opts->pem,
@@ -255,6 +385,8 @@ static struct MHD_Daemon *start_daemon(mv_http_server *server, const mv_http_ser
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_done,
         server, MHD_OPTION_CONNECTION_TIMEOUT, opts->idle_timeout_s, MHD_OPTION_CONNECTION_LIMIT,
         opts->connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, opts->connections_per_client,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY, trust,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_END);
 }
 
@@ -267,6 +399,13 @@ mv_status mv_http_server_start(mv_http_server **out, const mv_http_server_opts *
     *out = NULL;
     MV_REQUIRE(server != NULL, err, MV_E_MEMORY, "out of memory");
     server->app = opts->app;
+    server->idle_timeout_s = opts->idle_timeout_s;
+    server->asks_certificates = opts->client_ca != NULL;
+    (void)pthread_mutex_init(&server->mutex, NULL);
+    if (opts->client_ca != NULL) {
+        server->client_ca = strdup(opts->client_ca);
+        MV_REQUIRE(server->client_ca != NULL, err, MV_E_MEMORY, "out of memory");
+    }
     MV_TRY(find_host(&where, opts, err));
     errno = 0;
     server->daemon = start_daemon(server, opts, where);
@@ -277,6 +416,8 @@ mv_status mv_http_server_start(mv_http_server **out, const mv_http_server_opts *
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
     MV_REQUIRE(info != NULL && info->port != 0, err, MV_E_IO, "the listening port is unknown");
     server->port = info->port;
+    server->guarded = pthread_create(&server->guard, NULL, guard, server) == 0;
+    MV_REQUIRE(server->guarded, err, MV_E_MEMORY, "cannot start another thread");
     *out = server;
     server = NULL;
 done:
@@ -292,6 +433,11 @@ uint16_t mv_http_server_port(const mv_http_server *server)
     return server->port;
 }
 
+unsigned mv_http_server_connections(const mv_http_server *server)
+{
+    return atomic_load(&server->connected);
+}
+
 void mv_http_server_stop(mv_http_server **server, unsigned grace_ms)
 {
     mv_http_server *s = *server;
@@ -304,11 +450,21 @@ void mv_http_server_stop(mv_http_server **server, unsigned grace_ms)
         while (atomic_load(&s->running) != 0 && mv_clock_ms() < until_ms) {
             (void)poll(NULL, 0, 10);
         }
+        while (atomic_load(&s->asleep) !=
+               0) { /* the library must not be stopped while any sleeps */
+            (void)poll(NULL, 0, 10);
+        }
+        atomic_store(&s->stop, true);
+        if (s->guarded) {
+            (void)pthread_join(s->guard, NULL);
+        }
         MHD_stop_daemon(s->daemon);
         if (listener != MHD_INVALID_SOCKET) {
             (void)close(listener);
         }
     }
+    (void)pthread_mutex_destroy(&s->mutex);
+    free(s->client_ca);
     free(s);
     *server = NULL;
 }

@@ -36,6 +36,9 @@ static void hash_layers(crypto_generichash_state *h, const mv_nn_layer *layer, s
         hash_u64(h, layer[i].act);
         hash_u64(h, layer[i].in_channels);
         hash_u64(h, layer[i].out_channels);
+        if (layer[i].op == MV_NN_ADD) {
+            hash_u64(h, layer[i].other);
+        }
     }
 }
 
@@ -52,6 +55,7 @@ void mv_train_fingerprint(uint8_t out[32], const mv_trainer *t)
     (void)crypto_generichash_init(&h, NULL, 0, HASH_LEN);
     hash_layers(&h, t->graph->encoder, t->graph->encoder_count);
     hash_layers(&h, t->graph->decoder, t->graph->decoder_count);
+    (void)crypto_generichash_update(&h, t->graph->field_bits, t->graph->field_count);
     hash_u64(&h, t->data->width);
     hash_u64(&h, t->data->height);
     hash_u64(&h, t->data->set_count);
@@ -60,6 +64,7 @@ void mv_train_fingerprint(uint8_t out[32], const mv_trainer *t)
         hash_images(&h, &t->data->set[i].validation, plane);
     }
     hash_u64(&h, t->opts.optimizer);
+    hash_u64(&h, t->state.critic.count);
     (void)crypto_generichash_final(&h, out, HASH_LEN);
 }
 
@@ -148,6 +153,7 @@ static mv_status put_state(mv_buffer *b, const mv_train_state *s, size_t weights
     MV_TRY(put_floats(b, s->m, weights));
     MV_TRY(put_floats(b, s->v, weights));
     MV_TRY(put_floats(b, s->best, weights));
+    MV_TRY(put_floats(b, s->critic.weights, 3 * s->critic.count)); /* and both moments */
     MV_TRY(mv_buffer_put_u64le(b, s->curve_count));
     for (size_t i = 0; i < s->curve_count; i++) {
         MV_TRY(put_point(b, &s->curve[i]));
@@ -173,6 +179,7 @@ static mv_status get_state(mv_reader *r, mv_train_state *s, size_t weights)
     MV_TRY(get_floats(r, s->m, weights));
     MV_TRY(get_floats(r, s->v, weights));
     MV_TRY(get_floats(r, s->best, weights));
+    MV_TRY(get_floats(r, s->critic.weights, 3 * s->critic.count));
     MV_TRY(mv_read_u64le(r, &count));
     MV_ENSURE(count <= CURVE_MAX, MV_E_FORMAT);
     for (s->curve_count = 0; s->curve_count < count; s->curve_count++) {

@@ -11,9 +11,12 @@
 #include <pthread.h>
 #include <string.h>
 
-/* One axis: count windows of size features, each keeping step features (the last the rest). */
+/* One axis: count windows of size features, each keeping step features (the last the rest).
+ * segmented: an LSTM starts anew in every window, so that windows do not overlap and the last one
+ * may stand over the edge; what it finds there comes too late to change anything. */
 typedef struct axis {
     uint32_t side, size, step, halo, count;
+    bool segmented;
 } axis;
 
 /* What one thread needs. */
@@ -32,7 +35,7 @@ struct mv_infer {
 
 static axis axis_make(uint32_t side, uint32_t window, uint32_t halo)
 {
-    axis a = {side, side, side, halo, 1};
+    axis a = {side, side, side, halo, 1, false};
     if (side > window) {
         a.size = window;
         a.step = window - 2 * halo;
@@ -47,7 +50,7 @@ static uint32_t axis_start(const axis *a, uint32_t i)
 {
     const uint32_t kept = i * a->step;
     const uint32_t start = kept < a->halo ? 0 : kept - a->halo;
-    return start < a->side - a->size ? start : a->side - a->size;
+    return a->segmented || start < a->side - a->size ? start : a->side - a->size;
 }
 
 static uint32_t axis_kept(const axis *a, uint32_t i)
@@ -68,7 +71,7 @@ static mv_status lane_make(lane *l, const mv_infer *infer, const mv_nn_graph *gr
                       encoder ? graph->encoder_count : graph->decoder_count, &shape, &opts, err));
     MV_TRY(mv_net_load(l->net, weights + (encoder ? 0 : mv_nn_decoder_offset(graph, 0)), err));
     if (mv_infer_windows(infer) > 1) {
-        l->in = malloc(mv_net_in_count(l->net) * sizeof *l->in);
+        l->in = calloc(mv_net_in_count(l->net), sizeof *l->in);
         l->out = malloc(mv_net_out_count(l->net) * sizeof *l->out);
         MV_REQUIRE(l->in != NULL && l->out != NULL, err, MV_E_MEMORY,
                    "out of memory for the network");
@@ -105,7 +108,9 @@ mv_status mv_infer_new(mv_infer **out, const mv_nn_graph *graph, mv_infer_half h
                    threads != 0,
                err, MV_E_ARGUMENT, "an empty picture, or a network that reaches too far");
     infer->row = axis_make(feature_height, MV_INFER_ROWS, reach);
-    infer->column = axis_make(feature_width, MV_INFER_COLUMNS, reach);
+    infer->column =
+        axis_make(feature_width, graph->segment != 0 ? graph->segment : MV_INFER_COLUMNS, reach);
+    infer->column.segmented = graph->segment != 0;
     infer->in_scale = encoder ? graph->scale : 1;
     infer->out_scale = encoder ? 1 : graph->scale;
     infer->in_channels = encoder ? graph->image_channels : graph->feature_channels;
@@ -172,7 +177,9 @@ static void load_window(const mv_infer *f, lane *l, const float *x, uint32_t i, 
     /* copy_rect only reads its source */
     rect from = rect_at((float *)(uintptr_t)x, (size_t)f->row.side * s, (size_t)f->column.side * s,
                         (size_t)axis_start(&f->row, i) * s, (size_t)axis_start(&f->column, j) * s);
-    copy_rect(rect_at(l->in, height, width, 0, 0), from, f->in_channels, height, width);
+    const uint32_t left = (f->column.side - axis_start(&f->column, j)) * s;
+    copy_rect(rect_at(l->in, height, width, 0, 0), from, f->in_channels, height,
+              width < left ? width : left);
 }
 
 static void store_window(const mv_infer *f, const lane *l, float *y, uint32_t i, uint32_t j)

@@ -4,6 +4,8 @@
  */
 #include "nn/nn_init.h"
 
+#include "nn/nn_transform.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -92,6 +94,23 @@ static void fill_identity(float *w, size_t n)
     }
 }
 
+/* Gaussian; the bias 0, but an LSTM's forget gates 1, so that it remembers at first. */
+static void fill_random(float *w, const mv_nn_layer *layer, mv_rand *rand)
+{
+    const bool lstm = layer->op == MV_NN_LSTM;
+    const size_t out = layer->out_channels, side = lstm ? 1 : mv_nn_kernel_side(layer->op);
+    const size_t inputs = layer->in_channels * side * side + (lstm ? out : 0);
+    const size_t bias = (lstm ? 4 : 1) * out, kernel = mv_nn_layer_weights(layer) - bias;
+    const double deviation = sqrt((layer->act == MV_NN_RELU ? 2.0 : 1.0) / (double)inputs);
+
+    for (size_t k = 0; k < kernel; k++) {
+        w[k] = (float)(deviation * mv_rand_normal(rand));
+    }
+    for (size_t k = 0; k < bias; k++) {
+        w[kernel + k] = lstm && k / out == 1 ? 1 : 0;
+    }
+}
+
 /* before: the activation in front of the layer, MV_NN_LINEAR for the image. */
 static mv_status fill_layer(float *w, const mv_nn_layer *layer, mv_nn_act before, bool last,
                             mv_rand *rand)
@@ -130,19 +149,29 @@ mv_status mv_nn_init(float *weights, const mv_nn_graph *graph, mv_rand *rand)
 {
     mv_status st = MV_OK;
     mv_nn_act before = MV_NN_LINEAR;
+    float *const first = weights;
     const size_t count = graph->encoder_count + graph->decoder_count;
+
+    const mv_transform plain = mv_transform_defaults();
 
     for (size_t i = 0; i < count; i++) {
         const mv_nn_layer *layer = i < graph->encoder_count
                                        ? &graph->encoder[i]
                                        : &graph->decoder[i - graph->encoder_count];
-        if (mv_nn_kernel_side(layer->op) == 0) {
+        if (!mv_nn_has_weights(layer->op)) {
             continue; /* pool and upsample pass mirrored pairs on */
         }
-        MV_TRY(fill_layer(weights, layer, before, i + 1 == count, rand));
+        if (layer->start == MV_NN_START_LOOKS_LINEAR) {
+            MV_TRY(fill_layer(weights, layer, before, i + 1 == count, rand));
+        } else if (layer->start == MV_NN_START_RANDOM) {
+            fill_random(weights, layer, rand);
+        } else {
+            memset(weights, 0, mv_nn_layer_weights(layer) * sizeof *weights);
+        }
         weights += mv_nn_layer_weights(layer);
         before = layer->act;
     }
+    mv_transform_start(first, graph, &plain);
 done:
     return st;
 }

@@ -16,7 +16,7 @@
 #include "nn/nn_graph.h"
 
 /* mv_nn_init: weights (mv_nn_graph_weights floats) from rand; the same state gives the same
- * weights. errors: MV_E_MEMORY */
+ * weights. Layers of a transform get the one of mv_transform_defaults. errors: MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_nn_init(float *weights, const mv_nn_graph *graph, mv_rand *rand);
 
 #endif

@@ -8,7 +8,10 @@
 #include <sodium.h>
 #include <string.h>
 
-static const uint8_t magic[8] = {'m', 'v', 'm', 'o', 'd', 'e', 'l', 1};
+static const uint8_t magic[7] = {'m', 'v', 'm', 'o', 'd', 'e', 'l'};
+
+/* Format 1 knows the layers up to upsampling and three-channel images without fields. */
+enum { FORMAT_1 = 1, FORMAT_2 = 2 };
 
 static mv_status put_text(mv_buffer *out, const char *text)
 {
@@ -35,7 +38,26 @@ done:
     return st;
 }
 
-static mv_status put_layers(mv_buffer *out, const mv_nn_layer *layer, size_t count)
+static bool layers_are_old(const mv_nn_layer *layer, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (layer[i].op > MV_NN_UPSAMPLE2) {
+            return false;
+        }
+    }
+    return count <= 16;
+}
+
+/* The oldest format that can say it: the same network has the same bytes for ever. */
+static uint8_t format_of(const mv_nn_graph *graph)
+{
+    const bool old = graph->field_count == 0 && graph->encoder[0].in_channels == 3 &&
+                     layers_are_old(graph->encoder, graph->encoder_count) &&
+                     layers_are_old(graph->decoder, graph->decoder_count);
+    return old ? FORMAT_1 : FORMAT_2;
+}
+
+static mv_status put_layers(mv_buffer *out, const mv_nn_layer *layer, size_t count, uint8_t format)
 {
     mv_status st = MV_OK;
     MV_TRY(mv_buffer_put_u8(out, (uint8_t)count));
@@ -44,27 +66,54 @@ static mv_status put_layers(mv_buffer *out, const mv_nn_layer *layer, size_t cou
         MV_TRY(mv_buffer_put_u8(out, (uint8_t)layer[i].act));
         MV_TRY(mv_buffer_put_u16le(out, (uint16_t)layer[i].in_channels));
         MV_TRY(mv_buffer_put_u16le(out, (uint16_t)layer[i].out_channels));
+        if (format >= FORMAT_2) {
+            MV_TRY(mv_buffer_put_u8(out, (uint8_t)layer[i].other));
+        }
     }
 done:
     return st;
 }
 
-static mv_status read_layers(mv_reader *in, mv_nn_layer *layer, size_t *count)
+static mv_status read_layers(mv_reader *in, mv_nn_layer *layer, size_t *count, uint8_t format)
 {
     mv_status st = MV_OK;
     uint8_t n = 0;
     MV_TRY(mv_read_u8(in, &n));
     MV_ENSURE(n >= 1 && n <= MV_NN_LAYERS_MAX, MV_E_FORMAT);
     for (size_t i = 0; i < n; i++) {
-        uint8_t op = 0, act = 0;
+        uint8_t op = 0, act = 0, other = 0;
         uint16_t channels_in = 0, channels_out = 0;
         MV_TRY(mv_read_u8(in, &op));
         MV_TRY(mv_read_u8(in, &act));
         MV_TRY(mv_read_u16le(in, &channels_in));
         MV_TRY(mv_read_u16le(in, &channels_out));
-        layer[i] = (mv_nn_layer){(mv_nn_op)op, (mv_nn_act)act, channels_in, channels_out};
+        if (format >= FORMAT_2) {
+            MV_TRY(mv_read_u8(in, &other));
+        }
+        layer[i] = (mv_nn_layer){(mv_nn_op)op, (mv_nn_act)act, channels_in, channels_out, other};
     }
     *count = n;
+done:
+    return st;
+}
+
+static mv_status put_fields(mv_buffer *out, const mv_nn_graph *graph)
+{
+    mv_status st = MV_OK;
+    MV_TRY(mv_buffer_put_u8(out, (uint8_t)graph->field_count));
+    MV_TRY(mv_buffer_append(out, graph->field_bits, graph->field_count));
+done:
+    return st;
+}
+
+static mv_status read_fields(mv_reader *in, mv_nn_graph *graph)
+{
+    mv_status st = MV_OK;
+    uint8_t count = 0;
+    MV_TRY(mv_read_u8(in, &count));
+    MV_ENSURE(count <= MV_NN_FIELDS_MAX, MV_E_FORMAT);
+    MV_TRY(mv_read_copy(in, graph->field_bits, count));
+    graph->field_count = count;
 done:
     return st;
 }
@@ -111,13 +160,18 @@ mv_status mv_model_file_write(mv_buffer *out, const mv_nn_graph *graph,
 
     MV_TRY(mv_nn_graph_check(&checked));
     MV_ENSURE(record->feature_bits >= 1 && record->feature_bits <= 16, MV_E_RANGE);
+    const uint8_t format = format_of(graph);
     MV_TRY(mv_buffer_append(out, magic, sizeof magic));
+    MV_TRY(mv_buffer_put_u8(out, format));
     MV_TRY(put_text(out, record->name));
     MV_TRY(put_text(out, record->licence));
     MV_TRY(put_text(out, record->training));
     MV_TRY(mv_buffer_put_u8(out, (uint8_t)record->feature_bits));
-    MV_TRY(put_layers(out, graph->encoder, graph->encoder_count));
-    MV_TRY(put_layers(out, graph->decoder, graph->decoder_count));
+    MV_TRY(put_layers(out, graph->encoder, graph->encoder_count, format));
+    MV_TRY(put_layers(out, graph->decoder, graph->decoder_count, format));
+    if (format >= FORMAT_2) {
+        MV_TRY(put_fields(out, graph));
+    }
     MV_TRY(put_weights(out, weights, mv_nn_graph_weights(graph)));
     hash_bytes(hash, out->bytes + start, out->len - start);
     MV_TRY(mv_buffer_append(out, hash, sizeof hash));
@@ -133,12 +187,14 @@ mv_status mv_model_file_read(mv_model_record *record, mv_nn_graph *graph, float 
     mv_nn_graph g = {0};
     float *w = NULL;
     const uint8_t *view = NULL;
-    uint8_t bits = 0, want[MV_MODEL_FILE_HASH_LEN];
+    uint8_t format = 0, bits = 0, want[MV_MODEL_FILE_HASH_LEN];
     mv_reader in = mv_reader_make(bytes, len);
 
     MV_TRY(mv_read_view(&in, &view, sizeof magic));
     MV_ENSURE(memcmp(view, magic, sizeof magic) == 0, MV_E_FORMAT);
-    MV_ENSURE(len >= sizeof magic + sizeof want, MV_E_TRUNCATED);
+    MV_TRY(mv_read_u8(&in, &format));
+    MV_ENSURE(format == FORMAT_1 || format == FORMAT_2, MV_E_FORMAT);
+    MV_ENSURE(len >= sizeof magic + 1 + sizeof want, MV_E_TRUNCATED);
     hash_bytes(want, bytes, len - sizeof want);
     MV_ENSURE(memcmp(want, bytes + len - sizeof want, sizeof want) == 0, MV_E_FORMAT);
     in.end -= sizeof want;
@@ -148,9 +204,13 @@ mv_status mv_model_file_read(mv_model_record *record, mv_nn_graph *graph, float 
     MV_TRY(mv_read_u8(&in, &bits));
     r.feature_bits = bits;
     MV_ENSURE(bits >= 1 && bits <= 16, MV_E_RANGE);
-    MV_TRY(read_layers(&in, g.encoder, &g.encoder_count));
-    MV_TRY(read_layers(&in, g.decoder, &g.decoder_count));
+    MV_TRY(read_layers(&in, g.encoder, &g.encoder_count, format));
+    MV_TRY(read_layers(&in, g.decoder, &g.decoder_count, format));
+    if (format >= FORMAT_2) {
+        MV_TRY(read_fields(&in, &g));
+    }
     MV_TRY(mv_nn_graph_check(&g));
+    MV_ENSURE(format == format_of(&g), MV_E_FORMAT); /* one network, one file */
     MV_ENSURE(mv_reader_left(&in) / 4 >= mv_nn_graph_weights(&g), MV_E_TRUNCATED);
     w = malloc(mv_nn_graph_weights(&g) * sizeof *w);
     MV_ENSURE(w != NULL, MV_E_MEMORY);

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "nn/nn_init.h"
 #include "nn/nn_train_internal.h"
+#include "nn/nn_transform.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,6 +30,7 @@ mv_train_opts mv_train_defaults(void)
         .clip = 1,
         .loss = MV_LOSS_LOG_MSE,
         .loss_constant = 1e-4,
+        .adversary_rate = 2e-4,
         .bf16_until = 0.8,
         .augment = mv_augment_defaults(),
         .validate_every = 500,
@@ -68,6 +70,8 @@ static mv_status check(const mv_trainer *t, mv_error *err)
                "a patch of %u does not fit %ux%u images (it must be a multiple of %u)",
                (unsigned)o->patch, (unsigned)data->width, (unsigned)data->height,
                (unsigned)t->graph->scale);
+    MV_REQUIRE(o->adversary == 0 || (t->graph->image_channels == 1 && o->patch % 4 == 0), err,
+               MV_E_ARGUMENT, "a critic needs a network of gray images and patches of whole 4x4");
     MV_REQUIRE(data->width % t->graph->scale == 0 && data->height % t->graph->scale == 0, err,
                MV_E_ARGUMENT, "image sides must be multiples of %u", (unsigned)t->graph->scale);
     MV_REQUIRE(o->feature_bits >= 1 && o->feature_bits <= 16 && o->validate_every >= 1 &&
@@ -77,10 +81,11 @@ done:
     return st;
 }
 
-/* Patches that are computed together: about PART_PIXELS, and a divisor of the batch. */
-static uint32_t part_of(const mv_train_opts *o)
+/* Patches that are computed together: about PART_PIXELS, more of them where the layers work on a
+ * coarser grid than that of cnn; and a divisor of the batch. */
+static uint32_t part_of(const mv_train_opts *o, const mv_nn_graph *graph)
 {
-    uint32_t part = PART_PIXELS / (o->patch * o->patch);
+    uint32_t part = PART_PIXELS * (graph->scale < 2 ? 1 : graph->scale / 2) / (o->patch * o->patch);
     part = part < 1 ? 1 : part > o->batch ? o->batch : part;
     while (o->batch % part != 0) {
         part--;
@@ -154,6 +159,58 @@ static mv_status allocate(mv_trainer *t, mv_error *err)
     return MV_OK;
 }
 
+static void find_steps(float *step, const mv_nn_graph *graph, uint32_t code_bits)
+{
+    uint8_t bits[MV_NET_CHANNELS_MAX];
+    mv_nn_field_bits(bits, graph, code_bits);
+    for (size_t c = 0; c < graph->feature_channels; c++) {
+        step[c] = mv_nn_field_step(bits[c]);
+    }
+}
+
+/* Where the network starts as a transform: one that suits the training images. It has a generator
+ * of its own, so that all networks have the same. */
+static mv_status fit_transform(mv_trainer *t)
+{
+    mv_status st = MV_OK;
+    mv_transform transform;
+    mv_transform_images set[MV_TRAIN_SETS_MAX];
+    mv_rand rand = mv_rand_make(t->opts.seed);
+
+    if (!mv_transform_used(t->graph)) {
+        return MV_OK;
+    }
+    for (size_t i = 0; i < t->data->set_count; i++) {
+        set[i] = (mv_transform_images){t->data->set[i].train.pixel, t->data->set[i].train.count};
+    }
+    MV_TRY(mv_transform_fit(&transform, t->graph, set, t->data->set_count, t->data->height,
+                            t->data->width, &rand));
+    mv_transform_start(t->state.weights, t->graph, &transform);
+done:
+    return st;
+}
+
+void mv_trainer_start_from(mv_trainer *t, const float *weights)
+{
+    memcpy(t->state.weights, weights, t->weight_count * sizeof *weights);
+    memcpy(t->state.best, weights, t->weight_count * sizeof *weights);
+}
+
+static mv_status make_critic(mv_trainer *t, mv_error *err)
+{
+    mv_status st = MV_OK;
+    if (t->opts.adversary == 0) {
+        return MV_OK;
+    }
+    MV_TRY(mv_gan_start(&t->state.critic, &t->state.rand, err));
+    t->critic_gradient = calloc(t->parts, t->state.critic.count * sizeof *t->critic_gradient);
+    t->critic_loss = calloc(t->parts, sizeof *t->critic_loss);
+    MV_REQUIRE(t->critic_gradient != NULL && t->critic_loss != NULL, err, MV_E_MEMORY,
+               "out of memory for training");
+done:
+    return st;
+}
+
 mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_train_data *data,
                          const mv_train_opts *opts, mv_error *err)
 {
@@ -169,12 +226,15 @@ mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_tr
     t->opts.threads = opts->threads < 1             ? 1
                       : opts->threads > WORKERS_MAX ? WORKERS_MAX
                                                     : opts->threads;
-    t->part = part_of(opts);
+    t->part = part_of(opts, graph);
     t->parts = opts->batch / t->part;
     MV_TRY(allocate(t, err));
     t->state.best_db = -1;
     t->state.rand = mv_rand_make(opts->seed);
+    find_steps(t->step, graph, opts->feature_bits);
     MV_TRY(mv_nn_init(t->state.weights, graph, &t->state.rand));
+    MV_TRY(fit_transform(t));
+    MV_TRY(make_critic(t, err));
     memcpy(t->state.best, t->state.weights, t->weight_count * sizeof(float));
     mv_train_fingerprint(t->fingerprint, t);
     *out = t;
@@ -193,10 +253,14 @@ void mv_trainer_free(mv_trainer **trainer)
     for (unsigned w = 0; w < WORKERS_MAX; w++) {
         mv_net_free(&t->worker[w].encoder);
         mv_net_free(&t->worker[w].decoder);
+        mv_gan_part_free(&t->worker[w].critic);
         mv_net_free(&t->worker[w].whole_encoder);
         mv_net_free(&t->worker[w].whole_decoder);
     }
     free(t->noise);
+    mv_gan_clear(&t->state.critic);
+    free(t->critic_gradient);
+    free(t->critic_loss);
     free(t->part_loss);
     free(t->measured);
     free(t->state.curve);
@@ -225,6 +289,7 @@ static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
 
     mv_net_free(&w->encoder);
     mv_net_free(&w->decoder);
+    mv_gan_part_free(&w->critic);
     w->loaded = 0;
     o.training = true;
     o.bf16 = t->bf16;
@@ -232,6 +297,9 @@ static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
     o.input_gradient = true;
     MV_TRY(
         mv_net_new(&w->decoder, t->opts.table, g->decoder, g->decoder_count, &features, &o, err));
+    if (t->state.critic.count != 0) {
+        MV_TRY(mv_gan_part_new(&w->critic, t->opts.table, t->part, side, t->bf16, err));
+    }
 done:
     return st;
 }
@@ -278,13 +346,35 @@ static void draw_batch(mv_trainer *t)
     }
 }
 
-/* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. */
+/* The channel of feature k of a batch. */
+static size_t channel_of(const mv_trainer *t, size_t k)
+{
+    const size_t side = t->opts.patch / t->graph->scale;
+    return k / (side * side) % t->graph->feature_channels;
+}
+
+/* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. A patch that is to
+ * be rounded instead has NAN. */
 static void draw_rounding_noise(mv_trainer *t)
 {
-    const double step = 1.0 / (double)((1u << t->opts.feature_bits) - 1);
-    const size_t count = batch_feature_count(t);
+    const size_t count = batch_feature_count(t), one = count / t->opts.batch;
+    bool round = false;
     for (size_t k = 0; k < count; k++) {
-        t->noise[k] = (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
+        if (t->opts.round_part > 0 && k % one == 0) {
+            round = mv_rand_unit(&t->state.rand) < t->opts.round_part;
+        }
+        const double step = (double)t->step[channel_of(t, k)];
+        t->noise[k] = round ? NAN : (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
+    }
+}
+
+/* What the quantiser does to features first..first+count of the batch, or noise like it. */
+static void disturb(const mv_trainer *t, float *feature, size_t first, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        const float noise = t->noise[first + k], f = feature[k];
+        feature[k] = isnan(noise) ? mv_nn_round(f, t->step[channel_of(t, first + k)])
+                                  : (f > 0 ? (f < 1 ? f : 1) : 0) + noise;
     }
 }
 
@@ -301,6 +391,23 @@ mv_status mv_train_parallel(mv_trainer *t, size_t count,
     return st;
 }
 
+/* The nets of a worker, with the present weights. */
+static mv_status load_weights(const mv_trainer *t, mv_train_worker *w)
+{
+    mv_status st = MV_OK;
+    if (w->loaded == t->state.step + 1) {
+        return MV_OK;
+    }
+    MV_TRY(mv_net_load(w->encoder, t->state.weights, &w->err));
+    MV_TRY(mv_net_load(w->decoder, t->state.weights + mv_nn_decoder_offset(t->graph, 0), &w->err));
+    if (w->critic != NULL) {
+        MV_TRY(mv_gan_part_load(w->critic, &t->state.critic, &w->err));
+    }
+    w->loaded = t->state.step + 1;
+done:
+    return st;
+}
+
 /* Forward, loss, backward of part i of the batch. */
 static mv_status compute_part(void *user, unsigned worker, size_t i)
 {
@@ -313,18 +420,17 @@ static mv_status compute_part(void *user, unsigned worker, size_t i)
     float *output = t->output + i * n, *d_output = t->d_output + i * n;
     float *gradient = t->gradient + i * t->weight_count;
 
-    if (w->loaded != t->state.step + 1) {
-        MV_TRY(mv_net_load(w->encoder, t->state.weights, &w->err));
-        MV_TRY(mv_net_load(w->decoder, t->state.weights + decoder_at, &w->err));
-        w->loaded = t->state.step + 1;
-    }
+    MV_TRY(load_weights(t, w));
     MV_TRY(mv_net_forward(w->encoder, feature, t->image + i * n, &w->err));
-    for (size_t k = 0; k < f; k++) {
-        feature[k] += t->noise[i * f + k];
-    }
+    disturb(t, feature, i * f, f);
     MV_TRY(mv_net_forward(w->decoder, output, feature, &w->err));
     t->part_loss[i] = mv_loss(d_output, output, t->image + i * n, t->part, n / t->part,
                               t->opts.loss, t->opts.loss_constant);
+    if (w->critic != NULL) {
+        MV_TRY(mv_gan_part_run(w->critic, t->critic_gradient + i * t->state.critic.count,
+                               &t->critic_loss[i], d_output, t->image + i * n, output,
+                               t->opts.adversary, &w->err));
+    }
     MV_TRY(mv_net_backward(w->decoder, d_feature, gradient + decoder_at, d_output, &w->err));
     MV_TRY(mv_net_backward(w->encoder, NULL, gradient, d_feature, &w->err));
 done:
@@ -348,6 +454,40 @@ static double add_parts(mv_trainer *t)
     return loss / t->parts;
 }
 
+/* Layer i of encoder and decoder together. */
+static const mv_nn_layer *layer_at(const mv_nn_graph *g, size_t i)
+{
+    return i < g->encoder_count ? &g->encoder[i] : &g->decoder[i - g->encoder_count];
+}
+
+/* Layers that stay as they are count for nothing in the gradient's length. */
+static void drop_fixed(const mv_nn_graph *g, float *gradient)
+{
+    for (size_t i = 0; i < g->encoder_count + g->decoder_count; i++) {
+        const mv_nn_layer *layer = layer_at(g, i);
+        const size_t n = mv_nn_layer_weights(layer);
+        if (isinf(layer->slow)) {
+            memset(gradient, 0, n * sizeof *gradient);
+        }
+        gradient += n;
+    }
+}
+
+/* One step of every layer at its own rate. */
+static void update_weights(mv_trainer *t, double rate)
+{
+    mv_train_state *s = &t->state;
+    size_t at = 0;
+    for (size_t i = 0; i < t->graph->encoder_count + t->graph->decoder_count; i++) {
+        const mv_nn_layer *layer = layer_at(t->graph, i);
+        const double slow = layer->slow > 0 ? (double)layer->slow : 1;
+        const size_t n = mv_nn_layer_weights(layer);
+        mv_optim_step(t->opts.optimizer, s->weights + at, s->m + at, s->v + at, t->gradient + at, n,
+                      rate / slow, s->step + 1);
+        at += n;
+    }
+}
+
 double mv_trainer_rate(const mv_trainer *t)
 {
     return mv_rate_at(fraction(t), t->opts.rate, t->opts.rate_floor, t->opts.warm_up);
@@ -364,6 +504,7 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
     draw_rounding_noise(t);
     MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
     *loss = add_parts(t);
+    drop_fixed(t->graph, t->gradient);
     const double length = mv_gradient_clip(t->gradient, t->weight_count, t->opts.clip);
     if (!isfinite(*loss) || !isfinite(length)) {
         mv_hint(err, "lower --rate, or start again from the last checkpoint");
@@ -371,8 +512,11 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
                    "training diverged: the loss is not a number at step %llu",
                    (unsigned long long)s->step);
     }
-    mv_optim_step(t->opts.optimizer, s->weights, s->m, s->v, t->gradient, t->weight_count, rate,
-                  s->step + 1);
+    update_weights(t, rate);
+    if (s->critic.count != 0) {
+        mv_gan_step(&s->critic, t->critic_gradient, t->parts,
+                    t->opts.adversary_rate * rate / t->opts.rate, t->opts.clip, s->step + 1);
+    }
     s->loss_mean = s->step == 0 ? *loss : 0.98 * s->loss_mean + 0.02 * *loss;
     s->step++;
     s->seconds += (mv_clock_ms() - started_ms) / 1e3;

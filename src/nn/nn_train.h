@@ -3,9 +3,10 @@
  * nn_train.h: training an autoencoder on gray images.
  *
  * A step takes a batch of random patches, one data set after another with equal probability, and
- * runs encoder, noise in place of rounding (uniform +-1/2 of the last feature bit), decoder, loss,
- * and back. Now and then whole validation images are measured as a user would: features really
- * rounded, output rounded to 8 bits, PSNR per image. The best weights seen there are kept.
+ * runs encoder, noise in place of rounding (uniform +-1/2 of the last feature bit) or rounding
+ * itself, decoder, loss, and back. Now and then whole validation images are measured as a user
+ * would: features really rounded, output rounded to 8 bits, PSNR per image. The best weights seen
+ * there are kept.
  *
  *     mv_train_opts opts = mv_train_defaults();
  *     MV_TRY(mv_trainer_new(&t, graph, &data, &opts, err));
@@ -67,7 +68,11 @@ typedef struct mv_train_opts {
     double clip;                      /* gradient length; 0: none */
     mv_loss_kind loss;
     double loss_constant;
-    double bf16_until; /* part of the run in bfloat16 where the table has it; 0: never */
+    double round_part;     /* of the patches whose features are really rounded, the gradient passing
+                              as if they were not; the others get noise */
+    double adversary;      /* weight of what a critic says (nn_gan.h), gray images only; 0: none */
+    double adversary_rate; /* its peak learning rate */
+    double bf16_until;     /* part of the run in bfloat16 where the table has it; 0: never */
     mv_augment augment;
     uint64_t validate_every; /* steps */
     size_t validate_images;  /* of each set, evenly spread; 0: all */
@@ -90,6 +95,9 @@ MV_MUST_CHECK mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *grap
                                        const mv_train_data *data, const mv_train_opts *opts,
                                        mv_error *err);
 void mv_trainer_free(mv_trainer **trainer);
+
+/* mv_trainer_start_from: weights to start from in place of those drawn; before the first step. */
+void mv_trainer_start_from(mv_trainer *trainer, const float *weights);
 
 /* mv_trainer_step: one batch. errors: MV_E_RANGE when the loss is not a number */
 MV_MUST_CHECK mv_status mv_trainer_step(mv_trainer *trainer, double *loss, mv_error *err);

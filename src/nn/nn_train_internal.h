@@ -6,6 +6,7 @@
 #ifndef MV_NN_TRAIN_INTERNAL_H
 #define MV_NN_TRAIN_INTERNAL_H
 
+#include "nn/nn_gan.h"
 #include "nn/nn_train.h"
 
 enum { CURVE_MAX = 4096, WORKERS_MAX = 64 };
@@ -18,6 +19,7 @@ typedef struct mv_train_state {
     double best_db; /* -1 before the first validation */
     mv_rand rand;
     float *weights, *m, *v, *best; /* weight_count floats each */
+    mv_gan_state critic;           /* count 0: there is none */
     mv_train_point *curve;
     size_t curve_count;
 } mv_train_state;
@@ -25,6 +27,7 @@ typedef struct mv_train_state {
 /* What one thread needs; a net serves one thread at a time. */
 typedef struct mv_train_worker {
     mv_net *encoder, *decoder;             /* training nets for one part of a batch */
+    mv_gan_part *critic;                   /* with an adversary */
     mv_net *whole_encoder, *whole_decoder; /* inference nets for one whole image */
     float *image, *feature, *output;       /* one whole image */
     uint64_t loaded;                       /* 1 + step of the weights in the training nets */
@@ -46,6 +49,9 @@ struct mv_trainer {
     float *feature, *d_feature, *noise; /* a batch: (B,F,P/s,P/s) */
     float *gradient;                    /* (parts, weight_count); the sum ends in the first */
     double *part_loss;                  /* (parts) */
+    float *critic_gradient;             /* (parts, critic's weights) */
+    double *critic_loss;                /* (parts) */
+    float step[MV_NET_CHANNELS_MAX];    /* between the levels of each feature channel */
     double *measured;                   /* PSNR of each image of the set being validated */
     const mv_train_images *measuring;   /* that set, of which measure_count images are measured */
     size_t measure_count;

@@ -37,7 +37,8 @@ static double psnr_db(const float *output, const uint8_t *image, size_t count)
 {
     double sum = 0;
     for (size_t k = 0; k < count; k++) {
-        const double d = (double)rintf(output[k] * 255.0F) - image[k];
+        const float clamped = output[k] > 0 ? (output[k] < 1 ? output[k] : 1) : 0;
+        const double d = (double)rintf(clamped * 255.0F) - image[k];
         sum += d * d;
     }
     const double mse = sum / (double)count;
@@ -53,7 +54,7 @@ static mv_status measure(void *user, unsigned worker, size_t i)
     const size_t plane = (size_t)t->data->width * t->data->height;
     const size_t at = i * t->measuring->count / t->measure_count; /* evenly spread */
     const uint8_t *image = t->measuring->pixel + at * plane;
-    const float levels = (float)((1u << t->opts.feature_bits) - 1);
+    const size_t cells = plane / (t->graph->scale * t->graph->scale);
 
     for (size_t c = 0; c < t->graph->image_channels; c++) {
         for (size_t k = 0; k < plane; k++) {
@@ -62,7 +63,7 @@ static mv_status measure(void *user, unsigned worker, size_t i)
     }
     MV_TRY(mv_net_forward(w->whole_encoder, w->feature, w->image, &w->err));
     for (size_t k = 0; k < mv_net_out_count(w->whole_encoder); k++) {
-        w->feature[k] = rintf(w->feature[k] * levels) / levels;
+        w->feature[k] = mv_nn_round(w->feature[k], t->step[k / cells]);
     }
     MV_TRY(mv_net_forward(w->whole_decoder, w->output, w->feature, &w->err));
     t->measured[i] = psnr_db(w->output, image, plane);

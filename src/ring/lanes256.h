@@ -11,6 +11,9 @@
 
 #include <immintrin.h>
 
+typedef __m256i words;
+enum { LANES = 4 };
+
 /* Four factors known beforehand. */
 typedef struct factors {
     __m256i w, con;
@@ -34,6 +37,16 @@ static inline void store(uint64_t *p, __m256i v)
 static inline __m256i every(uint64_t word)
 {
     return _mm256_set1_epi64x((long long)word);
+}
+
+static inline words plus(words a, words b)
+{
+    return _mm256_add_epi64(a, b);
+}
+
+static inline words minus(words a, words b)
+{
+    return _mm256_sub_epi64(a, b);
 }
 
 static inline lanes lanes_of(uint64_t q)
@@ -60,6 +73,12 @@ static inline __m256i reduce_once(__m256i a, __m256i b)
 {
     const __m256i d = _mm256_sub_epi64(a, b);
     return choose_by_sign(d, a, d);
+}
+
+/* a difference d of two numbers of [0,q), perhaps wrapped, to [0,q) */
+static inline words mend(words d, words q)
+{
+    return choose_by_sign(d, plus(d, q), d);
 }
 
 /* a * b mod 2^64 */

@@ -10,6 +10,9 @@
 
 #include <immintrin.h>
 
+typedef __m512i words;
+enum { LANES = 8 };
+
 /* Eight factors known beforehand. */
 typedef struct factors {
     __m512i w, con;
@@ -30,6 +33,16 @@ static inline __m512i every(uint64_t word)
     return _mm512_set1_epi64((long long)word);
 }
 
+static inline words plus(words a, words b)
+{
+    return _mm512_add_epi64(a, b);
+}
+
+static inline words minus(words a, words b)
+{
+    return _mm512_sub_epi64(a, b);
+}
+
 static inline factors same(const uint64_t *w, const uint64_t *con, size_t i)
 {
     const factors f = {every(w[i]), every(con[i])};
@@ -41,6 +54,12 @@ static inline factors same(const uint64_t *w, const uint64_t *con, size_t i)
 static inline __m512i reduce_once(__m512i a, __m512i b)
 {
     return _mm512_mask_sub_epi64(a, _mm512_cmpge_epu64_mask(a, b), a, b);
+}
+
+/* a difference d of two numbers of [0,q), perhaps wrapped, to [0,q) */
+static inline words mend(words d, words q)
+{
+    return _mm512_min_epu64(d, plus(d, q));
 }
 
 /* floor(a * b / 2^64) from four 32-bit products, as mv_mul_wide_portable. */

@@ -1,62 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vecmod_lanes.h: the element-wise loops that are equal in vecmod_avx512.c and vecmod_ifma.c. The
- * includer has chosen lanes52.h or lanes64.h, which say how to multiply. Read vecmod.h first.
+ * vecmod_lanes.h: the element-wise loops that are equal in vecmod_avx512.c and vecmod_ifma.c, which
+ * has chosen lanes64.h or lanes52.h; vecmod_loops.h has those that AVX2 shares.
  */
-#include "ring/vecmod.h"
-
-static void add(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const mv_modulus *m)
-{
-    const __m512i q = every(m->q);
-    for (size_t j = 0; j < n; j += 8) {
-        store(out + j, reduce_once(_mm512_add_epi64(load(a + j), load(b + j)), q));
-    }
-}
-
-static void sub(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t n, const mv_modulus *m)
-{
-    const __m512i q = every(m->q);
-    for (size_t j = 0; j < n; j += 8) {
-        const __m512i d = _mm512_sub_epi64(load(a + j), load(b + j)); /* wrapped when a < b */
-        store(out + j, _mm512_min_epu64(d, _mm512_add_epi64(d, q)));
-    }
-}
-
-static void neg(uint64_t *out, const uint64_t *a, size_t n, const mv_modulus *m)
-{
-    const __m512i q = every(m->q);
-    for (size_t j = 0; j < n; j += 8) {
-        store(out + j, reduce_once(_mm512_sub_epi64(q, load(a + j)), q));
-    }
-}
-
-static void mul_known_lazy(uint64_t *out, const uint64_t *a, const uint64_t *w,
-                           const uint64_t *w_con, size_t n, const mv_modulus *m)
-{
-    const lanes l = lanes_of(m->q);
-    for (size_t j = 0; j < n; j += 8) {
-        const factors f = {load(w + j), load(w_con + j)};
-        store(out + j, mul_lazy(load(a + j), f, l));
-    }
-}
-
-static void mul_scalar(uint64_t *out, const uint64_t *a, mv_known_factor known, size_t n,
-                       const mv_modulus *m)
-{
-    const lanes l = lanes_of(m->q);
-    const factors f = same(&known.w, &known.con, 0);
-    for (size_t j = 0; j < n; j += 8) {
-        store(out + j, reduce_once(mul_lazy(load(a + j), f, l), l.q));
-    }
-}
-
-static void reduce(uint64_t *out, const uint64_t *a, size_t n, const mv_modulus *m)
-{
-    const word_barrett b = word_barrett_of(m);
-    for (size_t j = 0; j < n; j += 8) {
-        store(out + j, reduce_word(load(a + j), b));
-    }
-}
+#include "ring/vecmod_loops.h"
 
 /* from any prime below 2^61 */
 static void recentre_wide(uint64_t *out, const uint64_t *a, uint64_t from, size_t n,

@@ -1,144 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive.c: mailboxes of sealed files in a folder.
+ * archive.c: opening, reading, the passing of time, copies.
  */
 #include "store/archive.h"
 
-#include "base/rng.h"
-#include "store/usage.h"
+#include "store/archive_internal.h"
+#include "store/disk.h"
 #include "wire/hex.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_LEN 64 /* of a mailbox or a file: 32 bytes in hex */
+#define UPLOAD_LIFE_S 86400 /* of an upload in parts that nobody continues */
+#define OFFER_LIFE_S  600   /* of one to which nothing has come yet */
+#define TICK_MAX_S    120   /* the most that one call counts as served */
+#define EXPIRE_BATCH  500
 
-typedef char entry_name[NAME_LEN + 1];
-
-struct mv_archive {
-    int lock_fd, incoming_fd, mailboxes_fd;
-    mv_archive_limits limits;
-    pthread_mutex_t mutex; /* guards usage, and that a mailbox's folder comes and goes with it */
-    mv_usage usage;
-};
-
-struct mv_upload {
-    mv_archive *archive;
-    uint8_t mailbox[MV_MAILBOX_LEN], file[MV_FILE_HASH_LEN];
-    uint64_t len, written;
-    int fd;
-    entry_name temporary;
-    bool reserved, temporary_exists;
-    crypto_generichash_state hash;
-};
-
-/* Two names below the mailboxes folder: "{mailbox}/{file}". */
-typedef char file_path[2 * NAME_LEN + 2];
-
-static void path_of(file_path out, const uint8_t mailbox[MV_MAILBOX_LEN],
-                    const uint8_t file[MV_FILE_HASH_LEN])
+void mv_archive_lock(mv_archive *archive)
 {
-    mv_hex_write(out, mailbox, MV_MAILBOX_LEN);
-    out[NAME_LEN] = '/';
-    mv_hex_write(out + NAME_LEN + 1, file, MV_FILE_HASH_LEN);
-}
-
-static mv_status status_of(int error)
-{
-    switch (error) {
-    case ENOENT:
-        return MV_E_NOT_FOUND;
-    case ENOSPC:
-    case EDQUOT:
-        return MV_E_POLICY;
-    case ENOMEM:
-        return MV_E_MEMORY;
-    default:
-        return MV_E_IO;
+    (void)pthread_mutex_lock(&archive->write_mutex);
+    while (flock(archive->write_fd, LOCK_EX) != 0 && errno == EINTR) {
     }
 }
 
-/* fdopendir on a fresh descriptor of name below at; NULL with errno. */
-static DIR *open_folder(int at, const char *name)
+void mv_archive_unlock(mv_archive *archive)
 {
-    const int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL && fd >= 0) {
-        (void)close(fd);
-    }
-    return dir;
+    (void)flock(archive->write_fd, LOCK_UN);
+    (void)pthread_mutex_unlock(&archive->write_mutex);
 }
 
-static void empty_incoming(int incoming_fd)
-{
-    DIR *dir = open_folder(incoming_fd, ".");
-    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            (void)unlinkat(incoming_fd, e->d_name, 0);
-        }
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-}
-
-/* One name in a mailbox's folder: false for what is not a file of ours. */
-static bool read_entry(mv_listing_entry *out, int dir_fd, const char *name)
-{
-    struct stat info;
-    if (strlen(name) != NAME_LEN || !mv_hex_read(out->file, MV_FILE_HASH_LEN, name) ||
-        fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) {
-        return false;
-    }
-    out->len = (uint64_t)info.st_size;
-    return true;
-}
-
-static mv_status count_mailbox(mv_archive *a, const char *name)
-{
-    mv_status st = MV_OK;
-    uint8_t mailbox[MV_MAILBOX_LEN];
-    mv_listing_entry entry;
-
-    if (strlen(name) != NAME_LEN || !mv_hex_read(mailbox, MV_MAILBOX_LEN, name)) {
-        return MV_OK;
-    }
-    DIR *dir = open_folder(a->mailboxes_fd, name);
-    MV_ENSURE(dir != NULL, status_of(errno));
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (read_entry(&entry, dirfd(dir), e->d_name)) {
-            MV_TRY(mv_usage_add(&a->usage, mailbox, entry.len));
-        }
-    }
-done:
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    return st;
-}
-
-static mv_status count_all(mv_archive *a)
-{
-    mv_status st = MV_OK;
-    DIR *dir = open_folder(a->mailboxes_fd, ".");
-    MV_ENSURE(dir != NULL, status_of(errno));
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        MV_TRY(count_mailbox(a, e->d_name));
-    }
-done:
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    return st;
-}
+/* ---- opening ---- */
 
 /* A subfolder, made when missing; -1 with errno. */
 static int subfolder(int at, const char *name)
@@ -155,12 +52,14 @@ static mv_status open_folders(mv_archive *a, const char *dir, mv_error *err)
     const int root = subfolder(AT_FDCWD, dir);
     MV_REQUIRE(root >= 0, err, MV_E_IO, "cannot use the folder %s: %s", dir, strerror(errno));
     a->lock_fd = openat(root, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    MV_REQUIRE(a->lock_fd >= 0, err, MV_E_IO, "cannot write in %s: %s", dir, strerror(errno));
-    MV_REQUIRE(flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0, err, MV_E_BUSY,
+    a->write_fd = openat(root, "write.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    MV_REQUIRE(a->lock_fd >= 0 && a->write_fd >= 0, err, MV_E_IO, "cannot write in %s: %s", dir,
+               strerror(errno));
+    MV_REQUIRE(!a->alone || flock(a->lock_fd, LOCK_EX | LOCK_NB) == 0, err, MV_E_BUSY,
                "another relay uses the folder %s", dir);
     a->incoming_fd = subfolder(root, "incoming");
-    a->mailboxes_fd = subfolder(root, "mailboxes");
-    MV_REQUIRE(a->incoming_fd >= 0 && a->mailboxes_fd >= 0 && fsync(root) == 0, err, MV_E_IO,
+    a->blobs_fd = subfolder(root, "blobs");
+    MV_REQUIRE(a->incoming_fd >= 0 && a->blobs_fd >= 0 && fsync(root) == 0, err, MV_E_IO,
                "cannot write in %s: %s", dir, strerror(errno));
 done:
     if (root >= 0) {
@@ -169,22 +68,199 @@ done:
     return st;
 }
 
-mv_status mv_archive_open(mv_archive **out, const char *dir, const mv_archive_limits *limits,
-                          mv_error *err)
+static mv_status open_database(mv_archive *a, const mv_archive_opts *opts, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[4096];
+    const mv_db_ops *ops = opts->postgres != NULL ? &mv_db_postgres : &mv_db_sqlite;
+    const char *where = opts->postgres != NULL ? opts->postgres : path;
+
+    const int len = snprintf(path, sizeof path, "%s/archive.db", opts->dir);
+    MV_REQUIRE(len > 0 && (size_t)len < sizeof path, err, MV_E_LIMIT, "the folder's name is long");
+    MV_TRY(mv_db_open(&a->writer, ops, where, err));
+    MV_TRY(mv_db_migrate(a->writer, MV_DB_VERSION, err));
+    MV_TRY(mv_db_open(&a->reader, ops, where, err));
+done:
+    return st;
+}
+
+/* fdopendir on a fresh descriptor of the folder; NULL with errno. */
+static DIR *open_folder(int at)
+{
+    const int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL && fd >= 0) {
+        (void)close(fd);
+    }
+    return dir;
+}
+
+/* Blobs whose row was never committed: the power went between rename and commit. */
+static mv_status sweep_blobs(mv_archive *a)
+{
+    mv_status st = MV_OK;
+    uint8_t hash[MV_FILE_HASH_LEN];
+    const mv_db_value in[] = {mv_db_bytes(hash, sizeof hash)};
+    DIR *dir = open_folder(a->blobs_fd);
+
+    MV_ENSURE(dir != NULL, mv_disk_status(errno));
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        int64_t refs = 1;
+        if (strlen(e->d_name) == MV_NAME_LEN && mv_hex_read(hash, sizeof hash, e->d_name)) {
+            MV_TRY(mv_db_get(&refs, a->writer, "SELECT refs FROM blob WHERE hash = $1", in, 1, 0));
+        }
+        if (refs == 0) {
+            mv_disk_remove(a->blobs_fd, e->d_name);
+        }
+    }
+done:
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return st;
+}
+
+/* Uploads in one piece: at the start (now_s 0) they have no owner, unless other relays run. */
+static mv_status sweep_pieces(const mv_archive *a, int64_t now_s)
+{
+    struct stat info;
+    DIR *dir = open_folder(a->incoming_fd);
+
+    if (dir == NULL) {
+        return mv_disk_status(errno);
+    }
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        const bool idle = now_s != 0 && fstatat(dirfd(dir), e->d_name, &info, 0) == 0 &&
+                          now_s - info.st_mtime > UPLOAD_LIFE_S;
+        if (strncmp(e->d_name, "t-", 2) == 0 && (idle || (now_s == 0 && a->alone))) {
+            mv_disk_remove(a->incoming_fd, e->d_name);
+        }
+    }
+    (void)closedir(dir);
+    return MV_OK;
+}
+
+typedef struct id_list {
+    mv_buffer ids;
+} id_list;
+
+static mv_status take_id(void *user, const mv_db_value *column, size_t count)
+{
+    id_list *l = user;
+    (void)count;
+    return mv_buffer_append(&l->ids, column[0].bytes, MV_UPLOAD_ID_LEN);
+}
+
+/* Whether nobody continues this upload in parts: its files are gone, or nothing has come for a day,
+ * or, before the first whole block, for ten minutes, because an offer costs its sender nothing. */
+static bool is_abandoned(const mv_archive *a, const uint8_t id[MV_UPLOAD_ID_LEN], int64_t now_s)
+{
+    mv_blob_name bytes, have;
+    struct stat of_bytes, of_have;
+
+    mv_upload_names(bytes, have, id);
+    if (fstatat(a->incoming_fd, bytes, &of_bytes, 0) != 0 ||
+        fstatat(a->incoming_fd, have, &of_have, 0) != 0) {
+        return true;
+    }
+    const int64_t life_s = of_have.st_size == 0 ? OFFER_LIFE_S : UPLOAD_LIFE_S;
+    return now_s != 0 && now_s - of_bytes.st_mtime > life_s;
+}
+
+/* Uploads in parts; store locked. */
+static mv_status sweep_uploads(mv_archive *a, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    id_list l = {mv_buffer_make(SIZE_MAX)};
+
+    MV_TRY(mv_db_run(a->writer, "SELECT id FROM upload", NULL, 0, take_id, &l));
+    for (size_t at = 0; at < l.ids.len; at += MV_UPLOAD_ID_LEN) {
+        if (is_abandoned(a, l.ids.bytes + at, now_s)) {
+            MV_TRY(mv_archive_forget(a, l.ids.bytes + at));
+        }
+    }
+done:
+    mv_buffer_clear(&l.ids);
+    return st;
+}
+
+/* Files of uploads in parts whose row is gone; store locked. */
+static mv_status sweep_files(mv_archive *a)
+{
+    mv_status st = MV_OK;
+    uint8_t id[MV_UPLOAD_ID_LEN];
+    const mv_db_value in[] = {mv_db_bytes(id, sizeof id)};
+    DIR *dir = open_folder(a->incoming_fd);
+
+    MV_ENSURE(dir != NULL, mv_disk_status(errno));
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        int64_t rows = 1;
+        if (mv_hex_read(id, sizeof id, e->d_name)) {
+            MV_TRY(mv_db_get(&rows, a->writer, "SELECT 1 FROM upload WHERE id = $1", in, 1, 0));
+        }
+        if (rows == 0) {
+            mv_disk_remove(a->incoming_fd, e->d_name);
+        }
+    }
+done:
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return st;
+}
+
+static mv_status sweep_incoming(mv_archive *a, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    MV_TRY(sweep_pieces(a, now_s));
+    MV_TRY(sweep_uploads(a, now_s));
+    MV_TRY(sweep_files(a));
+done:
+    return st;
+}
+
+/* Mailboxes of weeks that nobody can send to any more, once they are empty. */
+static mv_status sweep_rows(mv_archive *a)
+{
+    return mv_db_script(a->writer,
+                        "DELETE FROM mailbox WHERE epoch < (SELECT value FROM counter "
+                        "WHERE name = 'clock_s') / 604800 - 9 AND NOT EXISTS (SELECT 1 FROM file "
+                        "WHERE file.epoch = mailbox.epoch AND file.tag = mailbox.tag)");
+}
+
+static mv_status sweep_start(mv_archive *a, const char *dir, mv_error *err)
+{
+    mv_status st = sweep_blobs(a);
+    if (st == MV_OK) {
+        st = sweep_incoming(a, 0);
+    }
+    return st == MV_OK
+               ? MV_OK
+               : mv_fail(err, st, "cannot read the files in %s: %s", dir, mv_status_sentence(st));
+}
+
+mv_status mv_archive_open(mv_archive **out, const mv_archive_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_archive *a = calloc(1, sizeof *a);
 
     *out = NULL;
     MV_REQUIRE(a != NULL, err, MV_E_MEMORY, "out of memory");
-    a->lock_fd = a->incoming_fd = a->mailboxes_fd = -1;
-    a->limits = *limits;
-    (void)pthread_mutex_init(&a->mutex, NULL);
-    MV_TRY(open_folders(a, dir, err));
-    empty_incoming(a->incoming_fd);
-    st = count_all(a);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot read the mailboxes in %s: %s", dir,
-               mv_status_sentence(st));
+    a->lock_fd = a->write_fd = a->incoming_fd = a->blobs_fd = -1;
+    a->alone = opts->postgres == NULL && !opts->visitor;
+    a->limits = opts->limits;
+    (void)pthread_mutex_init(&a->write_mutex, NULL);
+    (void)pthread_mutex_init(&a->read_mutex, NULL);
+    (void)pthread_mutex_init(&a->room_mutex, NULL);
+    MV_TRY(open_folders(a, opts->dir, err));
+    mv_archive_lock(a);
+    st = open_database(a, opts, err);
+    if (st == MV_OK && !opts->visitor) {
+        st = sweep_start(a, opts->dir, err);
+    }
+    mv_archive_unlock(a);
+    MV_TRY(st);
+    MV_TRY(mv_archive_start_threads(a));
     *out = a;
     a = NULL;
 done:
@@ -192,11 +268,10 @@ done:
     return st;
 }
 
-static void close_fd(int *fd)
+static void close_fd(int fd)
 {
-    if (*fd >= 0) {
-        (void)close(*fd);
-        *fd = -1;
+    if (fd >= 0) {
+        (void)close(fd);
     }
 }
 
@@ -206,252 +281,373 @@ void mv_archive_free(mv_archive **archive)
     if (a == NULL) {
         return;
     }
-    close_fd(&a->mailboxes_fd);
-    close_fd(&a->incoming_fd);
-    close_fd(&a->lock_fd); /* last: ends the lock */
-    mv_usage_clear(&a->usage);
-    (void)pthread_mutex_destroy(&a->mutex);
+    mv_archive_stop_threads(a);
+    mv_db_close(&a->writer);
+    mv_db_close(&a->reader);
+    close_fd(a->lock_fd);
+    close_fd(a->write_fd);
+    close_fd(a->incoming_fd);
+    close_fd(a->blobs_fd);
+    (void)pthread_mutex_destroy(&a->write_mutex);
+    (void)pthread_mutex_destroy(&a->read_mutex);
+    (void)pthread_mutex_destroy(&a->room_mutex);
     free(a);
     *archive = NULL;
 }
 
-static bool present(const mv_archive *a, const uint8_t mailbox[MV_MAILBOX_LEN],
-                    const uint8_t file[MV_FILE_HASH_LEN])
-{
-    file_path path;
-    struct stat info;
-    path_of(path, mailbox, file);
-    return fstatat(a->mailboxes_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
-}
+/* ---- reading ---- */
 
-/* Sums cannot overflow: each term is at most the limit it is compared with, and quotas are checked
- * when configured to be below 2^62. */
-static mv_status reserve(mv_upload *u)
+static mv_status read_rows(mv_archive *a, const char *sql, const mv_db_value *in, size_t in_count,
+                           mv_db_row row, void *user)
 {
-    mv_status st = MV_OK;
-    mv_archive *a = u->archive;
-    const uint64_t charge = mv_usage_charge(u->len);
-
-    (void)pthread_mutex_lock(&a->mutex);
-    MV_ENSURE(!present(a, u->mailbox, u->file), MV_E_EXISTS);
-    MV_ENSURE(mv_usage_of(&a->usage, u->mailbox) + charge <= a->limits.mailbox_bytes, MV_E_POLICY);
-    MV_ENSURE(a->usage.bytes + charge <= a->limits.store_bytes, MV_E_POLICY);
-    MV_TRY(mv_usage_add(&a->usage, u->mailbox, u->len));
-    u->reserved = true;
-done:
-    (void)pthread_mutex_unlock(&a->mutex);
+    (void)pthread_mutex_lock(&a->read_mutex);
+    const mv_status st = mv_db_run(a->reader, sql, in, in_count, row, user);
+    (void)pthread_mutex_unlock(&a->read_mutex);
     return st;
 }
 
-/* The temporary file, with its room on disk taken at once where the file system can do that. */
-static mv_status open_temporary(mv_upload *u)
+static mv_status take_entry(void *user, const mv_db_value *column, size_t count)
 {
-    mv_status st = MV_OK;
-    uint8_t random[NAME_LEN / 2];
-
-    MV_TRY(mv_random_bytes(random, sizeof random));
-    mv_hex_write(u->temporary, random, sizeof random);
-    u->fd = openat(u->archive->incoming_fd, u->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                   0600);
-    MV_ENSURE(u->fd >= 0, status_of(errno));
-    u->temporary_exists = true;
-    if (u->len != 0 && fallocate(u->fd, 0, 0, (off_t)u->len) != 0) {
-        MV_ENSURE(errno == EOPNOTSUPP || errno == ENOSYS, status_of(errno));
-    }
-done:
-    return st;
-}
-
-mv_status mv_archive_begin(mv_upload **out, mv_archive *archive,
-                           const uint8_t mailbox[MV_MAILBOX_LEN],
-                           const uint8_t file[MV_FILE_HASH_LEN], uint64_t len)
-{
-    mv_status st = MV_OK;
-    mv_upload *u = calloc(1, sizeof *u);
-
-    *out = NULL;
-    MV_ENSURE(u != NULL, MV_E_MEMORY);
-    u->archive = archive;
-    u->fd = -1;
-    u->len = len;
-    memcpy(u->mailbox, mailbox, MV_MAILBOX_LEN);
-    memcpy(u->file, file, MV_FILE_HASH_LEN);
-    (void)crypto_generichash_init(&u->hash, NULL, 0, MV_FILE_HASH_LEN);
-    MV_ENSURE(len <= archive->limits.file_bytes, MV_E_LIMIT);
-    MV_TRY(reserve(u));
-    MV_TRY(open_temporary(u));
-    *out = u;
-    u = NULL;
-done:
-    mv_upload_free(&u);
-    return st;
-}
-
-mv_status mv_upload_write(mv_upload *u, const uint8_t *bytes, size_t len)
-{
-    if (len > u->len - u->written) {
-        return MV_E_RANGE;
-    }
-    (void)crypto_generichash_update(&u->hash, bytes, len);
-    while (len != 0) {
-        const ssize_t done = write(u->fd, bytes, len);
-        if (done < 0 && errno != EINTR) {
-            return status_of(errno);
-        }
-        if (done > 0) {
-            bytes += done;
-            len -= (size_t)done;
-            u->written += (uint64_t)done;
-        }
-    }
-    return MV_OK;
-}
-
-/* Renames the temporary file to its place; *dir_fd is the mailbox's folder, still to be flushed. */
-static mv_status publish(mv_upload *u, int *dir_fd)
-{
-    mv_status st = MV_OK;
-    mv_archive *a = u->archive;
-    file_path path;
-    entry_name mailbox;
-
-    path_of(path, u->mailbox, u->file);
-    mv_hex_write(mailbox, u->mailbox, MV_MAILBOX_LEN);
-    (void)pthread_mutex_lock(&a->mutex);
-    MV_ENSURE(!present(a, u->mailbox, u->file), MV_E_EXISTS);
-    *dir_fd = subfolder(a->mailboxes_fd, mailbox);
-    MV_ENSURE(*dir_fd >= 0, status_of(errno));
-    MV_ENSURE(renameat(a->incoming_fd, u->temporary, a->mailboxes_fd, path) == 0, status_of(errno));
-    u->temporary_exists = false;
-    u->reserved = false; /* the reservation is now the file's own use */
-done:
-    (void)pthread_mutex_unlock(&a->mutex);
-    return st;
-}
-
-mv_status mv_upload_commit(mv_upload *u)
-{
-    mv_status st = MV_OK;
-    uint8_t hash[MV_FILE_HASH_LEN];
-    int dir_fd = -1;
-
-    MV_ENSURE(u->written == u->len, MV_E_TRUNCATED);
-    (void)crypto_generichash_final(&u->hash, hash, sizeof hash);
-    MV_ENSURE(memcmp(hash, u->file, sizeof hash) == 0, MV_E_AUTH);
-    MV_ENSURE(fsync(u->fd) == 0, status_of(errno));
-    MV_TRY(publish(u, &dir_fd));
-    MV_ENSURE(fsync(dir_fd) == 0 && fsync(u->archive->mailboxes_fd) == 0, status_of(errno));
-done:
-    close_fd(&dir_fd);
-    return st;
-}
-
-/* Gives back what a file used; the mailbox's folder goes with its last file. Lock held. */
-static void release(mv_archive *a, const uint8_t mailbox[MV_MAILBOX_LEN], uint64_t len)
-{
-    entry_name name;
-    if (mv_usage_remove(&a->usage, mailbox, len)) {
-        mv_hex_write(name, mailbox, MV_MAILBOX_LEN);
-        (void)unlinkat(a->mailboxes_fd, name, AT_REMOVEDIR);
-    }
-}
-
-void mv_upload_free(mv_upload **upload)
-{
-    mv_upload *u = *upload;
-    if (u == NULL) {
-        return;
-    }
-    close_fd(&u->fd);
-    if (u->temporary_exists) {
-        (void)unlinkat(u->archive->incoming_fd, u->temporary, 0);
-    }
-    if (u->reserved) {
-        (void)pthread_mutex_lock(&u->archive->mutex);
-        release(u->archive, u->mailbox, u->len);
-        (void)pthread_mutex_unlock(&u->archive->mutex);
-    }
-    free(u);
-    *upload = NULL;
-}
-
-/* Keeps the smallest MV_LISTING_MAX entries in order, and notes when one had to be left out. */
-static void insert_sorted(mv_listing *out, const mv_listing_entry *entry)
-{
-    size_t i = out->count;
-    while (i > 0 && memcmp(out->entry[i - 1].file, entry->file, MV_FILE_HASH_LEN) > 0) {
-        i--;
-    }
+    mv_listing *out = user;
+    (void)count;
     if (out->count == MV_LISTING_MAX) {
         out->more = true;
-        if (i == MV_LISTING_MAX) {
-            return;
-        }
-        out->count--;
+        return MV_OK;
     }
-    memmove(out->entry + i + 1, out->entry + i, (out->count - i) * sizeof *out->entry);
-    out->entry[i] = *entry;
-    out->count++;
-}
-
-mv_status mv_archive_list(mv_listing *out, const mv_archive *archive,
-                          const uint8_t mailbox[MV_MAILBOX_LEN],
-                          const uint8_t after[MV_FILE_HASH_LEN])
-{
-    entry_name name;
-    mv_listing_entry entry;
-
-    memset(out, 0, sizeof *out);
-    mv_hex_write(name, mailbox, MV_MAILBOX_LEN);
-    DIR *dir = open_folder(archive->mailboxes_fd, name);
-    if (dir == NULL) {
-        return errno == ENOENT ? MV_OK : status_of(errno);
-    }
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        if (read_entry(&entry, dirfd(dir), e->d_name) &&
-            memcmp(entry.file, after, MV_FILE_HASH_LEN) > 0) {
-            insert_sorted(out, &entry);
-        }
-    }
-    (void)closedir(dir);
+    mv_listing_entry *e = &out->entry[out->count++];
+    e->seq = (uint64_t)column[0].number;
+    e->len = (uint64_t)column[2].number;
+    memcpy(e->file, column[1].bytes, MV_FILE_HASH_LEN);
     return MV_OK;
 }
 
-mv_status mv_archive_get(int *fd, uint64_t *len, const mv_archive *archive,
-                         const uint8_t mailbox[MV_MAILBOX_LEN],
-                         const uint8_t file[MV_FILE_HASH_LEN])
+mv_status mv_archive_list(mv_listing *out, mv_archive *archive, const mv_mailbox *mailbox,
+                          uint64_t after)
+{
+    const mv_db_value in[] = {MV_MAILBOX_VALUES(mailbox), mv_db_number((int64_t)after),
+                              mv_db_number(MV_LISTING_MAX + 1)};
+    memset(out, 0, sizeof *out);
+    return read_rows(archive,
+                     "SELECT seq, hash, bytes FROM file WHERE epoch = $1 AND tag = $2 "
+                     "AND seq > $3 ORDER BY seq LIMIT $4",
+                     in, 4, take_entry, out);
+}
+
+static mv_status take_bytes(void *user, const mv_db_value *column, size_t count)
+{
+    (void)count;
+    *(int64_t *)user = column[0].number;
+    return MV_OK;
+}
+
+static mv_status open_blob(int *fd, uint64_t *len, const mv_archive *a,
+                           const uint8_t file[MV_FILE_HASH_LEN])
 {
     mv_status st = MV_OK;
-    file_path path;
     struct stat info;
+    mv_blob_name name;
 
-    *len = 0;
-    path_of(path, mailbox, file);
-    *fd = openat(archive->mailboxes_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    MV_ENSURE(*fd >= 0, status_of(errno));
+    mv_hex_write(name, file, MV_FILE_HASH_LEN);
+    *fd = openat(a->blobs_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    MV_ENSURE(*fd >= 0, mv_disk_status(errno));
     MV_ENSURE(fstat(*fd, &info) == 0 && S_ISREG(info.st_mode), MV_E_IO);
     *len = (uint64_t)info.st_size;
 done:
     if (st != MV_OK) {
-        close_fd(fd);
+        close_fd(*fd);
+        *fd = -1;
     }
     return st;
 }
 
-mv_status mv_archive_remove(mv_archive *archive, const uint8_t mailbox[MV_MAILBOX_LEN],
-                            const uint8_t file[MV_FILE_HASH_LEN])
+mv_status mv_archive_get(int *fd, uint64_t *len, mv_archive *archive, const mv_mailbox *mailbox,
+                         const uint8_t file[MV_FILE_HASH_LEN])
 {
     mv_status st = MV_OK;
-    file_path path;
-    struct stat info;
+    int64_t bytes = -1;
+    const mv_db_value in[] = {MV_MAILBOX_VALUES(mailbox), mv_db_bytes(file, MV_FILE_HASH_LEN)};
 
-    path_of(path, mailbox, file);
-    (void)pthread_mutex_lock(&archive->mutex);
-    MV_ENSURE(fstatat(archive->mailboxes_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0,
-              status_of(errno));
-    MV_ENSURE(unlinkat(archive->mailboxes_fd, path, 0) == 0, status_of(errno));
-    release(archive, mailbox, (uint64_t)info.st_size);
+    *fd = -1;
+    *len = 0;
+    MV_TRY(read_rows(archive, "SELECT bytes FROM file WHERE epoch = $1 AND tag = $2 AND hash = $3",
+                     in, 3, take_bytes, &bytes));
+    MV_ENSURE(bytes >= 0, MV_E_NOT_FOUND);
+    MV_TRY(open_blob(fd, len, archive, file));
 done:
-    (void)pthread_mutex_unlock(&archive->mutex);
+    return st;
+}
+
+static mv_status take_receipt(void *user, const mv_db_value *column, size_t count)
+{
+    (void)count;
+    return mv_buffer_append(user, column[0].bytes, column[0].len);
+}
+
+mv_status mv_archive_receipt(mv_buffer *out, mv_archive *archive, const mv_mailbox *mailbox,
+                             const uint8_t file[MV_FILE_HASH_LEN])
+{
+    mv_status st = MV_OK;
+    const mv_db_value in[] = {MV_MAILBOX_VALUES(mailbox), mv_db_bytes(file, MV_FILE_HASH_LEN)};
+
+    MV_TRY(read_rows(archive,
+                     "SELECT body FROM receipt WHERE epoch = $1 AND tag = $2 "
+                     "AND hash = $3",
+                     in, 3, take_receipt, out));
+    MV_ENSURE(out->len != 0, MV_E_NOT_FOUND);
+done:
+    return st;
+}
+
+static mv_status take_epoch(void *user, const mv_db_value *column, size_t count)
+{
+    mv_epochs *out = user;
+    (void)count;
+    out->waiting[out->count++] = (uint32_t)column[0].number;
+    return MV_OK;
+}
+
+mv_status mv_archive_epochs(mv_epochs *out, mv_archive *archive)
+{
+    out->count = 0;
+    return read_rows(archive, "SELECT DISTINCT epoch FROM file ORDER BY epoch LIMIT 64", NULL, 0,
+                     take_epoch, out);
+}
+
+_Static_assert(MV_EPOCHS_MAX == 64, "the LIMIT above");
+
+static mv_status take_counts(void *user, const mv_db_value *column, size_t count)
+{
+    mv_archive_stats *s = user;
+    (void)count;
+    s->files = (uint64_t)column[0].number;
+    s->bytes = (uint64_t)column[1].number;
+    s->uploads = (uint64_t)column[2].number;
+    s->receipts = (uint64_t)column[3].number;
+    return MV_OK;
+}
+
+mv_status mv_archive_count(mv_archive_stats *out, mv_archive *archive)
+{
+    memset(out, 0, sizeof *out);
+    return read_rows(archive,
+                     "SELECT (SELECT COUNT(*) FROM file), "
+                     "(SELECT value FROM counter WHERE name = 'bytes'), "
+                     "(SELECT COUNT(*) FROM upload), (SELECT COUNT(*) FROM receipt)",
+                     NULL, 0, take_counts, out);
+}
+
+/* ---- time ---- */
+
+static mv_status set_counter(mv_db *db, const char *sql, int64_t value)
+{
+    const mv_db_value in[] = {mv_db_number(value)};
+    return mv_db_run(db, sql, in, 1, NULL, NULL);
+}
+
+/* Counts the time since the last call of any relay on this store. */
+static mv_status count_time(int64_t *served_s, mv_archive *a, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    int64_t clock_s = 0;
+
+    MV_TRY(mv_db_get(&clock_s, a->writer, "SELECT value FROM counter WHERE name = 'clock_s'", NULL,
+                     0, 0));
+    int64_t passed = clock_s == 0 || now_s < clock_s ? 0 : now_s - clock_s;
+    passed = passed > TICK_MAX_S ? TICK_MAX_S : passed;
+    MV_TRY(set_counter(a->writer, "UPDATE counter SET value = value + $1 WHERE name = 'served_s'",
+                       passed));
+    MV_TRY(set_counter(a->writer, "UPDATE counter SET value = $1 WHERE name = 'clock_s'", now_s));
+    MV_TRY(mv_db_get(served_s, a->writer, "SELECT value FROM counter WHERE name = 'served_s'", NULL,
+                     0, 0));
+done:
+    return st;
+}
+
+typedef struct doomed {
+    mv_change change[EXPIRE_BATCH];
+    size_t count;
+} doomed;
+
+static mv_status take_doomed(void *user, const mv_db_value *column, size_t count)
+{
+    doomed *d = user;
+    (void)count;
+    mv_change *c = &d->change[d->count++];
+    memset(c, 0, sizeof *c);
+    c->kind = MV_CHANGE_REMOVE;
+    c->mailbox.epoch = (uint32_t)column[0].number;
+    memcpy(c->mailbox.tag, column[1].bytes, MV_TAG_LEN);
+    memcpy(c->file, column[2].bytes, MV_FILE_HASH_LEN);
+    return MV_OK;
+}
+
+/* Removes what sql names, a batch at a time; a file that went by itself meanwhile is as good. */
+static mv_status remove_all(uint64_t *removed, mv_archive *a, const char *sql,
+                            const mv_db_value *in)
+{
+    mv_status st = MV_OK;
+    doomed *d = malloc(sizeof *d);
+
+    *removed = 0;
+    MV_ENSURE(d != NULL, MV_E_MEMORY);
+    do {
+        d->count = 0;
+        MV_TRY(read_rows(a, sql, in, 1, take_doomed, d));
+        for (size_t i = 0; i < d->count; i++) {
+            const mv_status one = mv_archive_change(a, &d->change[i]);
+            MV_ENSURE(one == MV_OK || one == MV_E_NOT_FOUND, one);
+            *removed += one == MV_OK;
+        }
+    } while (d->count != 0);
+done:
+    free(d);
+    return st;
+}
+
+mv_status mv_archive_tick(uint64_t *expired, mv_archive *archive, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    int64_t served_s = 0;
+
+    *expired = 0;
+    mv_archive_lock(archive);
+    st = mv_db_begin(archive->writer);
+    if (st == MV_OK) {
+        st = count_time(&served_s, archive, now_s);
+        st = st == MV_OK ? mv_db_commit(archive->writer) : st;
+        if (st != MV_OK) {
+            mv_db_rollback(archive->writer);
+        }
+    }
+    if (st == MV_OK) {
+        st = sweep_incoming(archive, now_s);
+    }
+    if (st == MV_OK) {
+        st = sweep_rows(archive);
+    }
+    mv_archive_unlock(archive);
+    MV_TRY(st);
+    if (archive->limits.retention_s != 0) {
+        const mv_db_value in[] = {mv_db_number(served_s - (int64_t)archive->limits.retention_s)};
+        MV_TRY(remove_all(expired, archive,
+                          "SELECT epoch, tag, hash FROM file "
+                          "WHERE arrived_s < $1 LIMIT 500",
+                          in));
+        mv_archive_lock(archive);
+        st = mv_db_run(archive->writer, "DELETE FROM receipt WHERE arrived_s < $1", in, 1, NULL,
+                       NULL);
+        mv_archive_unlock(archive);
+    }
+done:
+    return st;
+}
+
+_Static_assert(EXPIRE_BATCH == 500, "the LIMIT above");
+
+mv_status mv_archive_erase(uint64_t *count, mv_archive *archive,
+                           const uint8_t file[MV_FILE_HASH_LEN])
+{
+    const mv_db_value in[] = {mv_db_bytes(file, MV_FILE_HASH_LEN)};
+    return remove_all(count, archive, "SELECT epoch, tag, hash FROM file WHERE hash = $1 LIMIT 500",
+                      in);
+}
+
+/* ---- copies ---- */
+
+typedef struct blob_list {
+    mv_buffer hashes;
+} blob_list;
+
+static mv_status take_hash(void *user, const mv_db_value *column, size_t count)
+{
+    blob_list *l = user;
+    (void)count;
+    return mv_buffer_append(&l->hashes, column[0].bytes, MV_FILE_HASH_LEN);
+}
+
+static mv_status copy_bytes(int to, int from, const uint8_t want[MV_FILE_HASH_LEN])
+{
+    mv_status st = MV_OK;
+    uint8_t block[65536], hash[MV_FILE_HASH_LEN];
+    uint64_t offset = 0;
+    ssize_t got;
+    crypto_generichash_state h;
+
+    (void)crypto_generichash_init(&h, NULL, 0, sizeof hash);
+    while ((got = read(from, block, sizeof block)) > 0) {
+        (void)crypto_generichash_update(&h, block, (size_t)got);
+        MV_TRY(mv_disk_write(to, block, (size_t)got, offset));
+        offset += (uint64_t)got;
+    }
+    (void)crypto_generichash_final(&h, hash, sizeof hash);
+    MV_ENSURE(got == 0, MV_E_IO);
+    MV_ENSURE(memcmp(hash, want, sizeof hash) == 0, MV_E_AUTH);
+    MV_TRY(mv_disk_flush(to));
+done:
+    return st;
+}
+
+/* MV_E_NOT_FOUND: it was removed since the rows were read. */
+static mv_status copy_blob(mv_archive *to, const mv_archive *from,
+                           const uint8_t hash[MV_FILE_HASH_LEN])
+{
+    mv_status st = MV_OK;
+    int in = -1, out = -1;
+    uint64_t len = 0;
+    mv_blob_name name;
+
+    mv_hex_write(name, hash, MV_FILE_HASH_LEN);
+    MV_TRY(open_blob(&in, &len, from, hash));
+    MV_TRY(mv_disk_create(&out, to->blobs_fd, name, len));
+    MV_TRY(copy_bytes(out, in, hash));
+done:
+    close_fd(in);
+    close_fd(out);
+    return st;
+}
+
+static mv_status copy_blobs(mv_archive *to, const mv_archive *from, const mv_buffer *hashes,
+                            uint64_t *files, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char name[MV_NAME_LEN + 1];
+    uint64_t gone = 0;
+
+    for (size_t at = 0; at < hashes->len; at += MV_FILE_HASH_LEN) {
+        st = copy_blob(to, from, hashes->bytes + at);
+        if (st == MV_E_NOT_FOUND) {
+            MV_TRY(mv_archive_erase(&gone, to, hashes->bytes + at));
+            continue;
+        }
+        mv_hex_write(name, hashes->bytes + at, MV_FILE_HASH_LEN);
+        MV_REQUIRE(st == MV_OK, err, st, "cannot copy the file %s: %s", name,
+                   mv_status_sentence(st));
+        (*files)++;
+    }
+    MV_TRY(mv_disk_flush(to->blobs_fd));
+done:
+    return st;
+}
+
+mv_status mv_archive_copy(mv_archive *to, mv_archive *from, uint64_t *files, mv_error *err)
+{
+    mv_status st = MV_OK;
+    blob_list list = {mv_buffer_make(SIZE_MAX)};
+    mv_archive_stats have;
+
+    *files = 0;
+    MV_TRY(mv_archive_count(&have, to));
+    MV_REQUIRE(have.files == 0 && have.receipts == 0, err, MV_E_EXISTS,
+               "the store to copy into is not empty");
+    mv_archive_lock(to);
+    (void)pthread_mutex_lock(&from->read_mutex);
+    st = mv_db_copy(to->writer, from->reader);
+    (void)pthread_mutex_unlock(&from->read_mutex);
+    mv_archive_unlock(to);
+    MV_REQUIRE(st == MV_OK, err, st, "cannot copy the database: %s", mv_status_sentence(st));
+    MV_TRY(read_rows(to, "SELECT hash FROM blob", NULL, 0, take_hash, &list));
+    MV_TRY(copy_blobs(to, from, &list.hashes, files, err));
+done:
+    mv_buffer_clear(&list.hashes);
     return st;
 }

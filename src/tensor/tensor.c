@@ -34,26 +34,45 @@ bool mv_tensor_has_bf16(const mv_tensor_kernels *table)
     return table->has_bf16();
 }
 
+size_t mv_net_last_use(const mv_net *net, size_t i)
+{
+    size_t last = i;
+    for (size_t k = i + 1; k < net->count; k++) {
+        last = net->layer[k].op == MV_NN_ADD && net->layer[k].other == i ? k : last;
+    }
+    return last;
+}
+
 size_t mv_net_count_at(const mv_net *net, size_t i)
 {
     const mv_net_shape *s = &net->at[i];
     return (size_t)s->batch * net->channels[i] * s->height * s->width;
 }
 
-static mv_status check_layer(const mv_nn_layer *layer, const mv_nn_layer *before, mv_error *err)
+/* Whether layer i, given those before it, is one that every table can compute. */
+static mv_status check_layer(const mv_net *net, size_t i, mv_error *err)
 {
-    const bool weighted = mv_nn_kernel_side(layer->op) != 0;
-    if (layer->op > MV_NN_UPSAMPLE2 || layer->act > MV_NN_SIGMOID || layer->in_channels == 0 ||
+    const mv_nn_layer *layer = &net->layer[i];
+    if (layer->op > MV_NN_LSTM || layer->act > MV_NN_SIGMOID || layer->in_channels == 0 ||
         layer->out_channels == 0 || layer->in_channels > MV_NET_CHANNELS_MAX ||
-        layer->out_channels > MV_NET_CHANNELS_MAX) {
+        layer->out_channels > MV_NET_CHANNELS_MAX ||
+        (mv_nn_kernel_side(layer->op) == 0 && layer->act != MV_NN_LINEAR)) {
         return mv_fail(err, MV_E_ARGUMENT, "a layer of the network is not one we can compute");
     }
-    if (!weighted && (layer->act != MV_NN_LINEAR || layer->in_channels != layer->out_channels)) {
-        return mv_fail(err, MV_E_ARGUMENT, "a pool or upsample layer changes more than the size");
+    if (!mv_nn_has_weights(layer->op) &&
+        layer->out_channels != mv_nn_channels_after(layer->op, layer->in_channels)) {
+        return mv_fail(err, MV_E_ARGUMENT, "a layer without weights changes its channels");
     }
-    if (before != NULL && before->out_channels != layer->in_channels) {
+    if (i != 0 && net->channels[i] != layer->in_channels) {
         return mv_fail(err, MV_E_ARGUMENT, "two layers disagree: %u channels out, %u channels in",
-                       (unsigned)before->out_channels, (unsigned)layer->in_channels);
+                       (unsigned)net->channels[i], (unsigned)layer->in_channels);
+    }
+    if (layer->op == MV_NN_ADD
+            ? layer->other >= i || mv_net_count_at(net, layer->other) != mv_net_count_at(net, i) ||
+                  net->channels[layer->other] != layer->in_channels ||
+                  net->at[layer->other].height != net->at[i].height
+            : layer->other != 0) {
+        return mv_fail(err, MV_E_ARGUMENT, "a layer adds a tensor of another shape");
     }
     return MV_OK;
 }
@@ -65,7 +84,7 @@ static mv_status plan_layer(mv_net *net, size_t i, mv_error *err)
     const mv_net_shape *in = &net->at[i];
     const mv_net_shape out = {in->batch, mv_nn_side_after(layer->op, in->height),
                               mv_nn_side_after(layer->op, in->width)};
-    const mv_status st = check_layer(layer, i == 0 ? NULL : &net->layer[i - 1], err);
+    const mv_status st = check_layer(net, i, err);
     if (st != MV_OK) {
         return st;
     }
@@ -160,8 +179,11 @@ uint64_t mv_net_macs(const mv_net *net)
 {
     uint64_t macs = 0;
     for (size_t i = 0; i < net->count; i++) {
-        const uint64_t side = mv_nn_kernel_side(net->layer[i].op);
-        macs += mv_net_count_at(net, i + 1) * net->layer[i].in_channels * side * side;
+        const mv_nn_layer *l = &net->layer[i];
+        const uint64_t side = mv_nn_kernel_side(l->op);
+        macs += mv_net_count_at(net, i + 1) *
+                (l->op == MV_NN_LSTM ? (uint64_t)4 * (l->in_channels + l->out_channels)
+                                     : l->in_channels * side * side);
     }
     return macs;
 }

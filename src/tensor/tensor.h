@@ -27,7 +27,7 @@
 /* |a - b| <= MV_TENSOR_TOLERANCE * (largest |b| of the tensor) for every element, float32. */
 #define MV_TENSOR_TOLERANCE 2e-5
 
-#define MV_NET_LAYERS_MAX   16
+#define MV_NET_LAYERS_MAX   32
 #define MV_NET_CHANNELS_MAX 1024u
 #define MV_NET_SIDE_MAX     65535u
 #define MV_NET_ELEMENTS_MAX ((uint64_t)1 << 30) /* of one tensor between two layers */

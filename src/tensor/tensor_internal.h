@@ -34,4 +34,26 @@ struct mv_net {
 /* Floats of the tensor that enters layer i (i = count: of y). */
 size_t mv_net_count_at(const mv_net *net, size_t i);
 
+/* The last layer that reads tensor i: layer i, or a later MV_NN_ADD. */
+size_t mv_net_last_use(const mv_net *net, size_t i);
+
+/* ---- layers that both tables compute alike, on plain (B,C,H,W) tensors (tensor_plain.c) ---- */
+
+/* x (batch,channels,height,width) -> y (batch,64 channels,height/8,width/8), and back. Each is also
+ * the other's backward pass; what lies in a partial block gets no gradient. */
+void mv_plain_block8(float *y, const float *x, size_t planes, size_t height, size_t width);
+void mv_plain_unblock8(float *x, const float *y, size_t planes, size_t height, size_t width);
+
+void mv_plain_asinh(float *y, const float *x, size_t count);
+void mv_plain_sinh(float *y, const float *x, size_t count);
+/* dx = dy times the slope, from the layer's output y: 1/cosh(y), and sqrt(1 + y^2). */
+void mv_plain_asinh_backward(float *dx, const float *dy, const float *y, size_t count);
+void mv_plain_sinh_backward(float *dx, const float *dy, const float *y, size_t count);
+
+void mv_plain_add(float *y, const float *a, const float *b, size_t count);
+
+/* (B,C,H,W) -> (W, B*H, C), the order in which an LSTM walks, and back. */
+void mv_plain_to_steps(float *steps, const float *x, const mv_net_shape *shape, size_t channels);
+void mv_plain_from_steps(float *x, const float *steps, const mv_net_shape *shape, size_t channels);
+
 #endif

@@ -21,13 +21,16 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { ARGS_MAX = 6, STEPS_MAX = 6 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 16 * MV_NET_LAYERS_MAX };
+enum { ARGS_MAX = 24, STEPS_MAX = 8 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 20 * MV_NET_LAYERS_MAX };
 enum { BF16_CHANNELS_MIN = 16, ROTATION = 3, ALIGNMENT = 64 };
 
+/* One thing to do: a primitive of oneDNN, or, where it has none, one of our own layers. */
 typedef struct step {
-    dnnl_primitive_t primitive;
+    dnnl_primitive_t primitive; /* or NULL */
     dnnl_exec_arg_t arg[ARGS_MAX];
     int count;
+    void (*plain)(const mv_net *net, const struct step *s); /* of plain tensors in arg */
+    size_t layer;
 } step;
 
 typedef struct program {
@@ -43,8 +46,12 @@ typedef struct edge {
 
 /* What backward needs of one layer. */
 typedef struct kept {
-    edge in, out;   /* as the layer's forward primitive saw them */
-    edge workspace; /* of max pooling: where each maximum was */
+    edge in, out;          /* as the layer's forward primitive saw them */
+    edge workspace;        /* of max pooling: where each maximum was; of an LSTM: its gates */
+    edge steps, out_steps; /* of an LSTM: its input and output as (T,N,C) */
+    edge zero; /* of an LSTM: the state before the first step, and its gradient after the last */
+    edge spare[4]; /* of an LSTM: the states after the last step, the gradients before the first */
+    edge state_weights, gradient_state_weights; /* of an LSTM: plain views, as below */
     dnnl_primitive_desc_t forward;
     edge weights, bias;                   /* plain views of own->weights */
     edge gradient_weights, gradient_bias; /* plain views of own->gradients */
@@ -60,6 +67,8 @@ typedef struct own {
     dnnl_stream_t stream;
     program load, forward, backward;
     kept layer[MV_NET_LAYERS_MAX];
+    edge tensor[MV_NET_LAYERS_MAX + 1];  /* what enters layer i, as it was written */
+    edge pending[MV_NET_LAYERS_MAX + 1]; /* backward: gradient of it from later additions */
     edge x, y, dx, dy; /* the caller's tensors; their handles are set in each call */
     float *weights, *gradients;
     dnnl_memory_t memory[MEMORIES_MAX];
@@ -585,24 +594,470 @@ done:
     return st;
 }
 
-/* ---- compiling a net ---- */
+/* ---- our own layers, on plain tensors ---- */
 
-/* Views of layer i's kernel and bias inside one of the plain arrays. */
-static mv_status plain_views(mv_net *net, size_t i, edge *kernel, edge *bias, float *array,
-                             mv_error *err)
+static void *data_of(const step *s, int arg)
+{
+    void *bytes = NULL;
+    (void)dnnl_memory_get_data_handle(s->arg[arg].memory, &bytes);
+    return bytes;
+}
+
+/* A step of ours: fn reads and writes the tensors given, by their number. */
+static mv_status add_plain(const mv_net *net, program *p, size_t layer,
+                           void (*fn)(const mv_net *net, const step *s), const edge *const *e,
+                           int count, mv_error *err)
+{
+    step *s = &p->step[p->count];
+    (void)net;
+    if (p->count == STEPS_MAX) {
+        return mv_fail(err, MV_E_INTERNAL, "a network has more steps than expected");
+    }
+    p->count++;
+    s->plain = fn;
+    s->layer = layer;
+    for (int i = 0; i < count; i++) {
+        add_arg(s, i, e[i]);
+    }
+    return MV_OK;
+}
+
+/* arg: x, y, and for MV_NN_ADD the other tensor. */
+static void run_plain_forward(const mv_net *net, const step *s)
+{
+    const size_t i = s->layer, count = mv_net_count_at(net, i + 1);
+    const mv_net_shape *at = &net->at[i];
+    const size_t planes = (size_t)at->batch * net->channels[i];
+    const float *x = data_of(s, 0);
+    float *y = data_of(s, 1);
+
+    switch (net->layer[i].op) {
+    case MV_NN_BLOCK8:
+        mv_plain_block8(y, x, planes, at->height, at->width);
+        break;
+    case MV_NN_UNBLOCK8:
+        mv_plain_unblock8(y, x, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
+        break;
+    case MV_NN_ASINH:
+        mv_plain_asinh(y, x, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh(y, x, count);
+        break;
+    case MV_NN_ADD:
+        mv_plain_add(y, x, data_of(s, 2), count);
+        break;
+    default:
+        break; /* the other layers are oneDNN's */
+    }
+}
+
+/* arg: dy, y, dx */
+static void run_plain_backward(const mv_net *net, const step *s)
+{
+    const size_t i = s->layer, count = mv_net_count_at(net, i + 1);
+    const mv_net_shape *at = &net->at[i];
+    const size_t planes = (size_t)at->batch * net->channels[i];
+    const float *dy = data_of(s, 0), *y = data_of(s, 1);
+    float *dx = data_of(s, 2);
+
+    switch (net->layer[i].op) {
+    case MV_NN_BLOCK8:
+        mv_plain_unblock8(dx, dy, planes, at->height, at->width);
+        break;
+    case MV_NN_UNBLOCK8:
+        mv_plain_block8(dx, dy, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
+        break;
+    case MV_NN_ASINH:
+        mv_plain_asinh_backward(dx, dy, y, count);
+        break;
+    case MV_NN_SINH:
+        mv_plain_sinh_backward(dx, dy, y, count);
+        break;
+    default:
+        break; /* the other layers are oneDNN's, or pass their gradient on */
+    }
+}
+
+static mv_status plain_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
-    const mv_nn_layer *layer = &net->layer[i];
-    const dnnl_memory_desc_t w = kernel_desc(layer, dnnl_f32, dnnl_abcd), b = bias_desc(layer);
-    float *at = array + net->weight_at[i];
+    kept *k = &o->layer[i];
+    const dnnl_memory_desc_t in = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    const dnnl_memory_desc_t out = tensor_desc(net, i + 1, dnnl_f32, dnnl_nchw);
+    edge other = o->tensor[net->layer[i].other];
 
-    MV_TRY(new_edge(o, kernel, &w, PLACE_CALLER, err));
-    MV_TRY(new_edge(o, bias, &b, PLACE_CALLER, err));
-    DNN_TRY(dnnl_memory_set_data_handle(kernel->memory, at), "place weights");
-    DNN_TRY(dnnl_memory_set_data_handle(bias->memory,
-                                        at + mv_nn_layer_weights(layer) - layer->out_channels),
-            "place a bias");
+    MV_TRY(convert(o, &o->forward, e, &in, where, err));
+    k->in = *e;
+    if (net->layer[i].op == MV_NN_ADD) {
+        MV_TRY(convert(o, &o->forward, &other, &in, PLACE_KEPT, err));
+    }
+    MV_TRY(new_edge(o, &k->out, &out, where, err));
+    const edge *const arg[] = {e, &k->out, &other};
+    MV_TRY(add_plain(net, &o->forward, i, run_plain_forward, arg,
+                     net->layer[i].op == MV_NN_ADD ? 3 : 2, err));
+    *e = k->out;
+done:
+    return st;
+}
+
+static mv_status plain_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const kept *k = &o->layer[i];
+    const dnnl_memory_desc_t in = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    edge dx = {.memory = NULL};
+
+    MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
+    MV_TRY(new_edge(o, &dx, &in, PLACE_ROTATING, err));
+    const edge *const arg[] = {g, &k->out, &dx};
+    MV_TRY(add_plain(net, &o->backward, i, run_plain_backward, arg, 3, err));
+    *g = dx;
+done:
+    return st;
+}
+
+/* arg: a, b; a += b */
+static void run_sum(const mv_net *net, const step *s)
+{
+    float *a = data_of(s, 0);
+    mv_plain_add(a, a, data_of(s, 1), mv_net_count_at(net, s->layer));
+}
+
+/* Behind MV_NN_ADD the gradient goes both ways: g as it is, and a copy that waits for the other
+ * tensor's turn. */
+static mv_status add_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const size_t other = net->layer[i].other;
+    const dnnl_memory_desc_t plain = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    edge *waits = &o->pending[other];
+
+    MV_TRY(convert(o, &o->backward, g, &plain, PLACE_ROTATING, err));
+    if (waits->memory == NULL) {
+        MV_TRY(new_edge(o, waits, &plain, PLACE_KEPT, err));
+        MV_TRY(add_reorder(o, &o->backward, waits, g, err));
+    } else {
+        const edge *const arg[] = {waits, g};
+        MV_TRY(add_plain(net, &o->backward, i, run_sum, arg, 2, err));
+    }
+done:
+    return st;
+}
+
+/* g, the gradient of tensor i from layer i, and what later additions gave. */
+static mv_status add_pending(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    if (o->pending[i].memory == NULL) {
+        return MV_OK;
+    }
+    MV_TRY(convert(o, &o->backward, g, &o->pending[i].desc, PLACE_ROTATING, err));
+    const edge *const arg[] = {g, &o->pending[i]};
+    MV_TRY(add_plain(net, &o->backward, i, run_sum, arg, 2, err));
+done:
+    return st;
+}
+
+/* ---- LSTM ---- */
+
+/* (T,N,C) of the tensor that enters layer i */
+static dnnl_memory_desc_t steps_desc(const mv_net *net, size_t i)
+{
+    dnnl_memory_desc_t desc;
+    const mv_net_shape *s = &net->at[i];
+    const dnnl_dims_t dims = {s->width, (dnnl_dim_t)s->batch * s->height, net->channels[i]};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 3, dims, dnnl_f32, dnnl_tnc);
+    return desc;
+}
+
+/* Of the input's (in_channels) or the state's (out_channels) matrix; plain is (gate, out, in). */
+static dnnl_memory_desc_t gates_desc(uint32_t in, uint32_t out, dnnl_format_tag_t tag)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {1, 1, in, 4, out};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 5, dims, dnnl_f32, tag);
+    return desc;
+}
+
+static dnnl_memory_desc_t gates_bias_desc(uint32_t out)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {1, 1, 4, out};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_ldgo);
+    return desc;
+}
+
+/* arg: plain tensor, steps; and back */
+static void run_to_steps(const mv_net *net, const step *s)
+{
+    mv_plain_to_steps(data_of(s, 1), data_of(s, 0), &net->at[s->layer], net->channels[s->layer]);
+}
+
+static void run_from_steps(const mv_net *net, const step *s)
+{
+    mv_plain_from_steps(data_of(s, 1), data_of(s, 0), &net->at[s->layer], net->channels[s->layer]);
+}
+
+/* oneDNN adds to the gradients of the weights. arg: the three of them */
+static void run_clear(const mv_net *net, const step *s)
+{
+    (void)net;
+    for (int i = 0; i < s->count; i++) {
+        const dnnl_memory_desc_t *desc = NULL;
+        (void)dnnl_memory_get_memory_desc(s->arg[i].memory, &desc);
+        memset(data_of(s, i), 0, dnnl_memory_desc_get_size(desc));
+    }
+}
+
+/* Tensor i, plain, as steps in a new edge. */
+static mv_status walk_in(mv_net *net, program *p, size_t i, edge *steps, const edge *plain,
+                         mv_error *err)
+{
+    mv_status st = MV_OK;
+    const dnnl_memory_desc_t desc = steps_desc(net, i);
+    MV_TRY(new_edge(net->own, steps, &desc, PLACE_KEPT, err));
+    const edge *const arg[] = {plain, steps};
+    MV_TRY(add_plain(net, p, i, run_to_steps, arg, 2, err));
+done:
+    return st;
+}
+
+/* Back into a new plain edge. */
+static mv_status walk_out(mv_net *net, program *p, size_t i, edge *plain, const edge *steps,
+                          place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const dnnl_memory_desc_t desc = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    MV_TRY(new_edge(net->own, plain, &desc, where, err));
+    const edge *const arg[] = {steps, plain};
+    MV_TRY(add_plain(net, p, i, run_from_steps, arg, 2, err));
+done:
+    return st;
+}
+
+typedef struct lstm_descs {
+    dnnl_memory_desc_t x, wx, wh, bias, h, state;
+} lstm_descs;
+
+/* h or c of one step: (1,1,N,H) */
+static dnnl_memory_desc_t state_desc(const mv_net *net, size_t i)
+{
+    dnnl_memory_desc_t desc;
+    const mv_net_shape *s = &net->at[i];
+    const dnnl_dims_t dims = {1, 1, (dnnl_dim_t)s->batch * s->height, net->channels[i + 1]};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_ldnc);
+    return desc;
+}
+
+static lstm_descs lstm_of(const mv_net *net, size_t i)
+{
+    const mv_nn_layer *l = &net->layer[i];
+    const lstm_descs d = {
+        .x = steps_desc(net, i),
+        .wx = gates_desc(l->in_channels, l->out_channels, dnnl_format_tag_any),
+        .wh = gates_desc(l->out_channels, l->out_channels, dnnl_format_tag_any),
+        .bias = gates_bias_desc(l->out_channels),
+        .h = steps_desc(net, i + 1),
+        .state = state_desc(net, i),
+    };
+    return d;
+}
+
+/* The first and last states, which do not interest us: but oneDNN 2.6 gives a wrong gradient of the
+ * state's matrix when they are left out. */
+static mv_status lstm_states(own *o, kept *k, const dnnl_memory_desc_t *state, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(new_edge(o, &k->zero, state, PLACE_KEPT, err));
+    for (int i = 0; i < 4; i++) {
+        MV_TRY(new_edge(o, &k->spare[i], state, PLACE_KEPT, err));
+    }
+done:
+    return st;
+}
+
+static void add_lstm_args(step *s, const kept *k, const edge *wx, const edge *wh)
+{
+    add_arg(s, DNNL_ARG_SRC_LAYER, &k->steps);
+    add_arg(s, DNNL_ARG_SRC_ITER, &k->zero);
+    add_arg(s, DNNL_ARG_SRC_ITER_C, &k->zero);
+    add_arg(s, DNNL_ARG_WEIGHTS_LAYER, wx);
+    add_arg(s, DNNL_ARG_WEIGHTS_ITER, wh);
+    add_arg(s, DNNL_ARG_BIAS, &k->bias);
+    add_arg(s, DNNL_ARG_DST_LAYER, &k->out_steps);
+    add_arg(s, DNNL_ARG_DST_ITER, &k->spare[0]);
+    add_arg(s, DNNL_ARG_DST_ITER_C, &k->spare[1]);
+}
+
+static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_memory_desc_t plain = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    lstm_descs d = lstm_of(net, i);
+    dnnl_rnn_desc_t op;
+    edge wx = {.memory = NULL}, wh = {.memory = NULL};
+    step *s = NULL;
+
+    MV_TRY(convert(o, &o->forward, e, &plain, where, err));
+    MV_TRY(walk_in(net, &o->forward, i, &k->steps, e, err));
+    MV_TRY(lstm_states(o, k, &d.state, err));
+    MV_TRY(new_edge(o, &k->out_steps, &d.h, PLACE_KEPT, err));
+    DNN_TRY(dnnl_lstm_forward_desc_init(
+                &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
+                dnnl_unidirectional_left2right, &d.x, &d.state, &d.state, &d.wx, &d.wh, &d.bias,
+                &d.h, &d.state, &d.state, 0),
+            "describe an LSTM");
+    MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
+    MV_TRY(add_weights(o, &wx, &k->weights, query(k->forward, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(o, &wh, &k->state_weights,
+                       dnnl_primitive_desc_query_md(k->forward, dnnl_query_weights_md, 1), err));
+    if (net->opts.training) {
+        MV_TRY(new_edge(o, &k->workspace, query(k->forward, dnnl_query_workspace_md), PLACE_KEPT,
+                        err));
+    }
+    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
+    add_lstm_args(s, k, &wx, &wh);
+    if (net->opts.training) {
+        add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
+    }
+    MV_TRY(walk_out(net, &o->forward, i + 1, &k->out, &k->out_steps, where, err));
+    *e = k->out;
+done:
+    return st;
+}
+
+/* The two matrices' gradients as oneDNN wants them, cleared before and brought into plain order
+ * after s. */
+typedef struct lstm_gradients {
+    edge wx, wh;
+} lstm_gradients;
+
+static mv_status lstm_clear(mv_net *net, size_t i, lstm_gradients *d,
+                            const_dnnl_primitive_desc_t pd, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    MV_TRY(new_edge(o, &d->wx, query(pd, dnnl_query_diff_weights_md), PLACE_KEPT, err));
+    MV_TRY(new_edge(o, &d->wh, dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 1),
+                    PLACE_KEPT, err));
+    const edge *const arg[] = {&d->wx, &d->wh, &o->layer[i].gradient_bias};
+    MV_TRY(add_plain(net, &o->backward, i, run_clear, arg, 3, err));
+done:
+    return st;
+}
+
+static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    lstm_descs d = lstm_of(net, i);
+    dnnl_rnn_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    edge wx = {.memory = NULL}, wh = {.memory = NULL}, dh = {.memory = NULL}, dx = {.memory = NULL};
+    lstm_gradients dw = {.wx = {.memory = NULL}};
+    step *s = NULL;
+
+    MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
+    MV_TRY(walk_in(net, &o->backward, i + 1, &dh, g, err));
+    MV_TRY(new_edge(o, &dx, &d.x, PLACE_KEPT, err));
+    DNN_TRY(dnnl_lstm_backward_desc_init(&op, dnnl_backward, dnnl_unidirectional_left2right, &d.x,
+                                         &d.state, &d.state, &d.wx, &d.wh, &d.bias, &d.h, &d.state,
+                                         &d.state, &d.x, &d.state, &d.state, &d.wx, &d.wh, &d.bias,
+                                         &d.h, &d.state, &d.state, 0),
+            "describe an LSTM's gradient");
+    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
+    MV_TRY(add_weights(o, &wx, &k->weights, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(o, &wh, &k->state_weights,
+                       dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1), err));
+    MV_TRY(lstm_clear(net, i, &dw, pd, err));
+    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    add_lstm_args(s, k, &wx, &wh);
+    add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
+    add_arg(s, DNNL_ARG_DIFF_DST_LAYER, &dh);
+    add_arg(s, DNNL_ARG_DIFF_DST_ITER, &k->zero);
+    add_arg(s, DNNL_ARG_DIFF_DST_ITER_C, &k->zero);
+    add_arg(s, DNNL_ARG_DIFF_SRC_ITER, &k->spare[2]);
+    add_arg(s, DNNL_ARG_DIFF_SRC_ITER_C, &k->spare[3]);
+    add_arg(s, DNNL_ARG_DIFF_SRC_LAYER, &dx);
+    add_arg(s, DNNL_ARG_DIFF_WEIGHTS_LAYER, &dw.wx);
+    add_arg(s, DNNL_ARG_DIFF_WEIGHTS_ITER, &dw.wh);
+    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradient_bias);
+    MV_TRY(add_reorder(o, &o->backward, &k->gradient_weights, &dw.wx, err));
+    MV_TRY(add_reorder(o, &o->backward, &k->gradient_state_weights, &dw.wh, err));
+    MV_TRY(walk_out(net, &o->backward, i, g, &dx, PLACE_ROTATING, err));
+done:
+    drop_pd(&pd);
+    return st;
+}
+
+/* ---- compiling a net ---- */
+
+/* A view of floats. */
+static mv_status plain_view(own *o, edge *e, const dnnl_memory_desc_t *desc, float *at,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(new_edge(o, e, desc, PLACE_CALLER, err));
+    DNN_TRY(dnnl_memory_set_data_handle(e->memory, at), "place weights");
+done:
+    return st;
+}
+
+/* Views of layer i's kernel (of an LSTM: both matrices) and bias inside one of the plain arrays. */
+static mv_status plain_views(mv_net *net, size_t i, edge *kernel, edge *state, edge *bias,
+                             float *array, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const mv_nn_layer *l = &net->layer[i];
+    const bool lstm = l->op == MV_NN_LSTM;
+    const dnnl_memory_desc_t w = lstm ? gates_desc(l->in_channels, l->out_channels, dnnl_ldgoi)
+                                      : kernel_desc(l, dnnl_f32, dnnl_abcd);
+    const dnnl_memory_desc_t b = lstm ? gates_bias_desc(l->out_channels) : bias_desc(l);
+    float *at = array + net->weight_at[i], *end = at + mv_nn_layer_weights(l);
+
+    MV_TRY(plain_view(o, kernel, &w, at, err));
+    if (lstm) {
+        const dnnl_memory_desc_t u = gates_desc(l->out_channels, l->out_channels, dnnl_ldgoi);
+        MV_TRY(plain_view(o, state, &u, at + (size_t)4 * l->out_channels * l->in_channels, err));
+    }
+    MV_TRY(plain_view(o, bias, &b, end - (lstm ? 4 : 1) * l->out_channels, err));
+done:
+    return st;
+}
+
+static mv_status layer_forward(mv_net *net, size_t i, edge *e, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const bool keep = net->opts.training || mv_net_last_use(net, i + 1) != i + 1;
+    const place where = keep ? PLACE_KEPT : PLACE_ROTATING;
+
+    if (mv_nn_has_weights(net->layer[i].op)) {
+        MV_TRY(plain_views(net, i, &k->weights, &k->state_weights, &k->bias, o->weights, err));
+    }
+    switch (net->layer[i].op) {
+    case MV_NN_CONV3:
+    case MV_NN_DENSE:
+        return conv_forward(net, i, e, where, err);
+    case MV_NN_LSTM:
+        return lstm_forward(net, i, e, where, err);
+    case MV_NN_MAXPOOL2:
+        return pool_forward(net, i, e, where, err);
+    case MV_NN_UPSAMPLE2:
+        return upsample_forward(net, i, e, where, err);
+    default:
+        return plain_forward(net, i, e, where, err);
+    }
 done:
     return st;
 }
@@ -611,27 +1066,62 @@ static mv_status compile_forward(mv_net *net, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
-    const place where = net->opts.training ? PLACE_KEPT : PLACE_ROTATING;
+    const bool keep = net->opts.training || mv_net_last_use(net, 0) != 0;
     const dnnl_memory_desc_t x = tensor_desc(net, 0, dnnl_f32, dnnl_nchw);
     const dnnl_memory_desc_t y = tensor_desc(net, net->count, dnnl_f32, dnnl_nchw);
     edge e = {.memory = NULL};
 
     MV_TRY(new_edge(o, &o->x, &x, PLACE_CALLER, err));
     MV_TRY(new_edge(o, &o->y, &y, PLACE_CALLER, err));
-    MV_TRY(new_edge(o, &e, &x, where, err)); /* backward reads it when the caller's x is gone */
+    /* backward reads it when the caller's x is gone */
+    MV_TRY(new_edge(o, &e, &x, keep ? PLACE_KEPT : PLACE_ROTATING, err));
     MV_TRY(add_reorder(o, &o->forward, &e, &o->x, err));
     for (size_t i = 0; i < net->count; i++) {
-        kept *k = &o->layer[i];
-        if (mv_nn_kernel_side(net->layer[i].op) != 0) {
-            MV_TRY(plain_views(net, i, &k->weights, &k->bias, o->weights, err));
-            MV_TRY(conv_forward(net, i, &e, where, err));
-        } else if (net->layer[i].op == MV_NN_MAXPOOL2) {
-            MV_TRY(pool_forward(net, i, &e, where, err));
-        } else {
-            MV_TRY(upsample_forward(net, i, &e, where, err));
-        }
+        o->tensor[i] = e;
+        MV_TRY(layer_forward(net, i, &e, err));
     }
     MV_TRY(add_reorder(o, &o->forward, &o->y, &e, err));
+done:
+    return st;
+}
+
+static mv_status conv_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(act_backward(net, i, g, err));
+    MV_TRY(conv_backward_weights(net, i, *g, err));
+    if (i > 0 || net->opts.input_gradient) {
+        MV_TRY(conv_backward_data(net, i, g, err));
+    }
+done:
+    return st;
+}
+
+static mv_status layer_backward(mv_net *net, size_t i, edge *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+
+    if (mv_nn_has_weights(net->layer[i].op)) {
+        MV_TRY(plain_views(net, i, &k->gradient_weights, &k->gradient_state_weights,
+                           &k->gradient_bias, o->gradients, err));
+    }
+    switch (net->layer[i].op) {
+    case MV_NN_CONV3:
+    case MV_NN_DENSE:
+        return conv_backward(net, i, g, err);
+    case MV_NN_LSTM:
+        return lstm_backward(net, i, g, err);
+    case MV_NN_MAXPOOL2:
+        return pool_backward(net, i, g, err);
+    case MV_NN_UPSAMPLE2:
+        return upsample_backward(net, i, g, err);
+    case MV_NN_ADD:
+        return add_backward(net, i, g, err);
+    default:
+        return plain_backward(net, i, g, err);
+    }
 done:
     return st;
 }
@@ -646,18 +1136,9 @@ static mv_status compile_backward(mv_net *net, mv_error *err)
     MV_TRY(new_edge(o, &g, &o->layer[net->count - 1].out.desc, PLACE_ROTATING, err));
     MV_TRY(add_reorder(o, &o->backward, &g, &o->dy, err));
     for (size_t i = net->count; i-- > 0;) {
-        kept *k = &o->layer[i];
-        if (mv_nn_kernel_side(net->layer[i].op) != 0) {
-            MV_TRY(plain_views(net, i, &k->gradient_weights, &k->gradient_bias, o->gradients, err));
-            MV_TRY(act_backward(net, i, &g, err));
-            MV_TRY(conv_backward_weights(net, i, g, err));
-            if (i > 0 || net->opts.input_gradient) {
-                MV_TRY(conv_backward_data(net, i, &g, err));
-            }
-        } else if (net->layer[i].op == MV_NN_MAXPOOL2) {
-            MV_TRY(pool_backward(net, i, &g, err));
-        } else {
-            MV_TRY(upsample_backward(net, i, &g, err));
+        MV_TRY(layer_backward(net, i, &g, err));
+        if (i > 0 || net->opts.input_gradient) {
+            MV_TRY(add_pending(net, i, &g, err));
         }
     }
     if (net->opts.input_gradient) {
@@ -716,7 +1197,9 @@ done:
 static void drop_program(program *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        (void)dnnl_primitive_destroy(p->step[i].primitive);
+        if (p->step[i].primitive != NULL) {
+            (void)dnnl_primitive_destroy(p->step[i].primitive);
+        }
     }
 }
 
@@ -758,6 +1241,10 @@ static mv_status run(const mv_net *net, const program *p, mv_error *err)
     omp_set_num_threads((int)net->opts.threads);
     for (size_t i = 0; i < p->count; i++) {
         const step *s = &p->step[i];
+        if (s->plain != NULL) {
+            s->plain(net, s);
+            continue;
+        }
         DNN_TRY(dnnl_primitive_execute(s->primitive, o->stream, s->count, s->arg), "run a kernel");
     }
     DNN_TRY(dnnl_stream_wait(o->stream), "run a network");

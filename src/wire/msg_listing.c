@@ -12,7 +12,8 @@ static mv_status append_entry(json_t *files, const mv_listing_entry *entry)
 {
     char name[2 * MV_FILE_HASH_LEN + 1];
     mv_hex_write(name, entry->file, MV_FILE_HASH_LEN);
-    json_t *file = json_pack("{s:s, s:I}", "file", name, "bytes", (json_int_t)entry->len);
+    json_t *file = json_pack("{s:s, s:I, s:I}", "file", name, "bytes", (json_int_t)entry->len,
+                             "seq", (json_int_t)entry->seq);
     return json_array_append_new(files, file) == 0 ? MV_OK : MV_E_MEMORY; /* takes file, NULL too */
 }
 
@@ -36,8 +37,9 @@ static mv_status read_entry(mv_listing *out, const json_t *file)
     mv_listing_entry *entry = &out->entry[out->count];
     MV_TRY(mv_json_hex(entry->file, MV_FILE_HASH_LEN, file, "file"));
     MV_TRY(mv_json_number(&entry->len, file, "bytes"));
-    /* strictly ascending: a page can neither repeat a file nor go back */
-    MV_ENSURE(out->count == 0 || memcmp(entry[-1].file, entry->file, MV_FILE_HASH_LEN) < 0,
+    MV_TRY(mv_json_number(&entry->seq, file, "seq"));
+    /* strictly ascending: a page can neither repeat an arrival nor go back */
+    MV_ENSURE(entry->seq <= MV_SEQ_MAX && entry->seq > (out->count == 0 ? 0 : entry[-1].seq),
               MV_E_FORMAT);
     out->count++;
 done:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * msg_proof.c: that the sender of a request holds an Ed25519 key. The signature covers the relay's
+ * msg_proof.c: that the sender of a request holds a mailbox's key. The signature covers the relay's
  * key, so that one relay cannot use it at another; the nonce, so that it works once; and method and
  * target, so that it allows this request only. The target of an upload holds the hash of the body.
  */
-#include "envelope/identity.h"
+#include "envelope/mailbox.h"
 #include "wire/hex.h"
 #include "wire/messages.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char scheme[] = "Medveil ";
-static const char label[] = "medveil relay request 0";
+static const char label[] = "medveil relay request 1";
 
 #define METHOD_MAX  16
 #define MESSAGE_MAX (sizeof label + MV_RELAY_KEY_LEN + MV_NONCE_LEN + METHOD_MAX + MV_TARGET_MAX)
@@ -49,9 +49,9 @@ mv_status mv_proof_make(mv_proof *out, const mv_identity *identity,
     memset(out, 0, sizeof *out);
     const size_t len = message(text, nonce, subject);
     MV_ENSURE(len != 0, MV_E_LIMIT);
-    MV_TRY(mv_identity_sign(out->signature, identity, text, len));
+    MV_TRY(mv_mailbox_sign(out->signature, identity, subject->epoch, text, len));
     mv_identity_card(&card, identity);
-    memcpy(out->key, card.sign_public, sizeof out->key);
+    MV_TRY(mv_mailbox_tag(out->key, &card, subject->epoch));
     memcpy(out->nonce, nonce, MV_NONCE_LEN);
 done:
     return st;

@@ -6,11 +6,9 @@
 
 #include "wire/hex.h"
 
-#include <sodium.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char mailbox_label[] = "medveil mailbox 0";
 
 /* Moves *text past word and says whether it was there. */
 static bool skip(const char **text, const char *word)
@@ -32,63 +30,182 @@ static bool skip_hex(const char **text, uint8_t out[32])
     return true;
 }
 
-static bool read_mailbox_target(mv_route *r, const char *text)
+/* A decimal number of at most 18 digits without leading zeros, up to max. */
+static bool skip_number(const char **text, uint64_t *out, uint64_t max)
 {
-    if (!skip(&text, "/v1/mailboxes/") || !skip_hex(&text, r->mailbox) || !skip(&text, "/files")) {
+    const size_t len = strspn(*text, "0123456789");
+    uint64_t number = 0;
+    if (len == 0 || len > 18 || (len > 1 && (*text)[0] == '0')) {
         return false;
     }
-    r->kind = MV_ROUTE_LIST;
-    if (skip(&text, "/")) {
-        r->kind = MV_ROUTE_FILE;
-        return skip_hex(&text, r->file) && *text == '\0';
+    for (size_t i = 0; i < len; i++) {
+        number = number * 10 + (uint64_t)((*text)[i] - '0');
     }
-    if (skip(&text, "?after=")) {
-        return skip_hex(&text, r->file) && *text == '\0';
+    *text += len;
+    *out = number;
+    return number <= max;
+}
+
+static bool read_list(mv_route *r, const char *text)
+{
+    uint64_t wait_s = 0;
+    r->kind = MV_ROUTE_LIST;
+    if (!skip_number(&text, &r->after, MV_SEQ_MAX)) {
+        return false;
+    }
+    if (skip(&text, "&wait=") && (!skip_number(&text, &wait_s, MV_WAIT_MAX_S) || wait_s == 0)) {
+        return false;
+    }
+    r->wait_s = (uint32_t)wait_s;
+    return *text == '\0';
+}
+
+static bool read_file(mv_route *r, const char *text)
+{
+    r->kind = MV_ROUTE_FILE;
+    if (!skip_hex(&text, r->file)) {
+        return false;
+    }
+    if (skip(&text, "/receipt")) {
+        r->kind = MV_ROUTE_RECEIPT;
     }
     return *text == '\0';
 }
 
+static bool read_mailbox_target(mv_route *r, const char *text)
+{
+    uint64_t epoch = 0;
+    if (!skip(&text, "/v1/mailboxes/") || !skip_number(&text, &epoch, UINT32_MAX) ||
+        !skip(&text, "/") || !skip_hex(&text, r->mailbox.tag)) {
+        return false;
+    }
+    r->mailbox.epoch = (uint32_t)epoch;
+    if (skip(&text, "/files?after=")) {
+        return read_list(r, text);
+    }
+    if (skip(&text, "/files/")) {
+        return read_file(r, text);
+    }
+    r->kind = strcmp(text, "/bundle") == 0 ? MV_ROUTE_BUNDLE : MV_ROUTE_UPLOADS;
+    return r->kind == MV_ROUTE_BUNDLE || strcmp(text, "/uploads") == 0;
+}
+
+static bool read_upload_target(mv_route *r, const char *text)
+{
+    if (!skip(&text, "/v1/uploads/") || !skip_hex(&text, r->upload)) {
+        return false;
+    }
+    r->kind = MV_ROUTE_UPLOAD;
+    if (skip(&text, "?offset=")) {
+        r->kind = MV_ROUTE_PART;
+        return skip_number(&text, &r->offset, MV_SEQ_MAX) && *text == '\0' &&
+               r->offset % MV_BLOCK_LEN == 0;
+    }
+    return *text == '\0';
+}
+
+static bool read_fixed(mv_route *r, const char *text)
+{
+    for (mv_route_kind kind = MV_ROUTE_HEALTH; kind < MV_ROUTE_LIST; kind++) {
+        if (strcmp(text, mv_route_template(kind)) == 0) {
+            r->kind = kind;
+            return true;
+        }
+    }
+    return false;
+}
+
 mv_status mv_route_read(mv_route *out, const char *target)
 {
-    mv_route r = {.kind = MV_ROUTE_HEALTH};
+    mv_route mailbox, upload, fixed;
+
     memset(out, 0, sizeof *out);
-    if (strcmp(target, "/v1/challenge") == 0) {
-        r.kind = MV_ROUTE_CHALLENGE;
-    } else if (strcmp(target, "/healthz") != 0 && !read_mailbox_target(&r, target)) {
+    memset(&mailbox, 0, sizeof mailbox);
+    memset(&upload, 0, sizeof upload);
+    memset(&fixed, 0, sizeof fixed);
+    if (read_fixed(&fixed, target)) {
+        *out = fixed;
+    } else if (read_mailbox_target(&mailbox, target)) {
+        *out = mailbox;
+    } else if (read_upload_target(&upload, target)) {
+        *out = upload;
+    } else {
         return MV_E_NOT_FOUND;
     }
-    *out = r;
     return MV_OK;
+}
+
+static void write_upload(char out[MV_TARGET_MAX], const mv_route *r)
+{
+    char id[2 * MV_UPLOAD_ID_LEN + 1];
+    mv_hex_write(id, r->upload, MV_UPLOAD_ID_LEN);
+    if (r->kind == MV_ROUTE_PART) {
+        (void)snprintf(out, MV_TARGET_MAX, "/v1/uploads/%s?offset=%" PRIu64, id, r->offset);
+    } else {
+        (void)snprintf(out, MV_TARGET_MAX, "/v1/uploads/%s", id);
+    }
+}
+
+static void write_list_end(char *out, size_t cap, const mv_route *r)
+{
+    if (r->wait_s == 0) {
+        (void)snprintf(out, cap, "files?after=%" PRIu64, r->after);
+    } else {
+        (void)snprintf(out, cap, "files?after=%" PRIu64 "&wait=%" PRIu32, r->after, r->wait_s);
+    }
+}
+
+static void write_mailbox(char out[MV_TARGET_MAX], const mv_route *r)
+{
+    char tag[2 * MV_TAG_LEN + 1], file[2 * MV_FILE_HASH_LEN + 1], end[96] = "";
+
+    mv_hex_write(tag, r->mailbox.tag, MV_TAG_LEN);
+    mv_hex_write(file, r->file, MV_FILE_HASH_LEN);
+    if (r->kind == MV_ROUTE_LIST) {
+        write_list_end(end, sizeof end, r);
+    } else if (r->kind == MV_ROUTE_FILE || r->kind == MV_ROUTE_RECEIPT) {
+        (void)snprintf(end, sizeof end, "files/%s%s", file,
+                       r->kind == MV_ROUTE_RECEIPT ? "/receipt" : "");
+    } else {
+        (void)snprintf(end, sizeof end, "%s", r->kind == MV_ROUTE_BUNDLE ? "bundle" : "uploads");
+    }
+    (void)snprintf(out, MV_TARGET_MAX, "/v1/mailboxes/%" PRIu32 "/%s/%s", r->mailbox.epoch, tag,
+                   end);
 }
 
 void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route)
 {
-    char mailbox[2 * MV_MAILBOX_LEN + 1], file[2 * MV_FILE_HASH_LEN + 1];
-    mv_hex_write(mailbox, route->mailbox, MV_MAILBOX_LEN);
-    mv_hex_write(file, route->file, MV_FILE_HASH_LEN);
-    if (route->kind == MV_ROUTE_FILE) {
-        (void)snprintf(out, MV_TARGET_MAX, "/v1/mailboxes/%s/files/%s", mailbox, file);
-    } else if (route->kind == MV_ROUTE_LIST) {
-        (void)snprintf(out, MV_TARGET_MAX, "/v1/mailboxes/%s/files?after=%s", mailbox, file);
+    if (route->kind == MV_ROUTE_UPLOAD || route->kind == MV_ROUTE_PART) {
+        write_upload(out, route);
+    } else if (mv_route_has_mailbox(route->kind)) {
+        write_mailbox(out, route);
     } else {
         (void)snprintf(out, MV_TARGET_MAX, "%s", mv_route_template(route->kind));
     }
 }
 
-const char *mv_route_template(mv_route_kind kind)
+bool mv_route_has_mailbox(mv_route_kind kind)
 {
-    static const char *const templates[MV_ROUTE_COUNT] = {"/healthz", "/v1/challenge",
-                                                          "/v1/mailboxes/{mailbox}/files",
-                                                          "/v1/mailboxes/{mailbox}/files/{file}"};
-    return kind < MV_ROUTE_COUNT ? templates[kind] : "(other)";
+    return kind >= MV_ROUTE_LIST && kind <= MV_ROUTE_UPLOADS;
 }
 
-void mv_mailbox_of(uint8_t mailbox[MV_MAILBOX_LEN], const uint8_t sign_public[32])
+#define M "/v1/mailboxes/{epoch}/{tag}"
+
+const char *mv_route_template(mv_route_kind kind)
 {
-    crypto_generichash_state hash;
-    (void)crypto_generichash_init(&hash, NULL, 0, MV_MAILBOX_LEN);
-    (void)crypto_generichash_update(&hash, (const uint8_t *)mailbox_label,
-                                    sizeof mailbox_label - 1);
-    (void)crypto_generichash_update(&hash, sign_public, 32);
-    (void)crypto_generichash_final(&hash, mailbox, MV_MAILBOX_LEN);
+    static const char *const templates[MV_ROUTE_COUNT] = {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/challenge",
+        "/v1/epochs",
+        M "/files",
+        M "/files/{file}",
+        M "/files/{file}/receipt",
+        M "/bundle",
+        M "/uploads",
+        "/v1/uploads/{upload}",
+        "/v1/uploads/{upload}?offset={n}",
+    };
+    return kind < MV_ROUTE_COUNT ? templates[kind] : "(other)";
 }

@@ -2,13 +2,19 @@
  *
  * route.h: the request targets of the relay's interface, version 1, and the names in them.
  *
- *   /healthz                                     is it alive
- *   /v1/challenge                                a fresh nonce to sign
- *   /v1/mailboxes/{mailbox}/files[?after={file}] what waits, at most a page at a time
- *   /v1/mailboxes/{mailbox}/files/{file}         one file
+ *   /healthz /readyz /metrics            for operators
+ *   /v1/challenge                        a fresh nonce to sign
+ *   /v1/epochs                           which epoch it is, and which have mail
+ *   M/files?after={seq}[&wait={s}]       what waits, at most a page at a time
+ *   M/files/{file}                       one file
+ *   M/files/{file}/receipt               its receipt
+ *   M/bundle                             several small files at once
+ *   M/uploads                            begin an upload in parts
+ *   /v1/uploads/{upload}[?offset={n}]    that upload, or one part of it
  *
- * {mailbox} is the hash of the owner's signing key with a label, {file} the BLAKE2b-256 of the
- * sealed bytes; both are 64 lower-case hexadecimal digits.
+ * M is /v1/mailboxes/{epoch}/{tag}. {file} is the BLAKE2b-256 of the sealed bytes, {tag} the
+ * owner's key blinded for the epoch, {upload} 32 random bytes; all three are 64 lower-case
+ * hexadecimal digits. Numbers are decimal without leading zeros.
  */
 #ifndef MV_WIRE_ROUTE_H
 #define MV_WIRE_ROUTE_H
@@ -17,30 +23,50 @@
 
 #include <stdbool.h>
 
-#define MV_MAILBOX_LEN   32
+#define MV_TAG_LEN       32
 #define MV_FILE_HASH_LEN 32
-#define MV_TARGET_MAX    192 /* longest target with its final zero is 158 */
+#define MV_UPLOAD_ID_LEN 32
+#define MV_TARGET_MAX    192 /* longest target with its final zero is 184 */
+#define MV_WAIT_MAX_S    30u
+#define MV_BLOCK_LEN     65536u        /* parts begin and end at multiples of this, or at the end */
+#define MV_PART_MAX      (64ull << 20) /* bytes of one part */
+#define MV_SEQ_MAX       999999999999999999ull
+
+typedef struct mv_mailbox {
+    uint32_t epoch;
+    uint8_t tag[MV_TAG_LEN];
+} mv_mailbox;
 
 typedef enum mv_route_kind {
     MV_ROUTE_HEALTH,
+    MV_ROUTE_READY,
+    MV_ROUTE_METRICS,
     MV_ROUTE_CHALLENGE,
+    MV_ROUTE_EPOCHS,
     MV_ROUTE_LIST,
     MV_ROUTE_FILE,
+    MV_ROUTE_RECEIPT,
+    MV_ROUTE_BUNDLE,
+    MV_ROUTE_UPLOADS,
+    MV_ROUTE_UPLOAD,
+    MV_ROUTE_PART,
     MV_ROUTE_COUNT
 } mv_route_kind;
 
 typedef struct mv_route {
     mv_route_kind kind;
-    uint8_t mailbox[MV_MAILBOX_LEN];
-    uint8_t file[MV_FILE_HASH_LEN]; /* of a file; of a list: only names greater than this one */
+    mv_mailbox mailbox;
+    uint8_t file[MV_FILE_HASH_LEN];   /* of a file or its receipt */
+    uint8_t upload[MV_UPLOAD_ID_LEN]; /* of an upload or one of its parts */
+    uint64_t after;                   /* of a list: only files with a greater number */
+    uint32_t wait_s; /* of a list: 0, or how long to wait for one, to MV_WAIT_MAX_S */
+    uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN */
 } mv_route;
 
 /* mv_route_read: errors: MV_E_NOT_FOUND for every other text; out is then zero. */
 MV_MUST_CHECK mv_status mv_route_read(mv_route *out, const char *target);
 void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route);
 const char *mv_route_template(mv_route_kind kind); /* for logs: names no mailbox and no file */
-
-/* mv_mailbox_of: the mailbox of whoever holds this Ed25519 key: BLAKE2b-256 of label and key. */
-void mv_mailbox_of(uint8_t mailbox[MV_MAILBOX_LEN], const uint8_t sign_public[32]);
+bool mv_route_has_mailbox(mv_route_kind kind);
 
 #endif

@@ -21,6 +21,22 @@ echo "$# DICOM files came back byte for byte, $whole of them whole without featu
 expect 0 verify -i bob.id sealed/*.mv
 prints 'bit-identical'
 
+step 'raw pixels travel as JPEG-LS, compressed ones as they are'
+/usr/bin/python3 - "$MEDVEIL" sealed <<'EOF'
+import glob, json, subprocess, sys
+exact = {}
+for path in glob.glob(sys.argv[2] + "/*.mv"):
+    line = subprocess.run([sys.argv[1], "inspect", "-i", "bob.id", "--json", path], check=True, capture_output=True)
+    exact[path.split("/")[-1][:-7]] = json.loads(line.stdout)["inside"]["exact"]
+coded = {name: e for name, e in exact.items() if e["coding"] == "jpeg-ls"}
+assert all(e["bytes_coded"] < e["bytes_exact"] for e in coded.values())
+assert all(e["coding"] == "none" and e["bytes_coded"] == e["bytes_exact"]
+           for name, e in exact.items() if name not in coded)
+assert {"pydicom__CT_small", "pydicom__MR_small_bigendian", "pydicom__MR_small_implicit"} <= set(coded), sorted(coded)
+assert not {"pydicom__MR_small_jpeg_ls_lossless", "pydicom__MR_small_RLE"} & set(coded)
+print(len(coded), "of", len(exact), "travel coded")
+EOF
+
 step 'an object without an image'
 report=$data/pydicom__reportsi.dcm
 expect 0 encrypt -r bob.id.card "$report" -o report.mv

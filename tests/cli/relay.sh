@@ -7,6 +7,8 @@ image scan-of-doe.png 64 64
 image other.png 64 64 2
 expect 0 encrypt -s alice.id -r bob.id.card scan-of-doe.png -o scan.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o other.mv
+expect 0 encrypt -s alice.id -r bob.id.card other.png -o third.mv
+expect 0 encrypt -s alice.id -r bob.id.card other.png -o fourth.mv
 
 start_relay() {
     rm -f address
@@ -60,7 +62,7 @@ expect 0 receive --from "$url" -i bob.id -o again
 [ ! -d again ] || [ -z "$(ls -A again)" ] || fail 'nothing is received twice'
 
 step 'nobody else gets it'
-expect 0 send scan.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
 expect 0 keygen -o carol.id
 expect 0 receive --from "$url" -i carol.id -o carol
 [ ! -d carol ] || [ -z "$(ls -A carol)" ] || fail "another's mailbox gives nothing"
@@ -96,5 +98,5 @@ expect 11 relay --config relay.ini
 
 step 'a peer that is gone is exit code 10'
 stop_relay
-expect 10 send scan.mv --to "$url" -r bob.id.card -s alice.id
+expect 10 send fourth.mv --to "$url" -r bob.id.card -s alice.id
 expect 10 receive --from "$url" -i bob.id -o inbox3

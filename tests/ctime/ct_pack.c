@@ -15,12 +15,12 @@
 enum { COUNT = 9000 };
 
 static uint32_t feature[COUNT], got[COUNT];
-static uint8_t out[1 << 17], sum[1 << 19];
+static uint8_t out[1 << 18], sum[1 << 19];
 
 static int run(const char *name, uint32_t sums)
 {
     const mv_he_set *set = mv_he_set_find(name);
-    const mv_pack_shape shape = {8, sums, COUNT};
+    const mv_pack_shape shape = {8, sums, COUNT, MV_HE_SYM};
     uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {1, 2, 3};
     mv_pack_seeds seeds = {{4}, {5}};
     mv_he_key *key = NULL;
@@ -55,7 +55,41 @@ static int run(const char *name, uint32_t sums)
     return st == MV_OK ? 0 : 1;
 }
 
+/* The public form: what u and the errors come from, and the features, are secret. */
+static int run_public(const char *name)
+{
+    const mv_he_set *set = mv_he_set_find(name);
+    const mv_pack_shape shape = {8, 1, COUNT, MV_HE_PK};
+    const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {1, 2, 3};
+    uint8_t seed[MV_SEED_LEN] = {6};
+    mv_he_key *key = NULL;
+    mv_he_public *pub = NULL;
+    size_t written = 0;
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        feature[i] = i % 256;
+    }
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(seed, sizeof seed);
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(feature, sizeof feature);
+    mv_status st = mv_he_key_new(&key, set, collection_key);
+    st = st == MV_OK ? mv_he_public_new(&pub, key) : st;
+    st = st == MV_OK
+             ? mv_pack_encrypt_public_seeded(out, sizeof out, &written, pub, &shape, feature, seed)
+             : st;
+    (void)VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
+    st = st == MV_OK ? mv_pack_decrypt(got, COUNT, key, out, written) : st;
+    (void)VALGRIND_MAKE_MEM_DEFINED(got, sizeof got);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        st = st == MV_OK && got[i] != i % 256 ? MV_E_INTERNAL : st;
+    }
+    mv_he_public_free(&pub);
+    mv_he_key_free(&key);
+    (void)printf("%s, public form: %s\n", name, mv_status_name(st));
+    return st == MV_OK ? 0 : 1;
+}
+
 int main(void)
 {
-    return run("pack4096", 1) | run("add4096", 2) | run("pack1024", 1);
+    return run("pack4096", 1) | run("add4096", 2) | run("pack1024", 1) | run_public("pack4096") |
+           run_public("add4096");
 }

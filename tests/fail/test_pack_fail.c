@@ -53,7 +53,7 @@ mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
 }
 
 static const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {3};
-static const mv_pack_shape shape = {8, 2, 40};
+static const mv_pack_shape shape = {8, 2, 40, MV_HE_SYM};
 static uint32_t feature[40], got[40];
 static uint8_t fresh[1024], sum[8192];
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_card.c: any bytes as a card file, as the card inside it, and as a revocation.
+ * fuzz_card.c: any bytes as a card file, as the card inside it, as a revocation, and as the public
+ * key of a collection.
  */
 #include "envelope/identity.h"
+#include "medveil/envelope.h"
 
 #include <stdlib.h>
 
@@ -24,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mv_card card;
     mv_revocation revocation;
+    mv_collection_public *key = NULL;
     mv_error file = {0}, inside = {0}, statement = {0};
 
     mv_status st = mv_card_read(&card, data, size, &file);
@@ -34,5 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((st != MV_OK) != (statement.text[0] != '\0')) {
         abort();
     }
+    st = mv_collection_public_read(&key, data, size, NULL);
+    if ((st == MV_OK) != (key != NULL)) {
+        abort();
+    }
+    mv_collection_public_free(&key);
     return 0;
 }

@@ -48,7 +48,7 @@ static void check_round_trip(const mv_image_format *format, const mv_image *imag
 
 void fuzz_image(const mv_image_format *format, bool is_lossless, const uint8_t *bytes, size_t len)
 {
-    const mv_image_source source = {bytes, len, "input"};
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = "input"};
     mv_image image;
     mv_error err = {0};
     if (!format->recognises(&source)) {

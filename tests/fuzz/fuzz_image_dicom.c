@@ -21,7 +21,7 @@ const char *__asan_default_options(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    const mv_image_source source = {bytes, len, "input"};
+    const mv_image_source source = {.bytes = bytes, .len = len, .name = "input"};
     mv_image shape, image = {0};
 
     if (!mv_dicom_prepare()) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_pack.c: any bytes to the three readers of HE objects. The first byte chooses where the
+ * fuzz_pack.c: any bytes to the readers of features. The first byte chooses where the
  * second object of an addition begins; the rest is the object.
  */
-#include "medveil/bfv.h"
+#include "medveil/feature.h"
 
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ static void try_decrypt(const mv_he_set *set, const mv_pack_shape *shape, const 
 {
     uint32_t *feature = calloc(shape->count, sizeof *feature);
     if (feature != NULL) {
-        if (mv_pack_decrypt(feature, shape->count, key_of(set), object, len) != MV_OK) {
+        if (mv_features_decrypt(feature, shape->count, key_of(set), object, len) != MV_OK) {
             abort(); /* what inspect accepts can be decrypted */
         }
         free(feature);
@@ -63,6 +63,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *object = data + 1;
     const size_t len = size - 1, cut = len * data[0] / 256;
     uint32_t none[1];
+    mv_features_info info;
+    if (mv_features_inspect(&info, object, len) == MV_OK &&
+        mv_he_set_scheme(info.set) != MV_HE_PACK) {
+        try_decrypt(info.set, &info.shape, object, len);
+        return 0;
+    }
     if (mv_pack_inspect(&set, &shape, &summed, object, len) == MV_OK) {
         try_decrypt(set, &shape, object, len);
         try_add(set, &shape, object, len, object, len);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * golden_seal.c: seals small samples for a fresh identity, once per format: golden_seal DIR NAME
- * writes DIR/NAME.id, DIR/NAME.mv (one image), DIR/NAME-study.mv (two, with an archive) and
- * DIR/NAME-collection.mv. The files are committed and never written again.
+ * writes DIR/NAME.id, DIR/NAME.mv (one image), DIR/NAME-study.mv (two, with an archive),
+ * DIR/NAME-collection.mv, DIR/NAME-outside.mv (sealed with that collection's public key, with an
+ * embedding) and DIR/NAME-slots.mv (features in slots). The files are committed and never written
+ * again; a later name only adds what an earlier program could not write.
  */
 #include "base/file.h"
 #include "envelope_sample.h"
@@ -49,6 +51,55 @@ done:
     return st;
 }
 
+static mv_status seal_one(const people *p, const char *suffix, const mv_seal_opts *opts,
+                          const mv_embedding *embedding, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output file = {0};
+    mv_sealer *sealer = NULL;
+    mv_content c = sample_content(true, 300);
+    const mv_source exact = mv_source_memory(c.exact, c.exact_len);
+
+    MV_TRY(open_file(&file, p, suffix, err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_sealer_new(&sealer, opts, err));
+    MV_TRY(mv_sealer_add(sealer, c.file_name, &c.code, &exact, err));
+    if (embedding != NULL) {
+        MV_TRY(mv_sealer_embed(sealer, embedding, err));
+    }
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+done:
+    mv_sealer_free(&sealer);
+    mv_content_clear(&c);
+    mv_output_abort(&file);
+    return st;
+}
+
+/* From the archive, who is no holder. */
+static mv_status seal_outside(const people *p, const mv_collection *collection, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_collection_public *key = NULL;
+    const mv_embedding embedding = sample_embedding();
+    mv_seal_opts opts = {
+        .sender = p->archive, .recipient = &p->receiver->card, .recipient_count = 1};
+
+    MV_TRY(mv_collection_publish(&key, collection, mv_he_set_find("pack4096"), p->sender, err));
+    opts.collection_public = key;
+    MV_TRY(seal_one(p, "-outside.mv", &opts, &embedding, err));
+done:
+    mv_collection_public_free(&key);
+    return st;
+}
+
+static mv_status seal_slots(const people *p, mv_error *err)
+{
+    const mv_seal_opts opts = {
+        .recipient = &p->receiver->card, .recipient_count = 1, .set = mv_he_set_find("score4096")};
+    return seal_one(p, "-slots.mv", &opts, NULL, err);
+}
+
 static mv_status seal_collection(const people *p, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -61,6 +112,7 @@ static mv_status seal_collection(const people *p, mv_error *err)
     MV_TRY(mv_collection_add(collection, &p->receiver->card, err));
     MV_TRY(mv_collection_seal(collection, p->sender, &sink, err));
     MV_TRY(mv_output_commit(&file, err));
+    MV_TRY(seal_outside(p, collection, err));
 done:
     mv_collection_free(&collection);
     mv_output_abort(&file);
@@ -86,6 +138,7 @@ int main(int argc, char **argv)
     MV_TRY(seal_members(&p, ".mv", 1, &err));
     MV_TRY(seal_members(&p, "-study.mv", 2, &err));
     MV_TRY(seal_collection(&p, &err));
+    MV_TRY(seal_slots(&p, &err));
 done:
     if (st != MV_OK) {
         fprintf(stderr, "golden_seal: %s\n", err.text);

@@ -59,14 +59,22 @@ static void check_sample(const mv_content *got)
     mv_content_clear(&want);
 }
 
-static mv_identity *golden_receiver(void)
+/* name: "format1", or "format1b" for what came later. */
+static mv_identity *receiver_of(const char *name)
 {
-    mv_buffer id = read_in("MV_GOLDEN", "format1.id");
+    char file[40];
+    (void)snprintf(file, sizeof file, "%s.id", name);
+    mv_buffer id = read_in("MV_GOLDEN", file);
     mv_identity *receiver = NULL;
     assert_int_equal(
         mv_identity_read(&receiver, (char *)id.bytes, id.len, "format1.id", NULL, NULL), MV_OK);
     mv_buffer_clear(&id);
     return receiver;
+}
+
+static mv_identity *golden_receiver(void)
+{
+    return receiver_of("format1");
 }
 
 static void a_file_of_format_1_sealed_long_ago_still_opens(void **state)
@@ -124,6 +132,53 @@ static void a_collection_of_format_1_sealed_long_ago_still_opens(void **state)
     assert_int_equal(mv_collection_generation(c), 1);
     assert_int_equal(mv_collection_holder_count(c), 2);
     mv_collection_free(&c);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&mv);
+}
+
+static void a_file_of_an_outside_sender_sealed_long_ago_still_opens(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format1b-outside.mv");
+    mv_buffer holders = read_in("MV_GOLDEN", "format1b-collection.mv");
+    const mv_source source = mv_source_memory(mv.bytes, mv.len);
+    const mv_source theirs = mv_source_memory(holders.bytes, holders.len);
+    const mv_embedding want = sample_embedding();
+    mv_identity *receiver = receiver_of("format1b");
+    mv_content sent = sample_content(true, 300);
+    mv_collection *c = NULL;
+    mv_opener *o = NULL;
+    mv_embedding got;
+    mv_code code;
+    (void)state;
+    assert_int_equal(mv_opener_new(&o, &source, receiver, NULL), MV_OK);
+    assert_int_equal(mv_collection_open(&c, &theirs, receiver, NULL), MV_OK);
+    assert_int_equal(mv_opener_collection(o, c, NULL), MV_OK);
+    assert_int_equal(mv_opener_embedding(o, 0, &got, NULL), MV_OK);
+    assert_memory_equal(&got, &want, sizeof got);
+    assert_int_equal(mv_opener_features(o, 0, &code, NULL, NULL, NULL), MV_OK);
+    assert_memory_equal(code.feature, sent.code.feature, code.feature_count * sizeof *code.feature);
+    mv_code_clear(&code);
+    mv_opener_free(&o);
+    mv_collection_free(&c);
+    mv_content_clear(&sent);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&mv);
+    mv_buffer_clear(&holders);
+}
+
+static void a_file_with_features_in_slots_sealed_long_ago_still_opens(void **state)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", "format1b-slots.mv");
+    mv_identity *receiver = receiver_of("format1b");
+    mv_content c;
+    mv_sender who;
+    mv_envelope_stats stats;
+    (void)state;
+    assert_int_equal(
+        mv_envelope_open(&c, &who, &stats, mv.bytes, mv.len, receiver, MV_OPEN_ALL, NULL), MV_OK);
+    assert_string_equal(mv_he_set_name(stats.set), "score4096");
+    check_sample(&c);
+    mv_content_clear(&c);
     mv_identity_free(&receiver);
     mv_buffer_clear(&mv);
 }
@@ -349,6 +404,14 @@ static void expect_body(const char *page, const mv_buffer *file, const uint8_t *
     mv_records_free(&r);
 }
 
+static void expect_collection_id(const char *page)
+{
+    uint8_t key[MV_COLLECTION_KEY_LEN], id[MV_COLLECTION_ID_LEN];
+    count_up(key, 0x60);
+    mv_collection_id(id, key);
+    expect_hex(page, "collection id", id, sizeof id);
+}
+
 static void expect_wrap(const char *page, const mv_buffer *file, const mv_identity *receiver)
 {
     static mv_envelope_keys keys;
@@ -366,6 +429,7 @@ static void the_vectors_of_mv_md_are_right(void **state)
     uint8_t head_hash[MV_HASH_LEN];
     (void)state;
     missing = 0;
+    expect_collection_id(page);
     expect_wrap(page, &file, receiver);
     expect_hex(page, "commitment", file.bytes + head - MV_COMMITMENT_LEN, MV_COMMITMENT_LEN);
     mv_head_hash(head_hash, file.bytes, head);
@@ -394,7 +458,9 @@ static mv_buffer read_file(const char *path)
     return b;
 }
 
-static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *identity)
+/* collection: a path, or NULL */
+static reading run_reader_with(const uint8_t *bytes, size_t len, const mv_identity *identity,
+                               const char *collection)
 {
     char folder[] = "/tmp/mv-golden-XXXXXX", path[4][64], command[1000];
     const char *names[4] = {"id", "mv", "json", "0"}; /* the first original is called 0 */
@@ -407,8 +473,10 @@ static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *i
     assert_int_equal(mv_identity_save(identity, path[0], false, NULL), MV_OK);
     assert_int_equal(mv_file_write(path[1], bytes, len, 0, NULL), MV_OK);
     (void)snprintf(command, sizeof command,
-                   "/usr/bin/python3 -B '%s/mv_read.py' -i %s %s -o %s > %s 2>&1",
-                   variable("MV_REFERENCE"), path[0], path[1], folder, path[2]);
+                   "/usr/bin/python3 -B '%s/mv_read.py' -i %s %s -o %s %s%s > %s 2>&1",
+                   variable("MV_REFERENCE"), path[0], path[1], folder,
+                   collection == NULL ? "" : "--collection ", collection == NULL ? "" : collection,
+                   path[2]);
     r.exit_code = system(command);
     mv_buffer json = read_file(path[2]);
     assert_int_equal(mv_buffer_put_u8(&json, 0), MV_OK);
@@ -421,6 +489,11 @@ static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *i
     }
     (void)rmdir(folder);
     return r;
+}
+
+static reading run_reader(const uint8_t *bytes, size_t len, const mv_identity *identity)
+{
+    return run_reader_with(bytes, len, identity, NULL);
 }
 
 static void reading_clear(reading *r)
@@ -495,6 +568,32 @@ static void the_reference_reader_opens_studies_and_collections(void **state)
     mv_identity_free(&receiver);
 }
 
+static void the_reference_reader_opens_outside_senders_embeddings_and_slots(void **state)
+{
+    mv_identity *receiver = receiver_of("format1b");
+    mv_buffer outside = read_in("MV_GOLDEN", "format1b-outside.mv");
+    mv_buffer slots = read_in("MV_GOLDEN", "format1b-slots.mv");
+    char path[1000];
+    (void)state;
+    reading r = run_reader(outside.bytes, outside.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    assert_null(strstr(r.json, "\"features\""));
+    reading_clear(&r);
+    (void)snprintf(path, sizeof path, "%s/format1b-collection.mv", variable("MV_GOLDEN"));
+    r = run_reader_with(outside.bytes, outside.len, receiver, path);
+    assert_int_equal(r.exit_code, 0);
+    expect_json(&r, "\"values\": [0, 0, 0, 0, 1, -1, 1, -1, 2, -2,");
+    expect_json(&r, "\"features\": [0, 7, 14, 21, ");
+    reading_clear(&r);
+    r = run_reader(slots.bytes, slots.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    expect_json(&r, "\"features\": [0, 7, 14, 21, ");
+    reading_clear(&r);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&outside);
+    mv_buffer_clear(&slots);
+}
+
 static void the_reference_reader_tells_anonymous_and_lossy(void **state)
 {
     mv_identity *receiver = sample_identity(2);
@@ -548,11 +647,14 @@ int main(void)
         cmocka_unit_test(a_file_of_format_1_sealed_long_ago_still_opens),
         cmocka_unit_test(a_study_of_format_1_sealed_long_ago_still_opens),
         cmocka_unit_test(a_collection_of_format_1_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_file_of_an_outside_sender_sealed_long_ago_still_opens),
+        cmocka_unit_test(a_file_with_features_in_slots_sealed_long_ago_still_opens),
         cmocka_unit_test(a_file_of_the_trial_format_is_refused_with_one_clear_sentence),
         cmocka_unit_test(the_vectors_of_identity_md_are_right),
         cmocka_unit_test(the_vectors_of_mv_md_are_right),
         cmocka_unit_test(the_reference_reader_opens_what_we_seal),
         cmocka_unit_test(the_reference_reader_opens_studies_and_collections),
+        cmocka_unit_test(the_reference_reader_opens_outside_senders_embeddings_and_slots),
         cmocka_unit_test(the_reference_reader_tells_anonymous_and_lossy),
         cmocka_unit_test(the_reference_reader_refuses_what_we_refuse),
     };

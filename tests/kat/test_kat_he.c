@@ -16,6 +16,7 @@
 #include "he/pack_coeff.h"
 #include "hedump.h"
 #include "medveil/ckks.h"
+#include "medveil/feature.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -212,7 +213,7 @@ static void roots_rows_and_codes_are_the_printed_ones(void **state)
     static const uint8_t row[3] = {0x41, 0x0c, 0x0f};
     const uint64_t value[4] = {1, 2, 3, 30};
     const uint32_t field[5] = {1, 2, 3, 4, 255};
-    const mv_pack_shape shape = {8, 1, 5};
+    const mv_pack_shape shape = {8, 1, 5, MV_HE_SYM};
     mv_pack_plan plan;
     uint8_t bytes[3];
     (void)state;
@@ -259,16 +260,16 @@ static void objects_are_the_printed_ones(void **state)
         size_t len;
         const char *hash;
     } large[] = {{"pack4096",
-                  {8, 1, 37632},
+                  {8, 1, 37632, MV_HE_SYM},
                   47092,
                   "9ef232c12ff2b58d0a413844fe5c353b7669d3609cea061499efcd57428e07c9"},
                  {"add4096",
-                  {8, 4, 37632},
+                  {8, 4, 37632, MV_HE_SYM},
                   55824,
                   "c6eaad0825774490a6ff6c5db5263e9745b48322b3c5633b19f329b5bd4f3c02"}};
     static uint8_t out[60000];
     static uint32_t feature[37632] = {1, 2, 3, 4, 255, 6};
-    const mv_pack_shape small = {8, 1, 6};
+    const mv_pack_shape small = {8, 1, 6, MV_HE_SYM};
     uint8_t hash[32];
     char hex[200];
     (void)state;
@@ -371,6 +372,56 @@ static void printed_ciphers_of_slots(void **state)
     close_slots(&s);
 }
 
+/* Features 1 2 3 4 255 6, one a slot: the header of the page, then the cipher. */
+static void printed_features_in_slots(void **state)
+{
+    static const uint8_t header[16] = {'M', 'V', 'H', 'E', 0, 7, 5, 8, 1, 1, 0, 0, 6};
+    static const int64_t x[6] = {1, 2, 3, 4, 255, 6};
+    const mv_he_seeds seeds = slot_seeds();
+    slots s = open_slots("score4096");
+    mv_features_info info;
+    uint32_t got[6];
+    (void)state;
+    assert_int_equal(mv_bfv_encode(s.plain, x, 6), MV_OK);
+    assert_int_equal(mv_he_encrypt_seeded(s.work, s.cipher, s.key, s.plain, &seeds), MV_OK);
+    memcpy(s.bytes, header, sizeof header);
+    assert_int_equal(mv_cipher_write(s.bytes + 16, SLOT_BYTES - 16, &s.len, s.cipher), MV_OK);
+    assert_hash(s.bytes, s.len + 16, 28240,
+                "bb8f378953dbfd1c7b6f575cf607dae1b9371490ae65805ad14c0927a6b21541");
+    assert_int_equal(mv_features_inspect(&info, s.bytes, s.len + 16), MV_OK);
+    assert_int_equal(info.shape.count, 6);
+    assert_int_equal(mv_features_decrypt(got, 6, s.key, s.bytes, s.len + 16), MV_OK);
+    assert_int_equal(got[4], 255);
+    close_slots(&s);
+}
+
+/* The public key of pack4096 and what is made with it. */
+static void printed_objects_of_the_public_form(void **state)
+{
+    static uint8_t bytes[60000];
+    static const uint32_t feature[6] = {1, 2, 3, 4, 255, 6};
+    const mv_pack_shape shape = {8, 1, 6, MV_HE_PK};
+    const mv_he_seeds seeds = slot_seeds();
+    uint8_t collection_key[MV_COLLECTION_KEY_LEN];
+    mv_he_key *key = NULL;
+    mv_he_public *pub = NULL;
+    size_t len = 0;
+    (void)state;
+    numbered_bytes(collection_key, sizeof collection_key, 0);
+    assert_int_equal(mv_he_key_new(&key, mv_he_set_find("pack4096"), collection_key), MV_OK);
+    assert_int_equal(mv_he_public_seeded(&pub, key, &seeds), MV_OK);
+    assert_int_equal(mv_he_public_write(bytes, sizeof bytes, &len, pub), MV_OK);
+    assert_hash(bytes, len, 25664,
+                "18390e38fffce9b5f80be01fb313d3bde35e71229d93f105f9bc7e82334491c5");
+    assert_int_equal(
+        mv_pack_encrypt_public_seeded(bytes, sizeof bytes, &len, pub, &shape, feature, seeds.error),
+        MV_OK);
+    assert_hash(bytes, len, 25629,
+                "53edefafd9265f08532c8de37478fc99f7ddc6f60acbb547fab90ba01d9b8f27");
+    mv_he_public_free(&pub);
+    mv_he_key_free(&key);
+}
+
 static void printed_keys_of_slots(void **state)
 {
     const mv_he_seeds seeds = slot_seeds();
@@ -405,6 +456,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(roots_rows_and_codes_are_the_printed_ones),
         cmocka_unit_test(objects_are_the_printed_ones),
         cmocka_unit_test(printed_ciphers_of_slots),
+        cmocka_unit_test(printed_features_in_slots),
+        cmocka_unit_test(printed_objects_of_the_public_form),
         cmocka_unit_test(printed_keys_of_slots),
     };
     folder = argc > 1 ? argv[1] : ".";

@@ -22,7 +22,7 @@
 static uint64_t test_seed;
 
 /* The errors of every encryption: as sampled, or one value everywhere. Linked with
- * --wrap=mv_sample_binomial. */
+ * --wrap=mv_sample_binomial and --wrap=mv_sample_ternary, which gives u and is all ones with it. */
 static enum { ERROR_SAMPLED, ERROR_HIGH, ERROR_LOW, ERROR_MIXED } error_mode;
 
 void __real_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s);
@@ -38,6 +38,18 @@ void __wrap_mv_sample_binomial(int8_t *out, size_t count, mv_stream *s)
         const int high = error_mode == ERROR_HIGH || (error_mode == ERROR_MIXED && i % 2 == 0);
         out[i] = high ? MV_BINOMIAL_MAX : -MV_BINOMIAL_MAX;
     }
+}
+
+void __real_mv_sample_ternary(int8_t *out, size_t count, mv_stream *s);
+void __wrap_mv_sample_ternary(int8_t *out, size_t count, mv_stream *s);
+
+void __wrap_mv_sample_ternary(int8_t *out, size_t count, mv_stream *s)
+{
+    if (error_mode == ERROR_SAMPLED) {
+        __real_mv_sample_ternary(out, count, s);
+        return;
+    }
+    memset(out, 1, count);
 }
 
 static mv_he_key *random_key(const mv_he_set *set, mv_rand *rand)
@@ -150,7 +162,7 @@ static void check_sums(const mv_he_key *key, const mv_pack_shape *shape, mv_rand
 /* From 1 feature to a little over two polynomials, often near a border. */
 static uint32_t random_count(const mv_he_set *set, uint32_t bits, uint32_t sums, mv_rand *rand)
 {
-    const mv_pack_shape probe = {bits, sums, 1};
+    const mv_pack_shape probe = {bits, sums, 1, MV_HE_SYM};
     mv_pack_plan plan;
     assert_int_equal(mv_pack_plan_make(&plan, set, &probe), MV_OK);
     const uint32_t full = plan.per * set->literal.degree;
@@ -172,7 +184,7 @@ static void sums_are_exact_up_to_n_and_refused_beyond(void **state)
         mv_he_key *key = random_key(set, &rand);
         for (uint32_t bits = 1; bits <= 16; bits++) {
             for (size_t i = 0; i < 6; i++) {
-                mv_pack_shape shape = {bits, sums[i], 1};
+                mv_pack_shape shape = {bits, sums[i], 1, MV_HE_SYM};
                 if (mv_pack_size(set, &shape) == 0 || (sums[i] == 64 && bits % 5 != 1)) {
                     continue;
                 }
@@ -197,7 +209,7 @@ static void the_largest_errors_and_features_still_decrypt(void **state)
         mv_he_key *key = random_key(set, &rand);
         for (int mode = ERROR_HIGH; mode <= ERROR_MIXED; mode++) {
             for (size_t i = 0; i < 4; i++) {
-                const mv_pack_shape shape = {1 + (uint32_t)i, sums[i], 3000};
+                const mv_pack_shape shape = {1 + (uint32_t)i, sums[i], 3000, MV_HE_SYM};
                 error_mode = mode;
                 check_sums(key, &shape, &rand, mode == ERROR_HIGH);
                 error_mode = ERROR_SAMPLED;
@@ -234,7 +246,7 @@ static void measured_noise_is_within_the_bound_over_many_keys(void **state)
 {
     enum { N = 4096, KEYS = 40 };
     const mv_he_set *set = mv_he_set_find("pack4096");
-    const mv_pack_shape shape = {8, 1, 5 * N};
+    const mv_pack_shape shape = {8, 1, 5 * N, MV_HE_SYM};
     mv_rand rand = mv_rand_make(test_seed + 2);
     mv_pack_plan plan;
     uint64_t *x = aligned_alloc(64, N * sizeof *x);
@@ -283,13 +295,61 @@ static void a_large_picture_goes_through(void **state)
     const mv_he_set *set = mv_he_set_find("pack4096");
     mv_rand rand = mv_rand_make(test_seed + 3);
     mv_he_key *key = random_key(set, &rand);
-    trial t = {.key = key, .shape = {8, 1, 1500 * 1250 * 3}, .rand = &rand};
+    trial t = {.key = key, .shape = {8, 1, 1500 * 1250 * 3, MV_HE_SYM}, .rand = &rand};
     (void)state;
     trial_open(&t, set);
     encrypt_one(&t, 0);
     check_decrypts(&t, t.one, t.one_len);
     trial_close(&t);
     mv_he_key_free(&key);
+}
+
+/* s and u all ones, every error 21 or -21: coefficient N - 1 of e u + e0 + e1 s is then
+ * 21 (2 N + 1), the bound itself. n such ciphertexts are added. */
+static void the_worst_coins_of_the_public_form_still_decrypt(void **state)
+{
+    static const char *const names[] = {"pack4096", "add4096", "pack2048", "pack1024"};
+    mv_rand rand = mv_rand_make(test_seed + 7);
+    (void)state;
+    for (size_t k = 0; k < 4 * 2 * 3; k++) {
+        const mv_he_set *set = mv_he_set_find(names[k % 4]);
+        const uint32_t n = set->literal.degree, sums[] = {1, 3, 64};
+        mv_pack_shape shape = {1, sums[k / 8], n, MV_HE_PK};
+        mv_pack_plan plan;
+        mv_he_key *key = NULL;
+        mv_he_public *pub = NULL;
+        int8_t s[4096];
+        size_t written = 0;
+        if (mv_pack_plan_make(&plan, set, &shape) != MV_OK) {
+            assert_int_equal(set->literal.degree, 1024); /* 26 bits hold no sums of 64 */
+            continue;
+        }
+        shape.bits = plan.log_t - (plan.width - 1) < 16 ? plan.log_t - (plan.width - 1) : 16;
+        shape.count = n * (plan.log_t / (shape.bits + plan.width - 1));
+        memset(s, 1, n);
+        assert_int_equal(mv_he_key_from_coefficients(&key, set, s), MV_OK);
+        error_mode = k / 4 % 2 == 0 ? ERROR_HIGH : ERROR_LOW;
+        assert_int_equal(mv_he_public_new(&pub, key), MV_OK);
+        trial t = {.key = key, .shape = shape, .rand = &rand};
+        trial_open(&t, set);
+        for (uint32_t i = 0; i < shape.count; i++) {
+            t.feature[i] = mv_rand_below(&rand, (uint32_t)1 << shape.bits);
+            t.want[i] = shape.sums * t.feature[i];
+        }
+        assert_int_equal(mv_pack_encrypt_public(t.one, t.one_len, &written, pub, &shape, t.feature),
+                         MV_OK);
+        memcpy(t.sum, t.one, t.one_len);
+        for (uint32_t i = 1; i < shape.sums; i++) {
+            assert_int_equal(
+                mv_pack_add(t.next, t.sum_len, &written, t.sum, written, t.one, t.one_len), MV_OK);
+            memcpy(t.sum, t.next, written);
+        }
+        error_mode = ERROR_SAMPLED;
+        check_decrypts(&t, t.sum, written);
+        trial_close(&t);
+        mv_he_public_free(&pub);
+        mv_he_key_free(&key);
+    }
 }
 
 int main(void)
@@ -299,6 +359,7 @@ int main(void)
         cmocka_unit_test(the_largest_errors_and_features_still_decrypt),
         cmocka_unit_test(measured_noise_is_within_the_bound_over_many_keys),
         cmocka_unit_test(a_large_picture_goes_through),
+        cmocka_unit_test(the_worst_coins_of_the_public_form_still_decrypt),
     };
     const char *given = getenv("MV_TEST_SEED");
     uint8_t bytes[8];

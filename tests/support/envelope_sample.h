@@ -62,4 +62,14 @@ static inline mv_content sample_content(bool with_features, size_t exact_len)
     return c;
 }
 
+/* sample_embedding: values from -31 to 31. */
+static inline mv_embedding sample_embedding(void)
+{
+    mv_embedding e = {.head_hash = {4, 5, 6}};
+    for (int i = 0; i < MV_EMBEDDING_DIM; i++) {
+        e.value[i] = (int8_t)(i % 2 == 0 ? i / 4 : -i / 4);
+    }
+    return e;
+}
+
 #endif

@@ -114,6 +114,46 @@ class Checks(unittest.TestCase):
         self.refuses("check_headers", "include/medveil/b.h", HEAD + "int mv_b(int class);\n", "as c++")
 
 
+class Abi(unittest.TestCase):
+    HEADER = ("#define MV_API __attribute__((visibility(\"default\")))\n"
+              "struct mv_pair { int a; int b; };\nMV_API int mv_one(const struct mv_pair *pair);\n")
+    BODY = "int mv_one(const struct mv_pair *pair) { return pair->b; }\n"
+
+    def check(self, header, body):
+        """check_abi of a library against the snapshot of HEADER's."""
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.join(root, "include"))
+            os.makedirs(os.path.join(root, "tests", "snapshot"))
+            run = None
+            for text, code, option in ((self.HEADER, self.BODY, ["--update"]), (header, body, [])):
+                with open(os.path.join(root, "include", "one.h"), "w") as f:
+                    f.write(text)
+                subprocess.run(["gcc", "-shared", "-fPIC", "-g", "-I", os.path.join(root, "include"),
+                                "-x", "c", "-", "-o", os.path.join(root, "libmedveil.so")],
+                               input='#include "one.h"\n' + code, text=True, check=True)
+                run = subprocess.run([os.path.join(TOOLS, "check_abi"), *option, root], text=True,
+                                     capture_output=True, env={**os.environ, "MV_CHECK_ROOT": root})
+            return run
+
+    def test_what_an_earlier_program_would_notice_is_refused(self):
+        for header, body in ((self.HEADER.replace("int a; int b", "int a; int more; int b"), self.BODY),
+                             (self.HEADER.replace("*pair)", "*pair, int more)"),
+                              self.BODY.replace("*pair)", "*pair, int more)")),
+                             (self.HEADER.replace("mv_one", "mv_two"),
+                              self.BODY.replace("mv_one", "mv_two"))):
+            with self.subTest(header):
+                run = self.check(header, body)
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertIn("the ABI changed", run.stderr)
+
+    def test_the_same_and_what_is_only_new_are_accepted(self):
+        more = ("MV_API int mv_more(void);\n", "int mv_more(void) { return 1; }\n")
+        for header, body in ((self.HEADER, self.BODY), (self.HEADER + more[0], self.BODY + more[1])):
+            with self.subTest(header):
+                run = self.check(header, body)
+                self.assertEqual(run.returncode, 0, run.stderr + run.stdout)
+
+
 class Symbols(unittest.TestCase):
     HEADER = "#define MV_API __attribute__((visibility(\"default\")))\nMV_API int mv_one(void);\n"
 

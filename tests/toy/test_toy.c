@@ -187,7 +187,7 @@ static void decode_inverts_encode_for_every_message_and_every_error(void **state
         mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
         const mv_he_set set = toy_set(&slot, sets[i].n, sets[i].q0, sets[i].q1);
         for (uint32_t sums = 1; sums <= 4; sums++) {
-            const mv_pack_shape shape = {1, sums, 1};
+            const mv_pack_shape shape = {1, sums, 1, MV_HE_SYM};
             mv_pack_plan plan;
             if (mv_pack_plan_make(&plan, &set, &shape) != MV_OK) {
                 assert_true(sets[i].q0 * (sets[i].q1 == 0 ? 1 : sets[i].q1) < 2 * (43 * sums + 1) ||
@@ -211,7 +211,7 @@ static void bfv_decrypts_under_every_secret_of_degree_4(void **state)
 {
     mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const mv_he_set set = toy_set(&slot, 4, 97, 0);
-    const mv_pack_shape shape = {1, 1, 4};
+    const mv_pack_shape shape = {1, 1, 4, MV_HE_SYM};
     mv_pack_plan plan;
     mv_rand rand = mv_rand_make(12);
     (void)state;

@@ -418,7 +418,9 @@ static void sets_do_not_mix(void **state)
     mv_he_eval_key_free(&k);
     assert_int_equal(mv_he_key_new(&pack, mv_he_set_find("pack1024"), collection_key), MV_OK);
     assert_int_equal(mv_he_eval_key_relin(&k, pack), MV_E_UNSUPPORTED);
-    assert_int_equal(mv_he_public_new(&p, pack), MV_E_UNSUPPORTED);
+    assert_int_equal(mv_he_public_new(&p, pack), MV_OK);
+    assert_int_equal(mv_he_encrypt_public(t.work, t.c, p, t.plain), MV_E_MISMATCH);
+    mv_he_public_free(&p);
     mv_he_key_free(&pack);
     bench_end(&t);
     bench_end(&u);

@@ -223,6 +223,101 @@ static void histogram_distance_is_0_for_equal_and_1_for_disjoint_shares(void **s
     assert_float_equal(mv_histogram_distance(a, b), 0.5, 1e-15);
 }
 
+/* ---- average precision ---- */
+
+static double precision_of(const double *score, const char *relevant)
+{
+    uint8_t flag[16];
+    double out = -1;
+    const size_t count = strlen(relevant);
+    for (size_t i = 0; i < count; i++) {
+        flag[i] = relevant[i] == '+';
+    }
+    assert_int_equal(mv_average_precision(&out, score, flag, count), MV_OK);
+    return out;
+}
+
+static void average_precision_is_that_of_the_definition(void **state)
+{
+    const double falling[] = {9, 8, 7, 6, 5}, rising[] = {1, 2, 3, 4, 5};
+    (void)state;
+    assert_float_equal(precision_of(falling, "++---"), 1, 1e-15);
+    assert_float_equal(precision_of(falling, "+-+--"), (1 + 2.0 / 3) / 2, 1e-15);
+    assert_float_equal(precision_of(falling, "---++"), (1.0 / 4 + 2.0 / 5) / 2, 1e-15);
+    assert_float_equal(precision_of(rising, "---++"), 1, 1e-15);
+}
+
+static void equal_scores_are_one_step_whatever_their_order(void **state)
+{
+    const double tied[] = {3, 3, 3, 3, 1}, two[] = {5, 2, 2};
+    (void)state;
+    assert_float_equal(precision_of(tied, "+---+"), (1.0 / 4 + 2.0 / 5) / 2, 1e-15);
+    assert_float_equal(precision_of(tied, "---++"), (1.0 / 4 + 2.0 / 5) / 2, 1e-15);
+    assert_float_equal(precision_of(two, "++-"), (1 + 2.0 / 3) / 2, 1e-15);
+    assert_float_equal(precision_of(two, "+-+"), (1 + 2.0 / 3) / 2, 1e-15);
+}
+
+static void there_is_no_average_precision_of_nothing(void **state)
+{
+    const double score[] = {1, 2}, broken[] = {1, NAN};
+    const uint8_t none[] = {0, 0}, all[] = {1, 1};
+    double out = -1;
+    (void)state;
+    assert_int_equal(mv_average_precision(&out, score, none, 2), MV_E_RANGE);
+    assert_float_equal(out, 0, 0);
+    assert_int_equal(mv_average_precision(&out, score, none, 0), MV_E_RANGE);
+    assert_int_equal(mv_average_precision(&out, broken, all, 2), MV_E_RANGE);
+}
+
+/* ---- statistics of bytes ---- */
+
+static void entropy_and_chi_square_are_those_of_the_definition(void **state)
+{
+    uint8_t all[512], two[512];
+    (void)state;
+    for (size_t i = 0; i < 512; i++) {
+        all[i] = (uint8_t)i;
+        two[i] = i % 4 == 0 ? 7 : 9;
+    }
+    assert_float_equal(mv_bytes_entropy(all, 512), 8, 1e-12);
+    assert_float_equal(mv_bytes_chi_square(all, 512), 0, 1e-12);
+    assert_float_equal(mv_bytes_entropy(two, 512), -0.25 * log2(0.25) - 0.75 * log2(0.75), 1e-12);
+    /* 254 empty bins of 2 expected, one of 128, one of 384 */
+    assert_float_equal(mv_bytes_chi_square(two, 512), 254 * 2.0 + 126.0 * 126 / 2 + 382.0 * 382 / 2,
+                       1e-9);
+    assert_float_equal(mv_bytes_entropy(two, 0), 0, 0);
+    assert_float_equal(mv_bytes_chi_square(two, 0), 0, 0);
+}
+
+static void neighbours_correlate_as_pearson_says(void **state)
+{
+    uint8_t ramp[100], saw[100], flat[100] = {0};
+    const uint8_t four[4] = {1, 2, 4, 3};
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        ramp[i] = (uint8_t)(2 * i);
+        saw[i] = i % 2 == 0 ? 10 : 20;
+    }
+    assert_float_equal(mv_bytes_correlation(ramp, 100, 1), 1, 1e-12);
+    assert_float_equal(mv_bytes_correlation(saw, 100, 1), -1, 1e-12);
+    assert_float_equal(mv_bytes_correlation(saw, 100, 2), 1, 1e-12);
+    /* pairs (1,2) (2,4) (4,3): covariance 1, variances 14/3 and 2 */
+    assert_float_equal(mv_bytes_correlation(four, 4, 1), 1 / sqrt(14.0 / 3 * 2), 1e-12);
+    assert_float_equal(mv_bytes_correlation(flat, 100, 1), 0, 0);
+    assert_float_equal(mv_bytes_correlation(ramp, 100, 100), 0, 0);
+}
+
+static void npcr_counts_places_and_uaci_measures_them(void **state)
+{
+    const uint8_t a[4] = {0, 10, 255, 7}, b[4] = {255, 10, 204, 7};
+    (void)state;
+    assert_float_equal(mv_bytes_npcr(a, b, 4), 0.5, 1e-15);
+    assert_float_equal(mv_bytes_uaci(a, b, 4), (1 + 0.2) / 4, 1e-12);
+    assert_float_equal(mv_bytes_npcr(a, a, 4), 0, 0);
+    assert_float_equal(mv_bytes_uaci(b, b, 4), 0, 0);
+    assert_float_equal(mv_bytes_npcr(a, b, 0) + mv_bytes_uaci(a, b, 0), 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +330,12 @@ int main(void)
         cmocka_unit_test(images_that_cannot_be_compared_get_a_sentence),
         cmocka_unit_test(an_8_bit_histogram_counts_each_value_in_its_own_bin),
         cmocka_unit_test(histogram_distance_is_0_for_equal_and_1_for_disjoint_shares),
+        cmocka_unit_test(average_precision_is_that_of_the_definition),
+        cmocka_unit_test(equal_scores_are_one_step_whatever_their_order),
+        cmocka_unit_test(there_is_no_average_precision_of_nothing),
+        cmocka_unit_test(entropy_and_chi_square_are_those_of_the_definition),
+        cmocka_unit_test(neighbours_correlate_as_pearson_says),
+        cmocka_unit_test(npcr_counts_places_and_uaci_measures_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 
 enum { N = MV_MLKEM_N, Q = MV_MLKEM_Q };
 
-static int mod_q(long x)
+static int mod_q(int64_t x)
 {
     return (int)((x % Q + Q) % Q);
 }
@@ -37,7 +37,7 @@ static void the_zetas_are_powers_of_17(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 128; i++) {
-        long z = 65536 % Q;
+        int64_t z = 65536 % Q;
         for (unsigned e = 0; e < bitrev7(i); e++) {
             z = z * 17 % Q;
         }
@@ -62,13 +62,13 @@ static void a_product_of_transforms_is_the_product_of_polynomials(void **state)
 
     (void)state;
     for (int round = 0; round < 8; round++) {
-        long want[N] = {0};
+        int64_t want[N] = {0};
         for (int j = 0; j < MV_MLKEM_K; j++) {
             fill(&a[j], &r, round);
             fill(&b[j], &r, round == 1 ? 0 : round);
             for (int x = 0; x < N; x++) {
                 for (int y = 0; y < N; y++) { /* X^256 = -1 */
-                    const long product = (long)a[j].c[x] * b[j].c[y];
+                    const int64_t product = (int64_t)a[j].c[x] * b[j].c[y];
                     want[(x + y) % N] += x + y < N ? product : -product;
                 }
             }
@@ -96,8 +96,9 @@ static void the_transforms_take_any_word_they_promise_to(void **state)
         mv_mlkem_ntt(&p);
         mv_mlkem_to_montgomery(&p); /* ntt(inverse(p)) is p R; this makes it p R^2 */
         for (int j = 0; j < N; j++) {
-            const long r = 65536 % Q;
-            assert_int_equal(mod_q(p.c[j]), mod_q((round == 0 ? -32768L : 32767L) % Q * r * r));
+            const int64_t r = 65536 % Q;
+            assert_int_equal(mod_q(p.c[j]),
+                             mod_q((round == 0 ? -INT64_C(32768) : INT64_C(32767)) % Q * r * r));
         }
     }
 }
@@ -134,8 +135,8 @@ static void compression_rounds_every_residue_as_the_standard_says(void **state)
             mv_mlkem_compress(bytes, &p, bits);
             mv_mlkem_expand(&back, bytes, bits);
             for (int j = 0; j < N; j++) {
-                const long scaled = (long)mod_q(p.c[j]) << bits;
-                const long rounded = (2 * scaled + Q) / (2 * Q) % (1L << bits);
+                const int64_t scaled = (int64_t)mod_q(p.c[j]) << bits;
+                const int64_t rounded = (2 * scaled + Q) / (2 * Q) % (1L << bits);
                 assert_int_equal(back.c[j], (2 * rounded * Q + (1L << bits)) >> (bits + 1));
             }
         }

@@ -17,17 +17,21 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "envelope/mailbox.h"
 #include "folder.h"
 #include "medveil/client.h"
 #include "medveil/envelope.h"
 #include "net/http_client.h"
 #include "proxy.h"
 #include "relay.h"
+#include "relay_client.h"
+#include "store/db.h"
 #include "wire/hex.h"
 
 #define PATH_LEN (2 * TEST_FOLDER_MAX)
@@ -103,12 +107,30 @@ static int end_relay(fixture *f, int number)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* With MEDVEIL_TEST_POSTGRES all tests here are about relays on PostgreSQL. */
+static int use_postgres(fixture *f)
+{
+    const char *where = getenv("MEDVEIL_TEST_POSTGRES");
+    mv_db *db = NULL;
+    if (where == NULL) {
+        return 0;
+    }
+    (void)snprintf(f->config.postgres, sizeof f->config.postgres, "%s", where);
+    const bool done = mv_db_open(&db, &mv_db_postgres, where, NULL) == MV_OK &&
+                      mv_db_script(db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public") == MV_OK;
+    mv_db_close(&db);
+    return done ? 0 : -1;
+}
+
 static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
     *state = f;
     folder_make(f->dir);
     f->config = relay_config_defaults();
+    if (use_postgres(f) != 0) {
+        return -1;
+    }
     f->config.listen_port = 0;
     f->config.idle_timeout_s = 5;
     (void)snprintf(f->config.state, sizeof f->config.state, "%s/state", f->dir);
@@ -273,12 +295,13 @@ static void a_file_goes_through_the_relay_bit_for_bit(void **state)
         assert_false(duplicate);
         assert_int_equal(mv_client_list(receiver, &files, &count, NULL), MV_OK);
         assert_int_equal(count, 1);
-        assert_memory_equal(&files[0], &sent, sizeof sent);
+        assert_memory_equal(files[0].hash, sent.hash, sizeof sent.hash);
+        assert_int_equal(files[0].epoch, sent.epoch);
         assert_int_equal(files[0].len, lens[i]);
         assert_int_equal(mv_client_fetch(receiver, &files[0], part, NULL), MV_OK);
         assert_same_bytes(in, part);
-        assert_int_equal(mv_client_ack(receiver, &files[0], NULL), MV_OK);
-        assert_int_equal(mv_client_ack(receiver, &files[0], NULL), MV_OK); /* safe to repeat */
+        assert_int_equal(mv_client_remove(receiver, &files[0], NULL), MV_OK);
+        assert_int_equal(mv_client_remove(receiver, &files[0], NULL), MV_OK); /* safe to repeat */
         assert_int_equal(waiting(f), 0);
         assert_int_equal(unlink(part), 0);
         mv_client_list_free(&files);
@@ -394,7 +417,7 @@ static void a_cut_upload_leaves_nothing_and_can_be_repeated(void **state)
     proxy_stop(&line);
     wait_for_incoming(f, 0);
     assert_int_equal(waiting(f), 0);
-    assert_int_equal(entries(f, "mailboxes"), 0);
+    assert_int_equal(entries(f, "blobs"), 0);
     assert_int_equal(send_file(f, job.path, NULL), MV_OK);
     assert_int_equal(waiting(f), 1);
 }
@@ -483,7 +506,9 @@ static void a_relay_killed_in_the_middle_of_an_upload_shows_no_part_of_it(void *
     assert_int_equal(job.st, MV_E_NETWORK);
     assert_int_equal(entries(f, "incoming"), 1); /* what the kill left behind */
     start_relay(f);
-    assert_int_equal(entries(f, "incoming"), 0);
+    if (f->config.postgres[0] == '\0') { /* else it may be another relay's: it is left for a day */
+        assert_int_equal(entries(f, "incoming"), 0);
+    }
     assert_int_equal(waiting(f), 0);
     assert_int_equal(send_file(f, job.path, NULL), MV_OK);
     assert_int_equal(waiting(f), 1);
@@ -578,12 +603,9 @@ static void a_part_with_wrong_bytes_is_fetched_again_from_the_beginning(void **s
 
 static void stored_path(char out[PATH_LEN + 200], const fixture *f, const mv_client_file *file)
 {
-    uint8_t mailbox[MV_MAILBOX_LEN];
-    char box[65], name[65];
-    mv_mailbox_of(mailbox, f->alice_card.sign_public);
-    mv_hex_write(box, mailbox, sizeof mailbox);
+    char name[65];
     mv_hex_write(name, file->hash, sizeof file->hash);
-    (void)snprintf(out, PATH_LEN + 200, "%s/state/mailboxes/%s/%s", f->dir, box, name);
+    (void)snprintf(out, PATH_LEN + 200, "%s/state/blobs/%s", f->dir, name);
 }
 
 static void altered_bytes_are_refused_and_not_kept(void **state)
@@ -631,7 +653,7 @@ static int ask_raw(const fixture *f, const char *method, const char *target, con
 {
     mv_address a;
     mv_http_client *c = NULL;
-    const mv_http_client_opts opts = {5000, 5000, {NULL, NULL}};
+    const mv_http_client_opts opts = {.connect_timeout_ms = 5000, .idle_timeout_ms = 5000};
     mv_http_call call = {.method = method, .target = target, .authorization = proof};
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
     assert_int_equal(mv_http_client_new(&c, &a, &opts, NULL), MV_OK);
@@ -646,7 +668,7 @@ static void get_nonce(uint8_t nonce[MV_NONCE_LEN], const fixture *f)
 {
     mv_address a;
     mv_http_client *c = NULL;
-    const mv_http_client_opts opts = {5000, 5000, {NULL, NULL}};
+    const mv_http_client_opts opts = {.connect_timeout_ms = 5000, .idle_timeout_ms = 5000};
     mv_http_call call = {.method = "GET", .target = "/v1/challenge"};
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
     assert_int_equal(mv_http_client_new(&c, &a, &opts, NULL), MV_OK);
@@ -656,10 +678,16 @@ static void get_nonce(uint8_t nonce[MV_NONCE_LEN], const fixture *f)
     mv_http_client_free(&c);
 }
 
+static uint32_t epoch_now(void)
+{
+    return (uint32_t)(time(NULL) / MV_EPOCH_S);
+}
+
 static void list_target(char out[MV_TARGET_MAX], const mv_card *card)
 {
     mv_route route = {.kind = MV_ROUTE_LIST};
-    mv_mailbox_of(route.mailbox, card->sign_public);
+    route.mailbox.epoch = epoch_now();
+    assert_int_equal(mv_mailbox_tag(route.mailbox.tag, card, route.mailbox.epoch), MV_OK);
     mv_route_write(out, &route);
 }
 
@@ -669,7 +697,7 @@ static void prove(char out[MV_PROOF_TEXT_MAX], const fixture *f, const mv_identi
     mv_address a;
     mv_proof proof;
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
-    const mv_proof_subject subject = {a.key, "GET", target};
+    const mv_proof_subject subject = {a.key, "GET", target, epoch_now()};
     assert_int_equal(mv_proof_make(&proof, identity, nonce, &subject), MV_OK);
     mv_proof_write(out, &proof);
 }
@@ -744,7 +772,7 @@ static void another_identity_sees_only_its_own_empty_mailbox(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(mv_client_fetch(c, &file, part, &err), MV_E_NOT_FOUND);
     assert_int_equal(access(part, F_OK), -1);
-    assert_int_equal(mv_client_ack(c, &file, NULL), MV_OK); /* removes nothing of alice's */
+    assert_int_equal(mv_client_remove(c, &file, NULL), MV_OK); /* removes nothing of alice's */
     assert_int_equal(waiting(f), 1);
     mv_client_list_free(&files);
     mv_client_free(&c);
@@ -866,6 +894,11 @@ static void a_mistake_in_the_configuration_names_file_line_and_key(void **state)
         {"[relay]\n\nmax_file_bytes = 1k\n", "line 3", "max_file_bytes"},
         {"[relay]\nanonymous_send = maybe\n", "line 2", "anonymous_send"},
         {"[relay]\nidle_timeout_s = 0\n", "line 2", "idle_timeout_s"},
+        {"[relay]\nretention_days = -1\n", "line 2", "retention_days"},
+        {"[relay]\nmetrics_from = 10.0.0.0/33\n", "line 2", "metrics_from"},
+        {"[relay]\ntrusted_proxies = proxy.example.org\n", "line 2", "trusted_proxies"},
+        {"[relay]\nlog = xml\n", "line 2", "log"},
+        {"[relay]\nmax_connections = 1\n", "line 2", "max_connections"},
         {"[relay]\nnonsense\n", "line 2", "key = value"},
         {"[relay]\nmailbox_quota_bytes = 4096\n", "relay.ini", "mailbox_quota_bytes"},
     };
@@ -886,14 +919,65 @@ static void a_taken_port_and_a_taken_folder_are_said_so(void **state)
     mv_address a;
     relay_config c = f->config;
     mv_error err = {0}, err2 = {0};
-    assert_int_equal(relay_start(&second, &c, NULL, &err), MV_E_BUSY);
-    assert_non_null(strstr(err.text, "state"));
+    if (c.postgres[0] == '\0') {
+        assert_int_equal(relay_start(&second, &c, NULL, &err), MV_E_BUSY);
+        assert_non_null(strstr(err.text, "state"));
+    }
     assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
     c.listen_port = a.port;
     (void)snprintf(c.state, sizeof c.state, "%s", path_in(f, "state2"));
     assert_int_equal(relay_start(&second, &c, NULL, &err2), MV_E_BUSY);
     assert_non_null(strstr(err2.text, "listen"));
     assert_null(second);
+}
+
+static void relays_on_one_postgres_share_mailboxes_and_one_folder_else(void **state)
+{
+    fixture *f = *state;
+    fixture second = *f;
+    mv_client_file *files = NULL;
+    size_t count = 0;
+    second.relay = 0;
+    if (f->config.postgres[0] == '\0') { /* SQLite: one after the other, not both at once */
+        assert_int_equal(end_relay(f, SIGTERM), 0);
+    }
+    start_relay(&second);
+    assert_int_equal(send_file(&second, make_file(f, "in", 5000, 1), NULL), MV_OK);
+    if (f->config.postgres[0] == '\0') {
+        assert_int_equal(end_relay(&second, SIGTERM), 0);
+        start_relay(f);
+    }
+    mv_client *c = client_at(f->address, f->alice, 1);
+    assert_int_equal(mv_client_list(c, &files, &count, NULL), MV_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(mv_client_fetch(c, &files[0], path_in(f, "out.part"), NULL), MV_OK);
+    assert_same_bytes(path_in(f, "in"), path_in(f, "out.part"));
+    mv_client_list_free(&files);
+    mv_client_free(&c);
+    if (second.relay != 0) {
+        assert_int_equal(end_relay(&second, SIGTERM), 0);
+    }
+}
+
+/* A connection that sends a byte now and then without ever finishing a request. */
+static void a_request_that_trickles_in_for_ever_is_cut_off(void **state)
+{
+    fixture *f = *state;
+    mv_address a;
+    char byte = 0x16; /* not even TLS gets anywhere */
+    assert_int_equal(mv_address_read(&a, f->address, NULL), MV_OK);
+    const int fd = proxy_socket(a.port, false);
+    const double start_ms = mv_clock_ms();
+    bool open = true;
+    assert_true(fd >= 0);
+    while (open && mv_clock_ms() - start_ms < 20000) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        (void)!send(fd, &byte, 1, MSG_NOSIGNAL);
+        open = poll(&wait, 1, 500) == 0;
+    }
+    (void)close(fd);
+    assert_false(open);
+    assert_true(mv_clock_ms() - start_ms < 1000.0 * f->config.idle_timeout_s + 3000);
 }
 
 static void a_tls_key_that_others_can_read_is_refused(void **state)
@@ -909,6 +993,57 @@ static void a_tls_key_that_others_can_read_is_refused(void **state)
     assert_int_equal(chmod(key, 0644), 0);
     assert_int_equal(relay_start(&r, &f->config, NULL, &err), MV_E_POLICY);
     assert_non_null(strstr(err.hint, "chmod 600"));
+}
+
+static void assert_client(const relay_config *c, const char *forwarded, const char *wanted)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    uint8_t got[RELAY_CLIENT_LEN], want[RELAY_CLIENT_LEN] = {[10] = 0xff, [11] = 0xff};
+    peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (inet_pton(AF_INET, wanted, want + 12) != 1) {
+        assert_int_equal(inet_pton(AF_INET6, wanted, want), 1);
+    }
+    relay_client_of(got, c, (const struct sockaddr *)&peer, forwarded);
+    assert_memory_equal(got, want, sizeof want);
+}
+
+static void only_a_trusted_proxy_says_who_the_client_is(void **state)
+{
+    relay_config c = relay_config_defaults();
+    (void)state;
+    assert_client(&c, "192.0.2.1", "127.0.0.1"); /* nobody is trusted */
+    assert_true(relay_nets_read(&c.trusted_proxies, "127.0.0.1, 10.0.0.0/8"));
+    assert_client(&c, NULL, "127.0.0.1");
+    assert_client(&c, "192.0.2.1", "192.0.2.1");
+    assert_client(&c, "192.0.2.1, 10.9.8.7", "192.0.2.1"); /* two proxies of ours */
+    assert_client(&c, "6.6.6.6, 192.0.2.1", "192.0.2.1");  /* what the client itself made up */
+    assert_client(&c, "192.0.2.1, unknown", "127.0.0.1");
+    assert_client(&c, "2001:db8::7", "2001:db8::7");
+    assert_client(&c, "", "127.0.0.1");
+}
+
+static void a_client_that_asks_too_often_waits_and_others_do_not(void **state)
+{
+    relay_rates *r = NULL;
+    const uint8_t busy[RELAY_CLIENT_LEN] = {0x20, 0x01, [15] = 1};
+    const uint8_t same_net[RELAY_CLIENT_LEN] = {0x20, 0x01, [15] = 2};
+    const uint8_t other[RELAY_CLIENT_LEN] = {0x20, 0x02, [15] = 1};
+    (void)state;
+    assert_int_equal(relay_rates_new(&r, 60), MV_OK);
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(relay_rates_take(r, busy, 1000), 0);
+    }
+    assert_int_equal(relay_rates_take(r, busy, 1000), 2);
+    assert_int_equal(relay_rates_take(r, same_net, 1000), 2); /* one /64 is one client */
+    assert_int_equal(relay_rates_take(r, other, 1000), 0);
+    assert_int_equal(relay_rates_take(r, busy, 2100), 0); /* one token a second */
+    assert_true(relay_rates_take(r, busy, 2100) != 0);
+    for (uint32_t i = 0; i < 100000; i++) { /* more clients than are remembered */
+        const uint8_t many[RELAY_CLIENT_LEN] = {9, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+                                                (uint8_t)i};
+        assert_int_equal(relay_rates_take(r, many, 3000), 0);
+    }
+    relay_rates_free(&r);
 }
 
 /* ---- what a relay sees ---- */
@@ -1013,17 +1148,20 @@ static void neither_disk_nor_log_of_a_relay_names_people_or_pictures(void **stat
     wanted_count = sizeof wanted / sizeof wanted[0];
     files_searched = 0;
     assert_int_equal(nftw(path_in(f, "state"), search_file, 16, FTW_PHYS), 0);
-    assert_int_equal(files_searched, 3); /* lock, key, one sealed file */
+    /* two locks, key, audit log, the database with its two journals, one sealed file */
+    const size_t in_state = f->config.postgres[0] == '\0' ? 8 : 5; /* the database is elsewhere */
+    assert_int_equal(files_searched, in_state);
     assert_int_equal(nftw(path_in(f, "log"), search_file, 16, FTW_PHYS), 0);
-    assert_int_equal(files_searched, 4);
+    assert_int_equal(files_searched, in_state + 1);
     assert_true(size_of(path_in(f, "log")) > 100);
+    assert_true(size_of(path_in(f, "state/audit.log")) > 100);
 
     wanted_count = 0;
     mv_buffer log = mv_buffer_make(1 << 20);
-    uint8_t mailbox[MV_MAILBOX_LEN];
+    uint8_t tag[MV_TAG_LEN];
     char box[65];
-    mv_mailbox_of(mailbox, f->alice_card.sign_public);
-    mv_hex_write(box, mailbox, sizeof mailbox);
+    assert_int_equal(mv_mailbox_tag(tag, &f->alice_card, epoch_now()), MV_OK);
+    mv_hex_write(box, tag, sizeof tag);
     assert_int_equal(mv_file_read(&log, path_in(f, "log"), NULL), MV_OK);
     assert_null(memmem(log.bytes, log.len, box, 12)); /* the log names no mailbox either */
     assert_null(memmem(log.bytes, log.len, "127.0.0.1", 9));
@@ -1061,7 +1199,11 @@ int main(void)
         WITH_FOLDER(a_large_file_that_is_refused_is_not_even_sent),
         WITH_FOLDER(a_relay_without_anonymous_sending_asks_senders_to_sign),
         WITH_FOLDER(a_mistake_in_the_configuration_names_file_line_and_key),
+        cmocka_unit_test(only_a_trusted_proxy_says_who_the_client_is),
+        cmocka_unit_test(a_client_that_asks_too_often_waits_and_others_do_not),
         WITH_RELAY(a_taken_port_and_a_taken_folder_are_said_so),
+        WITH_RELAY(relays_on_one_postgres_share_mailboxes_and_one_folder_else),
+        WITH_RELAY(a_request_that_trickles_in_for_ever_is_cut_off),
         WITH_RELAY(a_tls_key_that_others_can_read_is_refused),
         WITH_FOLDER(neither_disk_nor_log_of_a_relay_names_people_or_pictures),
     };

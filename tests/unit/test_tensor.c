@@ -57,9 +57,53 @@ static double conv_at(const tensor *x, const double *w, const mv_nn_layer *l, si
     return activate(sum, l->act);
 }
 
+/* The LSTM's state at (b, ., r, s), from the row's first position on; h, c: room for H numbers. */
+static void lstm_at(double *h, double *c, const tensor *x, const double *w, const mv_nn_layer *l,
+                    size_t b, size_t r, size_t s)
+{
+    const size_t n = l->out_channels, in = l->in_channels;
+    double z[4 * 16];
+    assert_true(n <= 16);
+    memset(h, 0, n * sizeof *h);
+    memset(c, 0, n * sizeof *c);
+    for (size_t t = 0; t <= s; t++) {
+        for (size_t k = 0; k < 4 * n; k++) {
+            z[k] = w[4 * n * (in + n) + k];
+            for (size_t i = 0; i < in; i++) {
+                z[k] += w[k * in + i] * *at(x, b, i, r, t);
+            }
+            for (size_t i = 0; i < n; i++) {
+                z[k] += w[4 * n * in + k * n + i] * h[i];
+            }
+            z[k] = k / n == 2 ? tanh(z[k]) : 1 / (1 + exp(-z[k]));
+        }
+        for (size_t k = 0; k < n; k++) {
+            c[k] = z[n + k] * c[k] + z[k] * z[2 * n + k];
+        }
+        for (size_t k = 0; k < n; k++) {
+            h[k] = z[3 * n + k] * tanh(c[k]);
+        }
+    }
+}
+
 static double layer_at(const tensor *x, const double *w, const mv_nn_layer *l, size_t b, size_t c,
                        size_t r, size_t s)
 {
+    if (l->op == MV_NN_BLOCK8) {
+        return *at(x, b, c / 64, 8 * r + c % 64 / 8, 8 * s + c % 8);
+    }
+    if (l->op == MV_NN_UNBLOCK8) {
+        return *at(x, b, 64 * c + r % 8 * 8 + s % 8, r / 8, s / 8);
+    }
+    if (l->op == MV_NN_ASINH || l->op == MV_NN_SINH) {
+        const double v = *at(x, b, c, r, s);
+        return l->op == MV_NN_ASINH ? asinh(v) : sinh(v);
+    }
+    if (l->op == MV_NN_LSTM) {
+        double h[16], state[16];
+        lstm_at(h, state, x, w, l, b, r, s);
+        return h[c];
+    }
     if (mv_nn_kernel_side(l->op) != 0) {
         return conv_at(x, w, l, b, c, r, s);
     }
@@ -77,6 +121,15 @@ static tensor define_layer(const tensor *x, const double *w, const mv_nn_layer *
     for (size_t k = 0; k < y.b * y.c * y.h * y.w; k++) {
         const size_t s = k % y.w, r = k / y.w % y.h, c = k / (y.w * y.h) % y.c;
         y.v[k] = layer_at(x, w, l, k / (y.w * y.h * y.c), c, r, s);
+    }
+    return y;
+}
+
+static tensor define_sum(const tensor *a, const tensor *b)
+{
+    tensor y = tensor_new(a->b, a->c, a->h, a->w);
+    for (size_t k = 0; k < y.b * y.c * y.h * y.w; k++) {
+        y.v[k] = a->v[k] + b->v[k];
     }
     return y;
 }
@@ -157,16 +210,19 @@ static void rig_free(rig *r)
 /* y of the definition, the caller frees y.v. */
 static tensor define(const rig *r)
 {
-    tensor x = tensor_new(r->shape.batch, r->layer[0].in_channels, r->shape.height, r->shape.width);
+    tensor x[MV_NET_LAYERS_MAX + 1];
     const double *w = r->w;
-    memcpy(x.v, r->x, r->in * sizeof *x.v);
+    x[0] = tensor_new(r->shape.batch, r->layer[0].in_channels, r->shape.height, r->shape.width);
+    memcpy(x[0].v, r->x, r->in * sizeof *x[0].v);
     for (size_t i = 0; i < r->count; i++) {
-        const tensor y = define_layer(&x, w, &r->layer[i]);
-        w += mv_nn_layer_weights(&r->layer[i]);
-        free(x.v);
-        x = y;
+        const mv_nn_layer *l = &r->layer[i];
+        x[i + 1] = l->op == MV_NN_ADD ? define_sum(&x[i], &x[l->other]) : define_layer(&x[i], w, l);
+        w += mv_nn_layer_weights(l);
     }
-    return x;
+    for (size_t i = 0; i < r->count; i++) {
+        free(x[i].v);
+    }
+    return x[r->count];
 }
 
 static double define_loss(const rig *r)
@@ -242,6 +298,27 @@ static const mv_nn_layer all_kinds[] = {
     {MV_NN_CONV3, MV_NN_RELU, 3, 4},    {MV_NN_UPSAMPLE2, MV_NN_LINEAR, 4, 4},
     {MV_NN_CONV3, MV_NN_SIGMOID, 4, 3},
 };
+static const mv_nn_layer one_asinh[] = {{MV_NN_ASINH, MV_NN_LINEAR, 3, 3}};
+static const mv_nn_layer one_sinh[] = {{MV_NN_SINH, MV_NN_LINEAR, 3, 3}};
+static const mv_nn_layer one_unblock[] = {{MV_NN_UNBLOCK8, MV_NN_LINEAR, 128, 2}};
+static const mv_nn_layer one_lstm[] = {{MV_NN_LSTM, MV_NN_LINEAR, 3, 5}};
+/* one tensor added twice, one sum inside another, the input added at the end */
+static const mv_nn_layer residual[] = {
+    {MV_NN_DENSE, MV_NN_LINEAR, 4, 6},           {MV_NN_CONV3, MV_NN_RELU, 6, 6},
+    {MV_NN_CONV3, MV_NN_LINEAR, 6, 6},           {MV_NN_ADD, MV_NN_LINEAR, 6, 6, .other = 1},
+    {MV_NN_ASINH, MV_NN_LINEAR, 6, 6},           {MV_NN_CONV3, MV_NN_RELU, 6, 6},
+    {MV_NN_ADD, MV_NN_LINEAR, 6, 6, .other = 4}, {MV_NN_ADD, MV_NN_LINEAR, 6, 6, .other = 1},
+    {MV_NN_DENSE, MV_NN_SIGMOID, 6, 4},          {MV_NN_ADD, MV_NN_LINEAR, 4, 4, .other = 0},
+};
+static const mv_nn_layer recurrent[] = {
+    {MV_NN_DENSE, MV_NN_LINEAR, 2, 4},
+    {MV_NN_LSTM, MV_NN_LINEAR, 4, 7},
+    {MV_NN_DENSE, MV_NN_LINEAR, 7, 4},
+    {MV_NN_ADD, MV_NN_LINEAR, 4, 4, .other = 1},
+    {MV_NN_LSTM, MV_NN_LINEAR, 4, 3},
+    {MV_NN_DENSE, MV_NN_SIGMOID, 3, 2},
+    {MV_NN_ADD, MV_NN_LINEAR, 2, 2, .other = 0},
+};
 static const mv_nn_layer wide[] = {
     {MV_NN_CONV3, MV_NN_RELU, 3, 64},        {MV_NN_MAXPOOL2, MV_NN_LINEAR, 64, 64},
     {MV_NN_CONV3, MV_NN_RELU, 64, 32},       {MV_NN_DENSE, MV_NN_SIGMOID, 32, 3},
@@ -262,12 +339,13 @@ static const struct {
     const mv_nn_layer *layer;
     size_t count;
 } networks[] = {
-    {NETWORK(one_conv3)}, {NETWORK(one_relu)}, {NETWORK(one_sigmoid)},
-    {NETWORK(one_dense)}, {NETWORK(one_pool)}, {NETWORK(one_upsample)},
-    {NETWORK(all_kinds)}, {NETWORK(wide)},     {NETWORK(odd_channels)},
+    {NETWORK(one_conv3)}, {NETWORK(one_relu)},     {NETWORK(one_sigmoid)},  {NETWORK(one_dense)},
+    {NETWORK(one_pool)},  {NETWORK(one_upsample)}, {NETWORK(all_kinds)},    {NETWORK(one_asinh)},
+    {NETWORK(one_sinh)},  {NETWORK(one_unblock)},  {NETWORK(one_lstm)},     {NETWORK(residual)},
+    {NETWORK(recurrent)}, {NETWORK(wide)},         {NETWORK(odd_channels)},
 };
 
-enum { NETWORKS = sizeof networks / sizeof networks[0], WIDE = 7 };
+enum { NETWORKS = sizeof networks / sizeof networks[0], WIDE = 13 };
 
 static const mv_net_shape shapes[] = {{1, 2, 2}, {2, 5, 7}, {3, 9, 4}, {1, 17, 19}, {2, 24, 16}};
 
@@ -368,6 +446,34 @@ static void onednn_agrees_with_portable_on_every_layer_and_odd_size(void **state
     }
 }
 
+static const mv_nn_layer blocks[] = {
+    {MV_NN_BLOCK8, MV_NN_LINEAR, 1, 64},
+    {MV_NN_DENSE, MV_NN_RELU, 64, 64},
+    {MV_NN_UNBLOCK8, MV_NN_LINEAR, 64, 1},
+};
+
+static void blocks_of_pixels_become_channels_and_come_back(void **state)
+{
+    static const mv_net_shape sizes[] = {{1, 8, 8}, {2, 16, 24}, {2, 19, 9}};
+    const mv_tensor_kernels *tables[] = {&mv_tensor_portable, &mv_tensor_onednn};
+    (void)state;
+    for (size_t s = 0; s < 6; s++) {
+        mv_net_opts opts = {.threads = 1, .training = true};
+        rig r = rig_scaled(blocks, 3, sizes[s / 2], 300 + s, 0.1);
+        const tensor want = define(&r);
+        float *fwant = floats(want.v, r.out);
+        compute(&r, tables[s % 2], opts);
+        check_near("blocks", r.y, fwant, r.out, MV_TENSOR_TOLERANCE);
+        for (size_t k = 0; k < r.in; k += 17) {
+            assert_true(fabs((double)r.dx[k] - difference(&r, &r.x[k])) <=
+                        1e-4 * largest(r.dx, r.in));
+        }
+        free(fwant);
+        free(want.v);
+        rig_free(&r);
+    }
+}
+
 /* Relative Euclidean distance. */
 static double apart(const float *a, const float *b, size_t count)
 {
@@ -439,13 +545,22 @@ static void lists_that_do_not_fit_are_refused_with_a_sentence(void **state)
     const mv_nn_layer jump[] = {{MV_NN_CONV3, MV_NN_RELU, 3, 8}, {MV_NN_CONV3, MV_NN_RELU, 9, 3}};
     const mv_nn_layer pool_act[] = {{MV_NN_MAXPOOL2, MV_NN_RELU, 3, 3}};
     const mv_nn_layer no_channels[] = {{MV_NN_CONV3, MV_NN_RELU, 0, 3}};
-    const mv_nn_layer unknown[] = {{(mv_nn_op)9, MV_NN_LINEAR, 3, 3}};
+    const mv_nn_layer unknown[] = {{(mv_nn_op)10, MV_NN_LINEAR, 3, 3}};
+    const mv_nn_layer forward_add[] = {{MV_NN_ADD, MV_NN_LINEAR, 3, 3, .other = 0}};
+    const mv_nn_layer other_shape[] = {{MV_NN_CONV3, MV_NN_RELU, 3, 8},
+                                       {MV_NN_ADD, MV_NN_LINEAR, 8, 8, .other = 0}};
+    const mv_nn_layer no_block[] = {{MV_NN_UNBLOCK8, MV_NN_LINEAR, 63, 1}};
+    const mv_nn_layer relu_lstm[] = {{MV_NN_LSTM, MV_NN_RELU, 3, 3}};
     const mv_net_shape fine = {1, 8, 8}, thin = {1, 8, 1}, empty = {0, 8, 8};
     const mv_net_shape huge = {4, 60000, 60000};
     expect_refused(jump, 2, fine, MV_E_ARGUMENT);
     expect_refused(pool_act, 1, fine, MV_E_ARGUMENT);
     expect_refused(no_channels, 1, fine, MV_E_ARGUMENT);
     expect_refused(unknown, 1, fine, MV_E_ARGUMENT);
+    expect_refused(forward_add, 1, fine, MV_E_ARGUMENT);
+    expect_refused(other_shape, 2, fine, MV_E_ARGUMENT);
+    expect_refused(no_block, 1, fine, MV_E_ARGUMENT);
+    expect_refused(relu_lstm, 1, fine, MV_E_ARGUMENT);
     expect_refused(one_pool, 1, thin, MV_E_ARGUMENT);
     expect_refused(one_conv3, 1, empty, MV_E_ARGUMENT);
     expect_refused(one_conv3, 0, fine, MV_E_ARGUMENT);
@@ -484,6 +599,7 @@ int main(void)
         cmocka_unit_test(every_backward_pass_agrees_with_central_differences),
         cmocka_unit_test(onednn_agrees_with_portable_on_every_layer_and_odd_size),
         cmocka_unit_test(bfloat16_training_stays_within_a_few_percent_of_float32),
+        cmocka_unit_test(blocks_of_pixels_become_channels_and_come_back),
         cmocka_unit_test(the_same_call_gives_the_same_floats),
         cmocka_unit_test(lists_that_do_not_fit_are_refused_with_a_sentence),
         cmocka_unit_test(an_inference_net_refuses_backward),

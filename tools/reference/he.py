@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""he.py: BFV coefficient packing in plain Python, written from docs/formats/he.md alone.
+"""he.py: features under BFV and CKKS in plain Python, written from docs/formats/he.md alone.
 
     unpack_features(collection_key, ciphertext) -> list of the summed features
 
-Slow and clear: big integers, one polynomial product by a textbook transform. Standard library only.
+Slow and clear: big integers, polynomial products by a textbook transform. Standard library only.
 As a program: he.py COLLECTION_KEY_HEX FILE prints set, shape and features;
 he.py --vectors prints the test vectors of docs/formats/he.md;
 he.py --check DUMP decrypts a ciphertext given as text (tests/kat/README.md) with big integers.
 """
 
+import cmath
 import hashlib
 import math
 import struct
@@ -20,7 +21,8 @@ SETS = {1: ("pack4096", 4096, [1125899906826241]),
         2: ("add4096", 4096, [4398046486529, 2199023190017]),
         3: ("pack2048", 2048, [1125899906826241]),
         4: ("pack1024", 1024, [67104769])}
-FRESH, SUM = 1, 2
+FRESH, SUM, SLOTS = 1, 2, 7
+SYMMETRIC, PUBLIC = 0, 1
 MASK, ERROR, SECRET = 1, 2, 3
 
 
@@ -156,9 +158,9 @@ def _read_row(data, at, count, q):
 
 def read_header(data):
     """dict of set, shape and what follows from them."""
-    if len(data) < 16 or data[:5] != b"MVHE\0" or data[10:12] != b"\0\0":
+    if len(data) < 16 or data[:5] != b"MVHE\0" or data[10] > PUBLIC or data[11] != 0:
         raise FormatError("not a ciphertext of version 0")
-    kind, set_id, bits, sums, summed = data[5:10]
+    kind, set_id, bits, sums, summed, form = data[5:11]
     count = struct.unpack("<I", data[12:16])[0]
     if set_id not in SETS or kind not in (FRESH, SUM):
         raise FormatError("unknown set or kind")
@@ -170,13 +172,14 @@ def read_header(data):
     modulus = 1
     for q in primes:
         modulus *= q
-    log_t = (modulus // (43 * sums + 1)).bit_length() - 1
+    factor = 43 * sums + 1 if form == SYMMETRIC else sums * (85 * n + 43)
+    log_t = (modulus // factor).bit_length() - 1
     width = bits + (sums - 1).bit_length()
     per = log_t // width
     if per < 1:
         raise FormatError("the set cannot hold this shape")
-    return {"name": name, "n": n, "primes": primes, "modulus": modulus, "kind": kind, "bits": bits,
-            "sums": sums, "summed": summed, "count": count, "log_t": log_t, "width": width,
+    return {"name": name, "n": n, "primes": primes, "modulus": modulus, "kind": kind, "form": form,
+            "bits": bits, "sums": sums, "summed": summed, "count": count, "log_t": log_t, "width": width,
             "per": per, "coeffs": -(-count // per)}
 
 
@@ -205,7 +208,7 @@ def decrypt(secret_coefficients, data):
     rings = [Ring(n, q) for q in primes]
     secret = [ring.forward([x % ring.q for x in secret_coefficients]) for ring in rings]
     at, seed = 16, None
-    if h["kind"] == FRESH:
+    if h["kind"] == FRESH and h["form"] == SYMMETRIC:
         seed, at = data[16:48], 48
     features = []
     for poly, start in enumerate(range(0, h["coeffs"], n)):
@@ -231,8 +234,48 @@ def decrypt(secret_coefficients, data):
 
 def unpack_features(collection_key, ciphertext):
     """The features, or their sums, of a ciphertext that has been authenticated."""
+    if len(ciphertext) > 5 and ciphertext[5] == SLOTS:
+        return slot_features(collection_key, ciphertext)
     h = read_header(ciphertext)
     return decrypt(expand_secret(collection_key, h["name"], h["n"]), ciphertext)[1]
+
+
+def public_encrypt(public_rows, name, bits, sums, features, secret_seed):
+    """The public form, from one secret seed: u, e0 and e1 of each polynomial. For test vectors."""
+    head = header_bytes(name, FRESH, bits, sums, 1, len(features), PUBLIC)
+    h = read_header(head)
+    n, out = h["n"], head
+    encoded = [encode(h, features[at:at + h["per"]]) for at in range(0, len(features), h["per"])]
+    for poly, start in enumerate(range(0, len(encoded), n)):
+        part = encoded[start:start + n]
+        words = stream_words(secret_seed, SECRET, poly, 0)
+        u = [(3 * next(words) >> 64) - 1 for _ in range(n)]
+        e0 = expand_error(secret_seed, 2 * poly, len(part))
+        e1 = expand_error(secret_seed, 2 * poly + 1, n)
+        rows0, rows1 = b"", b""
+        for (b, a), q in zip(public_rows, h["primes"]):
+            ring = Ring(n, q)
+            v = ring.forward([x % q for x in u])
+            bu = ring.inverse([x * y % q for x, y in zip(b, v)])
+            rows0 += _write_row([(m + e + x) % q for m, e, x in zip(part, e0, bu)], q)
+            f = ring.forward([x % q for x in e1])
+            rows1 += _write_row([(x * y + e) % q for x, y, e in zip(a, v, f)], q)
+        out += rows0 + rows1
+    return out
+
+
+def pack_public_key(collection_key, name, mask_seed, error_seed):
+    """(bytes, [(b, a) of each prime, transformed]) of the public key of a pack set."""
+    set_id, (_, n, primes) = next((i, s) for i, s in SETS.items() if s[0] == name)
+    secret, error = expand_secret(collection_key, name, n), expand_error(error_seed, 0, n)
+    rows = []
+    for i, q in enumerate(primes):
+        ring = Ring(n, q)
+        a = expand_uniform(mask_seed, 0, i, q, n)
+        s, e = ring.forward([x % q for x in secret]), ring.forward([x % q for x in error])
+        rows.append(([(x - y * z) % q for x, y, z in zip(e, a, s)], a))
+    head = b"MVHE" + bytes([0, PUBLIC_KEY, set_id, 0, 0, 0, 1]) + bytes(21) + mask_seed
+    return head + b"".join(_write_row(b, q) for (b, _), q in zip(rows, primes)), rows
 
 
 # Making objects, for test vectors only: a seed must never be used twice --------------------------
@@ -244,9 +287,9 @@ def _write_row(values, q):
     return number.to_bytes((len(values) * bits + 7) // 8, "little")
 
 
-def header_bytes(name, kind, bits, sums, summed, count):
+def header_bytes(name, kind, bits, sums, summed, count, form=SYMMETRIC):
     set_id = next(i for i, s in SETS.items() if s[0] == name)
-    return b"MVHE" + bytes([0, kind, set_id, bits, sums, summed, 0, 0]) + struct.pack("<I", count)
+    return b"MVHE" + bytes([0, kind, set_id, bits, sums, summed, form, 0]) + struct.pack("<I", count)
 
 
 def encode(h, fields):
@@ -332,6 +375,76 @@ def slot_encrypt(collection_key, name, message, mask_seed, error_seed, bound=Non
         c0.append([(a - b * k) % q for a, b, k in zip(x, c1[i], s)])
     head = slot_header(CIPHER, name, 2, len(data), 1, 1, noise=10.5 + 1 / 12, bound=bound)
     return head + mask_seed + b"".join(map(_write_row, c0, data)), c0, c1
+
+
+# Features in slots ------------------------------------------------------------------------------
+
+def _dft(x):
+    """sum of x[k] exp(2 pi i j k / n) for each j."""
+    n = len(x)
+    if n == 1:
+        return list(x)
+    even, odd = _dft(x[::2]), _dft(x[1::2])
+    turned = [cmath.exp(2j * math.pi * k / n) * v for k, v in enumerate(odd)]
+    return [a + b for a, b in zip(even, turned)] + [a - b for a, b in zip(even, turned)]
+
+
+def _ckks_slots(coefficients, scale):
+    """m(zeta^(3^j)) / scale, zeta = exp(i pi / N), j < N/2."""
+    n = len(coefficients)
+    turned = [c * cmath.exp(1j * math.pi * k / n) for k, c in enumerate(coefficients)]
+    values = _dft(turned)  # place r holds m(zeta^(2 r + 1))
+    return [values[(pow(3, j, 2 * n) - 1) // 2].real / scale for j in range(n // 2)]
+
+
+def _open_cipher(name, secret, rings, data, seeded):
+    """Coefficients of c0 + c1 s modulo Q of one fresh cipher, without its header."""
+    _, n, primes, _, _ = SLOT_SETS[name]
+    primes, seed, at, rows = primes[:-1], data[:32], 32 if seeded else 0, []
+    for _ in range(1 if seeded else 2):
+        rows.append([])
+        for q in primes:
+            row, at = _read_row(data, at, n, q)
+            rows[-1].append(row)
+    if seeded:
+        rows.append([expand_uniform(seed, 0, i, q, n) for i, q in enumerate(primes)])
+    columns = [ring.inverse([(x + y * z) % ring.q for x, y, z in zip(rows[0][i], rows[1][i], s)])
+               for i, (ring, s) in enumerate(zip(rings, secret))]
+    return [_compose(r, primes, math.prod(primes)) for r in zip(*columns)]
+
+
+def slot_features(collection_key, data):
+    """The features of an object of kind 7."""
+    if len(data) < 16 or data[:6] != b"MVHE\0\7" or data[9] != 1 or data[10] > PUBLIC or data[11]:
+        raise FormatError("not features in slots")
+    set_id, bits, sums, _, form = data[6:11]
+    count = struct.unpack("<I", data[12:16])[0]
+    name = next((k for k, s in SLOT_SETS.items() if s[0] == set_id), None)
+    if name is None or not (1 <= bits <= 16 and 1 <= sums <= 64 and count >= 1):
+        raise FormatError("unknown set, or the shape is out of range")
+    _, n, primes, t, scale = SLOT_SETS[name]
+    if t is not None and ((1 << bits) - 1) * sums >= t:
+        raise FormatError("the set cannot hold this shape")
+    rows = sum((n * q.bit_length() + 7) // 8 for q in primes[:-1])
+    size = 32 + (32 + rows if form == SYMMETRIC else 2 * rows)
+    per = n // 2 if t is None else n
+    if len(data) != 16 + size * -(-count // per):
+        raise FormatError("the length is wrong")
+    rings = [Ring(n, q) for q in primes[:-1]]
+    secret = [r.forward([x % r.q for x in expand_secret(collection_key, name, n)]) for r in rings]
+    modulus, features = math.prod(primes[:-1]), []
+    head = b"MVHE" + bytes([0, CIPHER, set_id, 2, len(rings), 1, 1 - form])
+    for at in range(16, len(data), size):
+        if data[at:at + 11] != head:
+            raise FormatError("not a fresh cipher of this set and form")
+        x = _open_cipher(name, secret, rings, data[at + 32:at + size], form == SYMMETRIC)
+        if t is None:
+            features += map(round, _ckks_slots([c - modulus if 2 * c > modulus else c for c in x],
+                                               2.0 ** scale))
+        else:
+            m = Ring(n, t).forward([(2 * t * c + modulus) // (2 * modulus) % t for c in x])
+            features += [m[k] for k in slot_order(n)]
+    return features[:count]
 
 
 def _key_sample(name, hidden, secret, mask_seed, error_seed, poly):
@@ -510,6 +623,19 @@ def print_vectors():
     for name, sums in (("pack4096", 1), ("add4096", 4)):
         whole = encrypt(key, name, 8, sums, features, mask, error)
         print("large        ", name, len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
+    public, rows = pack_public_key(key, "pack4096", mask, error)
+    print("pack-public  ", len(public), hashlib.blake2b(public, digest_size=32).hexdigest())
+    print("header       ", public[:32].hex())
+    whole = public_encrypt(rows, "pack4096", 8, 1, [1, 2, 3, 4, 255, 6], error)
+    print("pack-pk      ", len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
+    print("header       ", whole[:16].hex(), "c0", whole[16:29].hex())
+    small = [1, 2, 3, 4, 255, 6]
+    slots = (b"MVHE" + bytes([0, SLOTS, 5, 8, 1, 1, SYMMETRIC, 0]) + struct.pack("<I", len(small))
+             + slot_encrypt(key, "score4096", bfv_message("score4096", small), mask, error)[0])
+    if slot_features(key, slots) != small:
+        sys.exit("he.py does not open what it made")
+    print("slot-features", len(slots), hashlib.blake2b(slots, digest_size=32).hexdigest())
+    print("header       ", slots[:16].hex())
     values = [(i * i + 3 * i + 1) % 40961 for i in range(4096)]
     slots = bfv_message("score4096", values)
     print("slot-order   ", *slot_order(4096)[:4], *slot_order(4096)[2048:2052])

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """mv_read.py: opens a .mv of format 1, written from docs/formats alone.
 
-    mv_read.py -i IDENTITY FILE [-o FOLDER] [--no-features]
+    mv_read.py -i IDENTITY FILE [-o FOLDER] [--no-features] [--collection FILE]
 
 prints one JSON object (sender, members, features) and writes each original into the folder, under
-its number. It shares no code with medveil: hashlib, python3-nacl for X25519, Ed25519 and
+its number; one that travels coded as NUMBER.coded, since this reader has no JPEG-LS. It shares no code with medveil: hashlib, python3-nacl for X25519, Ed25519 and
 ChaCha20-Poly1305, mlkem.py and he.py beside it. Slow; for checking the format, not for use.
 """
 
@@ -279,9 +279,15 @@ def feature_count(image):
 
 def read_member(fields):
     name = fields.get(1)
-    require(isinstance(name, str) and len(name.encode()) < 256 and name not in (".", ".."), "file name")
-    require(not any(c in "/\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
-    require(set(fields) <= {1, 2, 3, 4, 5} and (2 in fields or 3 in fields), "manifest")
+    require(isinstance(name, str) and len(name.encode()) < 1024, "file name")
+    parts = name.split("/") if name else []
+    require(all(0 < len(p.encode()) < 256 and p not in (".", "..") for p in parts), "file name")
+    require(not any(c == "\\" or c < " " or "\x7f" <= c <= "\x9f" for c in name), "file name")
+    require(set(fields) <= {1, 2, 3, 4, 5, 6} and (2 in fields or 3 in fields), "manifest")
+    coding = fields.get(6, {1: 0, 2: fields.get(2, 0)})
+    require(6 not in fields or (2 in fields and coding.get(1, 0) > 0), "manifest")
+    require(list(coding) in ([1, 2], [1, 2, 3]) and coding.get(3, 1) > 0, "manifest")
+    require(coding[2] <= LENGTH_MAX, "length")
     further = fields.get(5, {})
     require((5 in fields) == (0 < len(further) <= 4) and 0 not in further, "manifest")
     require(all(length <= LENGTH_MAX for length in further.values()), "length")
@@ -289,17 +295,20 @@ def read_member(fields):
     image = read_code(fields[4]) if 4 in fields else None
     require((3 in fields) == (image is not None and feature_count(image) != 0), "manifest")
     return {"file_name": name, "exact_kept": 2 in fields, "exact_len": fields.get(2, 0),
+            "coding": coding[1], "coded_len": coding[2], "max_error": coding.get(3, 0),
             "ciphertext_len": fields.get(3, 0), "image": image, "further": further}
 
 
 def read_manifest(plain):
     fields = cbor_decode(plain)
-    require(1 in fields and set(fields) <= {1, 2, 3}, "manifest")
+    require(1 in fields and set(fields) <= {1, 2, 3, 4}, "manifest")
     members = [read_member(m) for m in fields[1]]
     require(len(members) <= MEMBERS_MAX and (len(members) == 0) == (3 in fields), "manifest")
     names = [m["file_name"] for m in members]
     require(len(names) < 2 or ("" not in names and len(set(names)) == len(names)), "names")
-    manifest = {"members": members, "archive": None, "collection": None}
+    folders = {"/".join(n.split("/")[:i]) for n in names for i in range(1, n.count("/") + 1)}
+    require(not folders & set(names), "names")
+    manifest = {"members": members, "archive": None, "collection": None, "sealed_for": None}
     if 2 in fields:
         require(len(fields[2]) == 32, "archive")
         manifest["archive"] = bech32m_encode("mv", fields[2])
@@ -309,7 +318,36 @@ def read_manifest(plain):
             check_card(card)
         manifest["collection"] = {"generation": fields[3][1], "holders":
                                   [bech32m_encode("mv", blake2b(card)) for card in fields[3][2]]}
+    if 4 in fields:
+        require(len(fields[4]) == 32 and members, "sealed for")
+        manifest["sealed_for"] = fields[4].hex()
     return manifest
+
+
+def read_embedding(section, collection_key):
+    """128 values of -127 .. 127, after the 32 bytes of the head's hash."""
+    require(section[32:40] == b"MVHE\0\1\1\x08" and section[40:42] == b"\1\1", "embedding")
+    values = [v - 128 for v in he.unpack_features(collection_key, section[32:])]
+    require(len(values) == 128 and any(values) and all(-127 <= v <= 127 for v in values), "embedding")
+    require(sum(v * v for v in values) <= 68464, "embedding")
+    return {"head_hash": section[:32].hex(), "values": values}
+def describe_coding(coded, member):
+    """What a coded original says of itself. The frames are JPEG-LS, which is not decoded here."""
+    if member["coding"] != 1:
+        return {"not_decoded": "a coding of a later program"}
+    before, width, height, frames, channels, size, big = struct.unpack_from("<QIIIBBB", coded)
+    require(before + frames * width * height * channels * size <= member["exact_len"], "coding")
+    at, streams = 24 + before, []
+    for _ in range(frames):
+        length, lowest, span = struct.unpack_from("<IHH", coded, at)
+        require(coded[at + 8:at + 11] == b"\xff\xd8\xff", "coding")
+        streams.append({"bytes": length, "lowest": lowest, "range": span})
+        at += 8 + length
+    after = member["exact_len"] - before - frames * width * height * channels * size
+    require(at + after + 32 == len(coded), "coding")
+    return {"not_decoded": "JPEG-LS", "frames": streams, "width": width, "height": height,
+            "channels": channels, "sample_bytes": size, "big_endian": big == 1, "bytes_before": before,
+            "bytes_after": after, "sha256": coded[-32:].hex()}
 
 
 def read_features(ciphertext, collection_key, image):
@@ -319,7 +357,8 @@ def read_features(ciphertext, collection_key, image):
 
 
 def open_envelope(data, identity):
-    """-> result (sender, manifest), [(ciphertext, original)], collection key; all of it authenticated."""
+    """-> result (sender, manifest), [(ciphertext, original, embedding)], collection key; all of it
+    authenticated."""
     count, body_length = read_header(data)
     envelope_key, collection_key = open_wraps(data, count, identity)
     bound = HEADER + WRAP * count
@@ -334,10 +373,9 @@ def open_envelope(data, identity):
     contents = []
     for member in manifest["members"]:
         ciphertext = body.next(member["ciphertext_len"]) if member["ciphertext_len"] else None
-        for length in member["further"].values():
-            body.next(length)
-        exact = body.next(member["exact_len"]) if member["exact_kept"] else None
-        contents.append((ciphertext, exact))
+        further = {kind: body.next(length) for kind, length in member["further"].items()}
+        exact = body.next(member["coded_len"]) if member["exact_kept"] else None
+        contents.append((ciphertext, exact, further.get(1)))
     hashes = list(body.hashes)
     seal = body.next(seal_length)
     require(padded_length(body.at - len(head)) == body_length, "lengths")
@@ -351,16 +389,30 @@ def main():
     parser.add_argument("-i", "--identity", required=True)
     parser.add_argument("-o", "--output", help="folder for the originals: 0, 1, ..")
     parser.add_argument("--no-features", action="store_true")
+    parser.add_argument("--collection", help="opens features that an outside sender sealed for it")
     parser.add_argument("file")
     args = parser.parse_args()
     with open(args.identity, encoding="utf-8") as text, open(args.file, "rb") as sealed:
-        result, contents, key = open_envelope(sealed.read(), read_identity(text.read()))
-    for i, (member, (ciphertext, exact)) in enumerate(zip(result["members"], contents)):
-        if ciphertext is not None and not args.no_features:
+        identity = read_identity(text.read())
+        result, contents, key = open_envelope(sealed.read(), identity)
+    closed = result["sealed_for"] is not None
+    if closed and args.collection:
+        with open(args.collection, "rb") as file:
+            collection, _, key = open_envelope(file.read(), identity)
+        require(collection["collection"] is not None, "not a collection")
+        require(derive(key, "medveil 1 collection id").hex() == result["sealed_for"], "wrong key")
+        closed = False
+    for i, (member, (ciphertext, exact, embedding)) in enumerate(zip(result["members"], contents)):
+        if ciphertext is not None and not args.no_features and not closed:
             member["features"] = read_features(ciphertext, key, member["image"])
+        if embedding is not None and not closed:
+            member["embedding"] = read_embedding(embedding, key)
         if exact is not None and args.output:
-            with open(os.path.join(args.output, str(i)), "wb") as out:
+            name = str(i) if member["coding"] == 0 else f"{i}.coded"
+            with open(os.path.join(args.output, name), "wb") as out:
                 out.write(exact)
+        if member["coding"] != 0:
+            member["coded"] = describe_coding(exact, member)
     print(json.dumps(result))
 
 

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * eval_codecs.c: bytes and PSNR of other ways to store the same 224x224 8-bit images: fewer bits a
+ * pixel, JPEG, JPEG 2000, JPEG-LS.
+ */
+#include "eval.h"
+
+#include "base/pool.h"
+#include "base/status.h"
+#include "image/dicom_j2k.h"
+#include "medveil/metrics.h"
+#include "ui.h"
+
+#include <charls/charls.h>
+#include <math.h>
+#include <openjpeg.h>
+#include <string.h>
+#include <turbojpeg.h>
+
+enum { CAP = 1 << 20 };
+
+/* A point of the curve from what came back. */
+static mv_status point(codec_point *out, const mv_image *image, const mv_image *back, size_t bytes)
+{
+    mv_comparison c;
+    const mv_status st = mv_compare(&c, image, back, NULL);
+    if (st == MV_OK) {
+        out->bytes = (double)bytes;
+        out->psnr_db = c.identical ? INFINITY : c.psnr_db;
+        out->ssim = c.ssim;
+    }
+    return st;
+}
+
+/* The top b bits of each pixel; the middle of what they leave open comes back. */
+static mv_status pcm(codec_point *out, const mv_image *image, mv_image *back)
+{
+    mv_status st = MV_OK;
+    const uint8_t *from = image->sample;
+    uint8_t *to = back->sample;
+    const size_t count = mv_image_sample_count(image);
+    for (unsigned k = 0; k < CODEC_POINTS; k++) {
+        const unsigned bits = k + 1;
+        const double top = (double)((1u << bits) - 1);
+        for (size_t i = 0; i < count; i++) {
+            const double level = floor(from[i] / 255.0 * top + 0.5);
+            to[i] = (uint8_t)(level / top * 255 + 0.5);
+        }
+        MV_TRY(point(&out[k], image, back, (count * bits + 7) / 8));
+    }
+done:
+    return st;
+}
+
+static mv_status jpeg(codec_point *out, const mv_image *image, mv_image *back)
+{
+    static const int quality[CODEC_POINTS] = {30, 50, 70, 80, 90, 95, 98, 100};
+    mv_status st = MV_OK;
+    const int w = (int)image->width, h = (int)image->height;
+    tjhandle in = tjInitCompress(), back_again = tjInitDecompress();
+    unsigned char *bytes = NULL;
+    unsigned long len = 0;
+
+    MV_ENSURE(in != NULL && back_again != NULL, MV_E_MEMORY);
+    for (int k = 0; k < CODEC_POINTS; k++) {
+        MV_ENSURE(tjCompress2(in, image->sample, w, 0, h, TJPF_GRAY, &bytes, &len, TJSAMP_GRAY,
+                              quality[k], TJFLAG_ACCURATEDCT) == 0,
+                  MV_E_INTERNAL);
+        MV_ENSURE(tjDecompress2(back_again, bytes, len, back->sample, w, 0, h, TJPF_GRAY,
+                                TJFLAG_ACCURATEDCT) == 0,
+                  MV_E_INTERNAL);
+        MV_TRY(point(&out[k], image, back, len));
+    }
+done:
+    tjFree(bytes);
+    if (in != NULL) {
+        (void)tjDestroy(in);
+    }
+    if (back_again != NULL) {
+        (void)tjDestroy(back_again);
+    }
+    return st;
+}
+
+/* ---- JPEG 2000 into memory ---- */
+
+typedef struct memory {
+    uint8_t *bytes; /* CAP */
+    size_t at, len;
+} memory;
+
+static OPJ_SIZE_T memory_write(void *from, OPJ_SIZE_T count, void *user)
+{
+    memory *m = user;
+    if (count > CAP - m->at) {
+        return (OPJ_SIZE_T)-1;
+    }
+    memcpy(m->bytes + m->at, from, count);
+    m->at += count;
+    m->len = m->at > m->len ? m->at : m->len;
+    return count;
+}
+
+static OPJ_BOOL memory_seek(OPJ_OFF_T to, void *user)
+{
+    memory *m = user;
+    m->at = to >= 0 && to <= CAP ? (size_t)to : m->at;
+    return to >= 0 && to <= CAP;
+}
+
+static OPJ_OFF_T memory_skip(OPJ_OFF_T by, void *user)
+{
+    memory *m = user;
+    return memory_seek((OPJ_OFF_T)m->at + by, user) ? by : -1;
+}
+
+static opj_image_t *j2k_image(const mv_image *image)
+{
+    opj_image_cmptparm_t plane = {
+        .dx = 1, .dy = 1, .w = image->width, .h = image->height, .prec = 8};
+    opj_image_t *out = opj_image_create(1, &plane, OPJ_CLRSPC_GRAY);
+    const uint8_t *from = image->sample;
+    if (out != NULL) {
+        out->x1 = image->width;
+        out->y1 = image->height;
+        for (size_t k = 0; k < mv_image_sample_count(image); k++) {
+            out->comps[0].data[k] = from[k];
+        }
+    }
+    return out;
+}
+
+/* db: aim of the quality; 0: lossless. */
+static mv_status j2k_encode(memory *m, const mv_image *image, float db)
+{
+    mv_status st = MV_OK;
+    opj_cparameters_t p;
+    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
+    opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
+    opj_image_t *picture = j2k_image(image);
+
+    opj_set_default_encoder_parameters(&p);
+    p.tcp_numlayers = 1;
+    p.irreversible = db > 0;
+    p.cp_fixed_quality = db > 0;
+    p.cp_disto_alloc = db <= 0;
+    p.tcp_distoratio[0] = db;
+    m->at = m->len = 0;
+    MV_ENSURE(codec != NULL && stream != NULL && picture != NULL, MV_E_MEMORY);
+    opj_stream_set_user_data(stream, m, NULL);
+    opj_stream_set_write_function(stream, memory_write);
+    opj_stream_set_seek_function(stream, memory_seek);
+    opj_stream_set_skip_function(stream, memory_skip);
+    MV_ENSURE(opj_setup_encoder(codec, &p, picture) && opj_start_compress(codec, picture, stream) &&
+                  opj_encode(codec, stream) && opj_end_compress(codec, stream),
+              MV_E_INTERNAL);
+done:
+    if (stream != NULL) {
+        opj_stream_destroy(stream);
+    }
+    if (codec != NULL) {
+        opj_destroy_codec(codec);
+    }
+    if (picture != NULL) {
+        opj_image_destroy(picture);
+    }
+    return st;
+}
+
+static mv_status j2k(codec_point *out, const mv_image *image, mv_image *back)
+{
+    static const float db[CODEC_POINTS] = {32, 35, 38, 41, 44, 47, 50, 0};
+    mv_status st = MV_OK;
+    const size_t count = mv_image_sample_count(image);
+    memory m = {malloc(CAP), 0, 0};
+    uint32_t *sample = malloc(count * sizeof *sample), bits = 0;
+    uint8_t *to = back->sample;
+
+    MV_ENSURE(m.bytes != NULL && sample != NULL, MV_E_MEMORY);
+    for (int k = 0; k < CODEC_POINTS; k++) {
+        MV_TRY(j2k_encode(&m, image, db[k]));
+        MV_ENSURE(mv_dicom_j2k(sample, &bits, image->width, image->height, 1, m.bytes, m.len) ==
+                      MV_DICOM_OK,
+                  MV_E_INTERNAL);
+        for (size_t i = 0; i < count; i++) {
+            to[i] = (uint8_t)sample[i];
+        }
+        MV_TRY(point(&out[k], image, back, m.len));
+    }
+done:
+    free(m.bytes);
+    free(sample);
+    return st;
+}
+
+/* ---- JPEG-LS ---- */
+
+static mv_status jpegls_encode(memory *m, const mv_image *image, int near)
+{
+    const charls_frame_info frame = {image->width, image->height, 8, 1};
+    charls_jpegls_encoder *e = charls_jpegls_encoder_create();
+    const bool ok = e != NULL && charls_jpegls_encoder_set_frame_info(e, &frame) == 0 &&
+                    charls_jpegls_encoder_set_near_lossless(e, near) == 0 &&
+                    charls_jpegls_encoder_set_destination_buffer(e, m->bytes, CAP) == 0 &&
+                    charls_jpegls_encoder_encode_from_buffer(
+                        e, image->sample, mv_image_sample_count(image), 0) == 0 &&
+                    charls_jpegls_encoder_get_bytes_written(e, &m->len) == 0;
+    charls_jpegls_encoder_destroy(e);
+    return ok ? MV_OK : MV_E_INTERNAL;
+}
+
+static mv_status jpegls_decode(mv_image *back, const memory *m)
+{
+    charls_jpegls_decoder *d = charls_jpegls_decoder_create();
+    const bool ok =
+        d != NULL && charls_jpegls_decoder_set_source_buffer(d, m->bytes, m->len) == 0 &&
+        charls_jpegls_decoder_read_header(d) == 0 &&
+        charls_jpegls_decoder_decode_to_buffer(d, back->sample, mv_image_sample_count(back), 0) ==
+            0;
+    charls_jpegls_decoder_destroy(d);
+    return ok ? MV_OK : MV_E_INTERNAL;
+}
+
+static mv_status jpegls(codec_point *out, const mv_image *image, mv_image *back)
+{
+    static const int near[CODEC_POINTS] = {12, 8, 5, 4, 3, 2, 1, 0};
+    mv_status st = MV_OK;
+    memory m = {malloc(CAP), 0, 0};
+
+    MV_ENSURE(m.bytes != NULL, MV_E_MEMORY);
+    for (int k = 0; k < CODEC_POINTS; k++) {
+        MV_TRY(jpegls_encode(&m, image, near[k]));
+        MV_TRY(jpegls_decode(back, &m));
+        MV_TRY(point(&out[k], image, back, m.len));
+    }
+done:
+    free(m.bytes);
+    return st;
+}
+
+/* ---- the pass ---- */
+
+static mv_status measure_curves(codec_curves *out, const char *path)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0}, back = {0};
+
+    MV_TRY(eval_load(&image, path, EVAL_AFTER, NULL));
+    MV_TRY(mv_image_alloc(&back, image.width, image.height, 1, 1, MV_SAMPLE_U8));
+    MV_TRY(pcm(out->at[CODEC_PCM], &image, &back));
+    MV_TRY(jpeg(out->at[CODEC_JPEG], &image, &back));
+    MV_TRY(j2k(out->at[CODEC_J2K], &image, &back));
+    MV_TRY(jpegls(out->at[CODEC_JPEGLS], &image, &back));
+done:
+    mv_image_clear(&image);
+    mv_image_clear(&back);
+    return st;
+}
+
+static mv_status one(void *user, unsigned worker, size_t n)
+{
+    mv_status st = MV_OK;
+    eval_job *job = user;
+    const mv_progress progress = ui_progress();
+    const size_t all = n;
+    size_t s = 0, total = 0;
+
+    while (n >= job->set[s].coded_count) {
+        n -= job->set[s++].coded_count;
+    }
+    for (size_t k = 0; k < job->set_count; k++) {
+        total += job->set[k].coded_count;
+    }
+    eval_set *set = &job->set[s];
+    MV_ENSURE(!ui_interrupted(), MV_E_INTERRUPTED);
+    if (set->curves[n].at[CODEC_PCM][0].bytes != 0) {
+        return MV_OK; /* from the journal */
+    }
+    MV_TRY(measure_curves(&set->curves[n], set->list.image[set->coded[n]].path));
+    MV_TRY(eval_journal_curves(job, s, n));
+    if (worker == 0) {
+        MV_TRY(progress.step(progress.user, "other codecs, image", all, total));
+    }
+done:
+    return st;
+}
+
+mv_status eval_codec_pass(eval_job *job, mv_error *err)
+{
+    mv_status st = MV_OK;
+    size_t count = 0;
+    for (size_t s = 0; s < job->set_count; s++) {
+        count += job->set[s].coded_count;
+    }
+    st = mv_pool_run(job->threads, count, one, job);
+    ui_progress_end();
+    MV_REQUIRE(st == MV_OK, err, st, "measuring other codecs failed: %s", mv_status_sentence(st));
+done:
+    return st;
+}

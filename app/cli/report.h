@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report.h: from an evaluation to what a reader sees: OUT/report.html (one file, no scripts),
+ * OUT/tables.csv, and the figures as SVG and PNG beside them.
+ *
+ *     report.c           the page and its order
+ *     report_tables.c    tables, also as CSV
+ *     report_figures.c   bars, curves, histograms, block diagrams as SVG
+ *     report_pictures.c  images before, encrypted, after, as PNG
+ *     report_findings.c  sentences made from the numbers
+ */
+#ifndef MV_CLI_REPORT_H
+#define MV_CLI_REPORT_H
+
+#include "base/bytes.h"
+#include "eval.h"
+
+/* report_write: errors: MV_E_IO, MV_E_MEMORY */
+MV_MUST_CHECK mv_status report_write(const eval_job *job, mv_error *err);
+
+/* ---- for the files above ---- */
+
+/* A report being made. A failed append is kept in st and reported at the end, so that writers need
+ * not check each call. */
+typedef struct report {
+    const eval_job *job;
+    mv_buffer html, csv;
+    mv_status st;
+    mv_error *err;
+} report;
+
+void put(report *r, const char *format, ...) MV_PRINTF(2, 3);     /* HTML as it is */
+void put_text(report *r, const char *text);                       /* escaped */
+void put_csv(report *r, const char *format, ...) MV_PRINTF(2, 3); /* a line */
+
+/* put_figure: an SVG or PNG that is in file already, inline, with its caption. */
+void report_svg(report *r, const char *name, const mv_buffer *svg, const char *caption);
+void report_png(report *r, const char *name, const mv_image *image, const char *caption);
+
+/* A model's name as shown: marked when its budget is another. */
+void put_model(report *r, size_t m);
+double report_mean(const report *r, size_t m, size_t s, eval_way way, eval_what what);
+
+void report_table_2(report *r);           /* data sets */
+void report_table_3(report *r);           /* layers of the paper's network */
+void report_table_4(report *r);           /* its claims */
+void report_methods(report *r, size_t s); /* tables 5 to 7: the methods on one set */
+void report_origins(report *r, size_t s);
+void report_confusion(report *r, size_t s);
+void report_forms(report *r);
+void report_codecs(report *r);
+void report_statistics(report *r);
+
+void report_diagrams(report *r);       /* figures 1, 2, 4, 5 */
+void report_bars(report *r, size_t s); /* figures 8 to 10 */
+void report_curves(report *r);         /* learning curves */
+void report_rate(report *r, size_t s); /* quality against bytes */
+
+void report_preprocessing(report *r); /* figure 3 */
+void report_pictures(report *r);      /* figures 6 and 7 */
+
+void report_findings(report *r);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * searching.c: what the gallery and search commands share.
+ */
+#include "searching.h"
+
+#include "base/file.h"
+#include "medveil/image.h"
+#include "paths.h"
+#include "people.h"
+#include "sealed.h"
+#include "show.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+const uint8_t searching_head[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
+
+static mv_status need(const cli_args *args, const char *option, const char **out, mv_error *err)
+{
+    *out = cli_value(args, option);
+    return *out != NULL ? MV_OK
+                        : mv_fail(err, MV_E_ARGUMENT, "%s needs --%s", args->command->name, option);
+}
+
+mv_status searching_key(mv_search_key **out, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *who = NULL, *path = NULL;
+    mv_identity *identity = NULL;
+    mv_collection *collection = NULL;
+    sealed_file file = {0};
+    *out = NULL;
+    MV_TRY(need(args, "identity", &who, err));
+    MV_TRY(need(args, "collection", &path, err));
+    MV_TRY(people_identity(&identity, args, who, err));
+    MV_TRY(sealed_source(&file, path, err));
+    MV_TRY(mv_collection_open(&collection, &file.source, identity, err));
+    MV_TRY(mv_search_key_new(out, mv_collection_key(collection), searching_head));
+done:
+    sealed_close(&file);
+    mv_collection_free(&collection);
+    mv_identity_free(&identity);
+    return st;
+}
+
+mv_status searching_vector(mv_embedding *out, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    float unit[MV_EMBEDDING_DIM];
+    double norm = 0;
+    MV_TRY(mv_image_load(&image, path, err));
+    MV_REQUIRE(mv_image_sample_count(&image) == MV_EMBEDDING_DIM, err, MV_E_ARGUMENT,
+               "%s: an embedding has %d numbers, not %zu", path, MV_EMBEDDING_DIM,
+               mv_image_sample_count(&image));
+    for (size_t i = 0; i < MV_EMBEDDING_DIM; i++) {
+        norm += mv_image_get(&image, i) * mv_image_get(&image, i);
+    }
+    MV_REQUIRE(norm > 0 && isfinite(norm), err, MV_E_RANGE, "%s: this vector has no direction",
+               path);
+    for (size_t i = 0; i < MV_EMBEDDING_DIM; i++) {
+        unit[i] = (float)(mv_image_get(&image, i) / sqrt(norm));
+    }
+    MV_TRY(mv_embedding_quantise(out, unit));
+    memcpy(out->head_hash, searching_head, sizeof out->head_hash);
+done:
+    mv_image_clear(&image);
+    return st;
+}
+
+/* ---- What the key holder keeps ---- */
+
+/* "gallery/" is "gallery", so that the files lie beside it. */
+static mv_status beside(char out[PATH_SIZE], const char *folder, const char *suffix, mv_error *err)
+{
+    size_t len = strlen(folder);
+    while (len > 1 && folder[len - 1] == '/') {
+        len--;
+    }
+    const int n = snprintf(out, PATH_SIZE, "%.*s%s", (int)len, folder, suffix);
+    return n > 0 && n < PATH_SIZE
+               ? MV_OK
+               : mv_fail(err, MV_E_LIMIT, "the gallery's folder name is too long");
+}
+
+mv_status searching_beside_is_free(const char *folder, mv_error *err)
+{
+    static const char *const suffix[] = {".pub", ".check", ".names"};
+    mv_status st = MV_OK;
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof suffix / sizeof suffix[0]; i++) {
+        MV_TRY(beside(path, folder, suffix[i], err));
+        MV_REQUIRE(access(path, F_OK) != 0, err, MV_E_EXISTS, "%s exists already", path);
+    }
+done:
+    return st;
+}
+
+mv_status searching_check_load(mv_search_check **out, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[PATH_SIZE], bytes[MV_SEARCH_CHECK_LEN + 1];
+    size_t len = 0;
+    *out = NULL;
+    MV_TRY(beside(path, folder, ".check", err));
+    FILE *there = fopen(path, "rb");
+    if (there == NULL) {
+        return MV_OK;
+    }
+    (void)fclose(there);
+    MV_TRY(mv_private_read(bytes, sizeof bytes, &len, path, "check", err));
+    st = mv_search_check_read(out, (const uint8_t *)bytes, len);
+    MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", path);
+done:
+    return st;
+}
+
+mv_status searching_check_save(const mv_search_check *check, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[PATH_SIZE];
+    uint8_t bytes[MV_SEARCH_CHECK_LEN];
+    mv_search_check_write(bytes, check);
+    MV_TRY(beside(path, folder, ".check", err));
+    MV_TRY(mv_file_write(path, bytes, sizeof bytes, MV_OUTPUT_FORCE | MV_OUTPUT_PRIVATE, err));
+done:
+    return st;
+}
+
+static mv_status names_read(mv_buffer *out, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[PATH_SIZE];
+    MV_TRY(beside(path, folder, ".names", err));
+    FILE *there = fopen(path, "rb");
+    if (there != NULL) {
+        (void)fclose(there);
+        MV_TRY(mv_file_read(out, path, err));
+    }
+done:
+    return st;
+}
+
+mv_status searching_names_add(const char *folder, const uint8_t id[MV_SEARCH_ROW_ID],
+                              const char *name, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[PATH_SIZE], line[PATH_SIZE], hex[SHOW_HEX_SIZE];
+    mv_buffer all = mv_buffer_make(1 << 28);
+    MV_TRY(beside(path, folder, ".names", err));
+    MV_TRY(names_read(&all, folder, err));
+    show_hex(hex, id, MV_SEARCH_ROW_ID);
+    const int len = snprintf(line, sizeof line, "%s %s\n", hex, path_base(name));
+    MV_REQUIRE(len > 0 && len < (int)sizeof line && strchr(path_base(name), '\n') == NULL, err,
+               MV_E_ARGUMENT, "%s: this name cannot be kept", name);
+    MV_TRY(mv_buffer_append(&all, (const uint8_t *)line, (size_t)len));
+    MV_TRY(mv_file_write(path, all.bytes, all.len, MV_OUTPUT_FORCE | MV_OUTPUT_PRIVATE, err));
+done:
+    mv_buffer_clear(&all);
+    return st;
+}
+
+void searching_name(char *out, const char *folder, const uint8_t id[MV_SEARCH_ROW_ID])
+{
+    enum { HEX = 2 * MV_SEARCH_ROW_ID };
+    mv_buffer all = mv_buffer_make(1 << 28);
+    show_hex(out, id, MV_SEARCH_ROW_ID);
+    const mv_status st = names_read(&all, folder, NULL);
+    for (size_t at = 0; st == MV_OK && at < all.len;) {
+        const char *line = (const char *)all.bytes + at;
+        const char *end = memchr(line, '\n', all.len - at);
+        const size_t len = end == NULL ? all.len - at : (size_t)(end - line);
+        if (len > HEX + 1 && len - HEX - 1 < PATH_SIZE && memcmp(line, out, HEX) == 0) {
+            memcpy(out, line + HEX + 1, len - HEX - 1);
+            out[len - HEX - 1] = '\0';
+            break;
+        }
+        at += len + 1;
+    }
+    mv_buffer_clear(&all);
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gallery.c: the keeper's side: taking rows in, and scanning them.
+ *
+ * Writers hold the lock alone. A scan first makes the unfinished block ready, as a writer, and then
+ * reads beside other scans; so it sees all rows of one moment.
+ */
+#include "analysis/gallery_internal.h"
+
+#include "base/file.h"
+#include "base/pool.h"
+#include "he/params.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Making and opening ---- */
+
+mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys, size_t len,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    char path[4096];
+    mv_search_owner owner;
+    mv_reader r = mv_reader_make(server_keys, len);
+    MV_ENSURE(folder != NULL && server_keys != NULL, MV_E_ARGUMENT);
+    st = mv_search_header_read(&r, MV_SEARCH_SERVER, &owner, NULL);
+    MV_REQUIRE(st == MV_OK && len == mv_search_message_sizes().server_keys, err, MV_E_FORMAT,
+               "these are not the keys of a gallery");
+    (void)mkdir(folder, 0700); /* if it is not there, the files will say why */
+    MV_REQUIRE(snprintf(path, sizeof path, "%s/rows.log", folder) < (int)sizeof path, err,
+               MV_E_ARGUMENT, "the gallery's folder name is too long");
+    MV_TRY(mv_file_write(path, (const uint8_t *)"", 0, 0, err));
+    (void)snprintf(path, sizeof path, "%s/keys.mvsr", folder);
+    st = mv_file_write(path, server_keys, len, 0, err);
+    if (st != MV_OK) {
+        (void)snprintf(path, sizeof path, "%s/rows.log", folder);
+        (void)unlink(path);
+    }
+done:
+    return st;
+}
+
+static mv_status rows_alloc(uint64_t **out)
+{
+    const size_t len = mv_scan_words() * sizeof **out;
+    *out = aligned_alloc(64, len);
+    if (*out == NULL) {
+        return MV_E_MEMORY;
+    }
+    memset(*out, 0, len);
+    return MV_OK;
+}
+
+static mv_status gallery_alloc(mv_gallery *g)
+{
+    mv_status st = MV_OK;
+    const mv_he_set *set = mv_scan_set();
+    MV_TRY(mv_he_eval_keys_new(&g->keys, set));
+    MV_TRY(mv_he_work_new(&g->work, set));
+    MV_TRY(mv_cipher_new(&g->open, set));
+    MV_TRY(mv_cipher_new(&g->one, set));
+    MV_TRY(mv_cipher_new(&g->model, set));
+    MV_TRY(mv_search_reply_cell(g->work, g->one, g->model, &g->cell));
+    MV_TRY(rows_alloc(&g->merged));
+    MV_TRY(rows_alloc(&g->last));
+done:
+    return st;
+}
+
+mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_gallery *g = NULL;
+    MV_ENSURE(out != NULL, MV_E_ARGUMENT);
+    *out = NULL;
+    MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
+    g = calloc(1, sizeof *g);
+    MV_ENSURE(g != NULL, MV_E_MEMORY);
+    g->guard = -1;
+    MV_ENSURE(pthread_rwlock_init(&g->lock, NULL) == 0, MV_E_MEMORY);
+    g->folder = strdup(folder);
+    MV_ENSURE(g->folder != NULL, MV_E_MEMORY);
+    MV_TRY(mv_gallery_lock(g, err));
+    MV_TRY(gallery_alloc(g));
+    MV_TRY(mv_gallery_load(g, err));
+    *out = g;
+    g = NULL;
+done:
+    mv_gallery_free(&g);
+    return st;
+}
+
+void mv_gallery_free(mv_gallery **gallery)
+{
+    if (gallery != NULL && *gallery != NULL) {
+        mv_gallery *g = *gallery;
+        mv_he_eval_keys_free(&g->keys);
+        mv_he_work_free(&g->work);
+        mv_cipher_free(&g->open);
+        mv_cipher_free(&g->one);
+        mv_cipher_free(&g->model);
+        free(g->merged);
+        free(g->last);
+        free(g->row);
+        free(g->folder);
+        if (g->guard >= 0) {
+            (void)close(g->guard);
+        }
+        (void)pthread_rwlock_destroy(&g->lock);
+        free(g);
+        *gallery = NULL;
+    }
+}
+
+/* ---- Rows ---- */
+
+size_t mv_gallery_rows(mv_gallery *gallery)
+{
+    (void)pthread_rwlock_rdlock(&gallery->lock);
+    const size_t rows = gallery->rows;
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return rows;
+}
+
+mv_status mv_gallery_row(mv_gallery *gallery, size_t row, uint8_t id[MV_SEARCH_ROW_ID],
+                         int *removed)
+{
+    mv_status st = MV_E_NOT_FOUND;
+    (void)pthread_rwlock_rdlock(&gallery->lock);
+    if (row < gallery->rows) {
+        memcpy(id, gallery->row[row].id, MV_SEARCH_ROW_ID);
+        *removed = gallery->row[row].removed;
+        st = MV_OK;
+    }
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st;
+}
+
+/* The row of this name that is not removed, or the number of rows. */
+static size_t find_row(const mv_gallery *g, const uint8_t id[MV_SEARCH_ROW_ID])
+{
+    size_t i = 0;
+    while (i < g->rows && (g->row[i].removed || memcmp(g->row[i].id, id, MV_SEARCH_ROW_ID) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static mv_status check_ids(const mv_gallery *g, const uint8_t *ids, uint32_t count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *id = ids + (size_t)i * MV_SEARCH_ROW_ID;
+        MV_REQUIRE(!mv_gallery_is_nameless(id), err, MV_E_ARGUMENT, "a row's name is all zeros");
+        MV_REQUIRE(find_row(g, id) == g->rows, err, MV_E_EXISTS, "this image is in the gallery");
+        for (uint32_t k = 0; k < i; k++) {
+            MV_REQUIRE(memcmp(id, ids + (size_t)k * MV_SEARCH_ROW_ID, MV_SEARCH_ROW_ID) != 0, err,
+                       MV_E_EXISTS, "an image is there twice");
+        }
+    }
+done:
+    return st;
+}
+
+mv_status mv_gallery_remove(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
+{
+    mv_status st = MV_OK;
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    const size_t row = find_row(gallery, id);
+    MV_REQUIRE(row < gallery->rows, err, MV_E_NOT_FOUND, "this image is not in the gallery");
+    MV_TRY(mv_gallery_log(gallery, MV_GALLERY_REMOVED, row, 1, id, err));
+    gallery->row[row].removed = 1;
+done:
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st;
+}
+
+/* ---- Blocks ----
+ *
+ * g->blocks have their file; the groups after them are expanded and added to g->merged one by one,
+ * until 128 of them make a block. */
+
+/* A group, expanded and at its place, in g->last. */
+static mv_status expand_group(mv_gallery *g, size_t number, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint32_t count = 0;
+    g->last_rows = 0;
+    MV_TRY(mv_gallery_read_group(g, number, &count, g->one, err));
+    MV_TRY(mv_scan_expand(g->work, g->last, g->one, g->keys));
+    MV_TRY(mv_scan_place(g->work, g->last, (uint32_t)(number % MV_SCAN_GROUPS)));
+done:
+    return st;
+}
+
+static mv_status finish_block(mv_gallery *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(mv_gallery_save_block(g, g->blocks, g->merged, err));
+    g->blocks++;
+    mv_gallery_drop_groups(g, g->blocks * MV_SCAN_GROUPS);
+    memset(g->merged, 0, mv_scan_words() * sizeof *g->merged);
+    g->merged_groups = 0;
+done:
+    return st;
+}
+
+static bool is_ready(const mv_gallery *g)
+{
+    return g->merged_groups < MV_SCAN_GROUPS &&
+           g->blocks * MV_SCAN_GROUPS + g->merged_groups == mv_gallery_group(g) &&
+           g->last_rows == mv_gallery_open_rows(g);
+}
+
+/* One step towards being ready; the lock is held for writing. */
+static mv_status make_ready(mv_gallery *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t next = g->blocks * MV_SCAN_GROUPS + g->merged_groups;
+    if (g->merged_groups == MV_SCAN_GROUPS) {
+        MV_TRY(finish_block(g, err));
+    } else if (next < mv_gallery_group(g)) {
+        MV_TRY(expand_group(g, next, err));
+        MV_TRY(mv_scan_merge(g->work, g->merged, g->last));
+        g->merged_groups++;
+    } else {
+        MV_TRY(expand_group(g, next, err));
+        g->last_rows = mv_gallery_open_rows(g);
+    }
+done:
+    return st;
+}
+
+/* ---- Appending ---- */
+
+/* count rows more in the open group, which becomes this cipher: log, memory, group; what went wrong
+ * leaves nothing behind. */
+static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, const uint8_t *ids,
+                             uint32_t count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t number = mv_gallery_group(g), before = g->rows;
+    const uint32_t open = mv_gallery_open_rows(g);
+    MV_TRY(mv_gallery_log(g, MV_GALLERY_ADDED, g->rows, count, ids, err));
+    MV_TRY(mv_gallery_add_rows(g, ids, count));
+    MV_TRY(mv_gallery_save_group(g, number, open + count, group, err));
+done:
+    if (st != MV_OK) {
+        g->rows = before;
+        if (mv_gallery_rewrite_log(g, NULL) != MV_OK) {
+            mv_hint(err, "open the gallery again before anything else is added");
+        }
+    }
+    return st;
+}
+
+static mv_status append_locked(mv_gallery *g, const uint8_t *id, mv_reader *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_search_owner owner;
+    const uint32_t place = mv_gallery_open_rows(g);
+    uint32_t count = 0;
+    st = mv_search_header_read(r, MV_SEARCH_UPLOAD, &owner, &g->owner);
+    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the upload is for another collection or head");
+    MV_TRY(st);
+    MV_TRY(check_ids(g, id, 1, err));
+    MV_TRY(mv_search_cipher_read(g->one, false, r));
+    if (place != 0) {
+        MV_TRY(mv_gallery_read_group(g, mv_gallery_group(g), &count, g->open, err));
+        MV_REQUIRE(count == place, err, MV_E_FORMAT, "the gallery's open group is damaged");
+    }
+    MV_TRY(mv_scan_append(g->work, g->open, g->one, place));
+    MV_TRY(commit_rows(g, g->open, id, 1, err));
+done:
+    return st;
+}
+
+mv_status mv_gallery_append(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_ID],
+                            const uint8_t *upload, size_t len, mv_error *err)
+{
+    mv_reader r = mv_reader_make(upload, len);
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    const mv_status st = append_locked(gallery, id, &r, err);
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st == MV_OK ? st
+                       : mv_fail(err, st, "the upload was not taken: %s", mv_status_sentence(st));
+}
+
+/* Fill the open group with rows of zeros, which have no name and count as removed. */
+static mv_status close_group(mv_gallery *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint32_t open = mv_gallery_open_rows(g);
+    uint32_t count = 0;
+    if (open != 0) {
+        MV_TRY(mv_gallery_read_group(g, mv_gallery_group(g), &count, g->open, err));
+        MV_TRY(commit_rows(g, g->open, NULL, MV_SEARCH_GROUP_MAX - open, err));
+    }
+done:
+    return st;
+}
+
+static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
+                                     mv_reader *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_search_owner owner;
+    uint32_t stated = 0;
+    MV_TRY(mv_search_header_read(r, MV_SEARCH_GROUP, &owner, &g->owner));
+    MV_TRY(mv_read_u32le(r, &stated));
+    MV_ENSURE(stated == count && count >= 1 && count <= MV_SEARCH_GROUP_MAX, MV_E_MISMATCH);
+    MV_TRY(check_ids(g, ids, count, err));
+    MV_TRY(close_group(g, err)); /* it uses g->open only */
+    MV_TRY(mv_search_cipher_read(g->one, true, r));
+    MV_TRY(commit_rows(g, g->one, ids, count, err));
+done:
+    return st;
+}
+
+mv_status mv_gallery_append_group(mv_gallery *gallery, const uint8_t *ids, uint32_t count,
+                                  const uint8_t *group, size_t len, mv_error *err)
+{
+    mv_reader r = mv_reader_make(group, len);
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    const mv_status st = append_group_locked(gallery, ids, count, &r, err);
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st == MV_OK ? st
+                       : mv_fail(err, st, "the group was not taken: %s", mv_status_sentence(st));
+}
+
+/* ---- Scanning ---- */
+
+/* What a worker of one scan has. */
+typedef struct scan_worker {
+    mv_he_work *work;
+    mv_cipher *product;
+    uint8_t *block; /* as its file has it */
+} scan_worker;
+
+typedef struct scan {
+    mv_gallery *g;
+    uint64_t *query; /* expanded */
+    uint8_t *cells;  /* of the reply */
+    scan_worker *worker;
+    const mv_progress *progress;
+    mv_error *err;
+    size_t blocks;
+} scan;
+
+/* Where the rows of a block come from: its file, or the unfinished block in memory. */
+typedef struct row_source {
+    const mv_gallery *g;
+    const uint8_t *bytes;
+    const mv_ring *ring;
+} row_source;
+
+static mv_status source_row(void *user, uint64_t *scratch, const uint64_t **row, uint32_t dim,
+                            uint32_t poly, uint32_t limb)
+{
+    const row_source *s = user;
+    const size_t n = s->ring->degree, limbs = mv_he_data_limbs(mv_scan_set());
+    const size_t at = (((size_t)dim * 2 + poly) * limbs + limb) * n;
+    *row = scratch;
+    if (s->bytes != NULL) {
+        return mv_gallery_block_row(scratch, s->bytes, dim, poly, limb);
+    }
+    if (s->g->last_rows == 0) {
+        *row = s->g->merged + at;
+    } else {
+        const mv_ntt_tables *t = &s->ring->limb[limb];
+        t->vec.add(scratch, s->g->merged + at, s->g->last + at, n, &t->mod);
+    }
+    return MV_OK;
+}
+
+static mv_status scan_block(void *user, unsigned worker, size_t block)
+{
+    mv_status st = MV_OK;
+    scan *s = user;
+    scan_worker *w = &s->worker[worker];
+    row_source source = {.g = s->g};
+    size_t len = 0;
+    if (worker == 0 && s->progress != NULL && s->progress->step != NULL) {
+        MV_TRY(s->progress->step(s->progress->user, "scan", block, s->blocks));
+    }
+    MV_TRY(mv_he_set_ring(&source.ring, mv_scan_set()));
+    if (block < s->g->blocks) {
+        MV_TRY(mv_gallery_read_block(w->block, s->g, block, worker == 0 ? s->err : NULL));
+        source.bytes = w->block;
+    }
+    MV_TRY(mv_scan_product(w->work, w->product, s->query, source_row, &source, s->g->keys));
+    uint8_t *cell = s->cells + block * s->g->cell;
+    MV_TRY(mv_cipher_reply(w->work, cell, s->g->cell, &len, w->product));
+    MV_ENSURE(len == s->g->cell, MV_E_INTERNAL);
+done:
+    return st;
+}
+
+static void workers_free(scan_worker *w, unsigned count)
+{
+    for (unsigned i = 0; w != NULL && i < count; i++) {
+        mv_he_work_free(&w[i].work);
+        mv_cipher_free(&w[i].product);
+        free(w[i].block);
+    }
+    free(w);
+}
+
+static mv_status workers_new(scan_worker **out, unsigned count)
+{
+    mv_status st = MV_OK;
+    *out = calloc(count, sizeof **out);
+    MV_ENSURE(*out != NULL, MV_E_MEMORY);
+    for (unsigned i = 0; i < count; i++) {
+        MV_TRY(mv_he_work_new(&(*out)[i].work, mv_scan_set()));
+        MV_TRY(mv_cipher_new(&(*out)[i].product, mv_scan_set()));
+        (*out)[i].block = calloc(1, mv_gallery_block_bytes() + MV_GALLERY_SLACK);
+        MV_ENSURE((*out)[i].block != NULL, MV_E_MEMORY);
+    }
+done:
+    return st;
+}
+
+/* The lock, for reading, with the unfinished block ready. */
+static mv_status lock_ready(mv_gallery *g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    (void)pthread_rwlock_rdlock(&g->lock);
+    while (!is_ready(g)) {
+        (void)pthread_rwlock_unlock(&g->lock);
+        (void)pthread_rwlock_wrlock(&g->lock);
+        st = make_ready(g, err);
+        (void)pthread_rwlock_unlock(&g->lock);
+        (void)pthread_rwlock_rdlock(&g->lock);
+        if (st != MV_OK) {
+            break;
+        }
+    }
+    return st;
+}
+
+static mv_status query_parse(const mv_gallery *g, mv_cipher *out, const uint8_t *query, size_t len,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_search_owner owner;
+    mv_reader r = mv_reader_make(query, len);
+    st = mv_search_header_read(&r, MV_SEARCH_QUERY, &owner, &g->owner);
+    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the query is for another collection or head");
+    MV_TRY(st);
+    MV_TRY(mv_search_cipher_read(out, true, &r));
+done:
+    return st;
+}
+
+static mv_status reply_new(uint8_t **out, size_t *len, scan *s)
+{
+    enum { HEAD = MV_SEARCH_HEADER_LEN + 8 };
+    s->blocks = s->g->rows == 0 ? 0 : (s->g->rows - 1) / mv_scan_block_vectors() + 1;
+    *len = HEAD + s->blocks * s->g->cell;
+    *out = calloc(1, *len);
+    if (*out == NULL) {
+        return MV_E_MEMORY;
+    }
+    mv_search_header_write(*out, MV_SEARCH_REPLY, &s->g->owner);
+    mv_store_u64le(*out + MV_SEARCH_HEADER_LEN, s->g->rows);
+    s->cells = *out + HEAD;
+    return MV_OK;
+}
+
+/* The lock is held for reading. */
+static mv_status scan_locked(scan *s, uint8_t **reply, size_t *len, const uint8_t *query,
+                             size_t query_len, unsigned workers)
+{
+    mv_status st = MV_OK;
+    MV_REQUIRE(s->g->rows != 0, s->err, MV_E_NOT_FOUND, "the gallery is empty");
+    MV_TRY(workers_new(&s->worker, workers));
+    MV_TRY(rows_alloc(&s->query));
+    MV_TRY(query_parse(s->g, s->worker[0].product, query, query_len, s->err));
+    MV_TRY(mv_scan_expand(s->worker[0].work, s->query, s->worker[0].product, s->g->keys));
+    MV_TRY(reply_new(reply, len, s));
+    MV_TRY(mv_pool_run(workers, s->blocks, scan_block, s));
+done:
+    workers_free(s->worker, workers);
+    free(s->query);
+    return st;
+}
+
+mv_status mv_gallery_scan(mv_gallery *gallery, uint8_t **reply, size_t *len, const uint8_t *query,
+                          size_t query_len, unsigned workers, const mv_progress *progress,
+                          mv_error *err)
+{
+    mv_status st = MV_OK;
+    if (gallery == NULL || reply == NULL || len == NULL || query == NULL || workers == 0 ||
+        workers > MV_POOL_WORKERS_MAX) {
+        return MV_E_ARGUMENT;
+    }
+    *reply = NULL;
+    scan s = {.g = gallery, .progress = progress, .err = err};
+    st = lock_ready(gallery, err);
+    if (st == MV_OK) {
+        st = scan_locked(&s, reply, len, query, query_len, workers);
+    }
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    if (st != MV_OK) {
+        free(*reply);
+        *reply = NULL;
+        *len = 0;
+        st = mv_fail(err, st, "the gallery was not scanned: %s", mv_status_sentence(st));
+    }
+    return st;
+}

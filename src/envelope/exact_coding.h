@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exact_coding.h: a file with raw samples as those samples in JPEG-LS and everything else as it is,
+ * and the file again from that; docs/formats/mv.md, section "Coded originals", has the bytes.
+ *
+ * The sealer uses a coding only after it has rebuilt the file from it and compared; otherwise the
+ * file travels as it is. Both directions work frame by frame. Streams are decoded in the sandbox
+ * of image/sandbox.h, the sealer's own too.
+ */
+#ifndef MV_EXACT_CODING_H
+#define MV_EXACT_CODING_H
+
+#include "codec/raster.h"
+#include "medveil/envelope.h"
+
+#define MV_MAX_ERROR_LIMIT 255u
+
+/* mv_exact_encode: source in its coding, into the sink. *coded false: it has no raw samples, or the
+ * coding would not be smaller, or does not rebuild; what the sink got is then worth nothing.
+ * max_error not 0: samples may come back different, none by more than that.
+ * errors: MV_E_MEMORY; with a max_error also MV_E_UNSUPPORTED (no raw samples), MV_E_POLICY (no
+ * sandbox), MV_E_INTERNAL (not within it); those of source and sink */
+MV_MUST_CHECK mv_status mv_exact_encode(bool *coded, uint64_t *coded_len, const mv_sink *out,
+                                        const mv_source *source, uint32_t max_error, mv_error *err);
+
+/* Takes the coding, piece by piece, and gives the file on. */
+typedef struct mv_exact_decoder mv_exact_decoder;
+
+/* mv_exact_decoder_new: the sink is borrowed. errors: MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint64_t file_len,
+                                             const mv_sink *to);
+void mv_exact_decoder_free(mv_exact_decoder **decoder);
+
+/* mv_exact_decoder_write: a sink's write, user is the decoder.
+ * errors: MV_E_FORMAT (no such coding), MV_E_LIMIT, MV_E_POLICY (no sandbox), MV_E_MEMORY, those of
+ * the sink */
+MV_MUST_CHECK mv_status mv_exact_decoder_write(void *decoder, const uint8_t *bytes, size_t len,
+                                               mv_error *err);
+
+/* mv_exact_decoder_end: all has come, and the file that was given on is the one that was sealed.
+ * errors: MV_E_FORMAT */
+MV_MUST_CHECK mv_status mv_exact_decoder_end(mv_exact_decoder *decoder, mv_error *err);
+
+/* mv_exact_rebuild: what the sandboxed child does: whole frames, each with its head, one after
+ * another, into out, which has room for as many as there are heads. Called here and by the fuzzer.
+ */
+bool mv_exact_rebuild(uint8_t *out, const mv_raster *raster, const uint8_t *batch, size_t len);
+
+#endif

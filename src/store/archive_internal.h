@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * archive_internal.h: what the files of the archive share.
+ */
+#ifndef MV_STORE_ARCHIVE_INTERNAL_H
+#define MV_STORE_ARCHIVE_INTERNAL_H
+
+#include "store/archive.h"
+#include "store/db.h"
+
+#include <pthread.h>
+#include <sodium.h>
+
+#define MV_NAME_LEN 64 /* 32 bytes in hex */
+
+typedef char mv_blob_name[MV_NAME_LEN + 8];
+
+/* Changes on their way to a thread. */
+typedef struct mv_change_queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    mv_change *first, *last;
+    bool stop, started;
+    pthread_t thread;
+} mv_change_queue;
+
+struct mv_archive {
+    mv_archive_limits limits;
+    bool alone; /* no other relay uses this folder */
+    int lock_fd, write_fd, incoming_fd, blobs_fd;
+    pthread_mutex_t write_mutex; /* guards writer, and with flock on write_fd all changes */
+    mv_db *writer;
+    pthread_mutex_t read_mutex; /* guards reader */
+    mv_db *reader;
+    pthread_mutex_t room_mutex; /* guards incoming_bytes */
+    uint64_t incoming_bytes;    /* charged by uploads in one piece */
+    mv_change_queue commit, gather;
+};
+
+struct mv_upload {
+    mv_archive *archive;
+    mv_mailbox mailbox;
+    uint8_t file[MV_FILE_HASH_LEN];
+    uint64_t len, written;
+    int fd;
+    mv_blob_name temporary;
+    bool temporary_exists, reserved, in_parts;
+    uint8_t id[MV_UPLOAD_ID_LEN]; /* in_parts */
+    crypto_generichash_state hash;
+};
+
+/* Between these only this thread of this process changes the store. */
+void mv_archive_lock(mv_archive *archive);
+void mv_archive_unlock(mv_archive *archive);
+
+MV_MUST_CHECK mv_status mv_archive_start_threads(mv_archive *archive);
+void mv_archive_stop_threads(mv_archive *archive);
+
+/* mv_archive_room: whether a file of len bytes fits; reserved: it is counted as on its way. db:
+ * writer or reader, held by the caller. */
+MV_MUST_CHECK mv_status mv_archive_room(mv_archive *archive, mv_db *db, const mv_mailbox *mailbox,
+                                        uint64_t len, bool reserved);
+/* mv_archive_gathered: the parts of an upload as one sealed upload. */
+MV_MUST_CHECK mv_status mv_archive_gathered(mv_upload **out, mv_archive *archive,
+                                            const uint8_t id[MV_UPLOAD_ID_LEN]);
+void mv_upload_names(mv_blob_name bytes, mv_blob_name have, const uint8_t id[MV_UPLOAD_ID_LEN]);
+/* mv_archive_forget: an upload's row and files; nothing when there are none. Store locked. */
+MV_MUST_CHECK mv_status mv_archive_forget(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN]);
+
+#define MV_MAILBOX_VALUES(m) mv_db_number((m)->epoch), mv_db_bytes((m)->tag, MV_TAG_LEN)
+
+#endif

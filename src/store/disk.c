@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * disk.c: writing, flushing, renaming.
+ */
+#include "store/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define WRITE_OUT_LEN ((uint64_t)8 << 20)
+
+static mv_disk_watch watch;
+static void *watch_user;
+
+void mv_disk_watch_set(mv_disk_watch new_watch, void *user)
+{
+    watch = new_watch;
+    watch_user = user;
+}
+
+static void tell(mv_disk_event event, int at, const char *name)
+{
+    if (watch != NULL) {
+        watch(watch_user, event, at, name);
+    }
+}
+
+mv_status mv_disk_status(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return MV_E_NOT_FOUND;
+    case ENOSPC:
+    case EDQUOT:
+        return MV_E_POLICY;
+    case ENOMEM:
+        return MV_E_MEMORY;
+    default:
+        return MV_E_IO;
+    }
+}
+
+mv_status mv_disk_create(int *fd, int at, const char *name, uint64_t len)
+{
+    mv_status st = MV_OK;
+    *fd = openat(at, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    MV_ENSURE(*fd >= 0, mv_disk_status(errno));
+    tell(MV_DISK_CREATE, at, name);
+    if (len != 0 && fallocate(*fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)len) != 0) {
+        MV_ENSURE(errno == EOPNOTSUPP || errno == ENOSYS, mv_disk_status(errno));
+    }
+done:
+    if (st != MV_OK && *fd >= 0) {
+        (void)close(*fd);
+        (void)unlinkat(at, name, 0);
+        *fd = -1;
+    }
+    return st;
+}
+
+/* Has the system begin to write out what crossed a boundary, so that the flush at the end finds
+ * little left to do. Only a hint: a file system that cannot is no failure. */
+static void write_out_early(int fd, uint64_t first, uint64_t end)
+{
+    if (first / WRITE_OUT_LEN != end / WRITE_OUT_LEN) {
+        const uint64_t start = first / WRITE_OUT_LEN * WRITE_OUT_LEN;
+        (void)sync_file_range(fd, (off64_t)start, WRITE_OUT_LEN, SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+mv_status mv_disk_write(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+{
+    const uint64_t first = offset;
+    while (len != 0) {
+        const ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
+        if (done < 0 && errno != EINTR) {
+            return mv_disk_status(errno);
+        }
+        if (done > 0) {
+            bytes += done;
+            len -= (size_t)done;
+            offset += (uint64_t)done;
+        }
+    }
+    write_out_early(fd, first, offset);
+    tell(MV_DISK_WRITE, fd, NULL);
+    return MV_OK;
+}
+
+mv_status mv_disk_append(int fd, const uint8_t *bytes, size_t len)
+{
+    const ssize_t done = write(fd, bytes, len);
+    tell(MV_DISK_WRITE, fd, NULL);
+    return done == (ssize_t)len ? MV_OK : mv_disk_status(done < 0 ? errno : ENOSPC);
+}
+
+mv_status mv_disk_flush(int fd)
+{
+    const mv_status st = fsync(fd) == 0 ? MV_OK : mv_disk_status(errno);
+    tell(MV_DISK_FLUSH, fd, NULL);
+    return st;
+}
+
+mv_status mv_disk_flush_all(int fd)
+{
+    const mv_status st = syncfs(fd) == 0 ? MV_OK : mv_disk_status(errno);
+    tell(MV_DISK_FLUSH, -1, NULL);
+    return st;
+}
+
+mv_status mv_disk_rename(int from_at, const char *from, int to_at, const char *to)
+{
+    const mv_status st = renameat(from_at, from, to_at, to) == 0 ? MV_OK : mv_disk_status(errno);
+    tell(MV_DISK_RENAME, to_at, to);
+    return st;
+}
+
+void mv_disk_remove(int at, const char *name)
+{
+    (void)unlinkat(at, name, 0);
+    tell(MV_DISK_REMOVE, at, name);
+}

@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# eval: methods compared on made-up data sets: heads, the report, going on after kill -9, wrong input.
+. "$(dirname "$0")/lib.sh"
+
+picture() { expect 0 phantom --kind "$1" --size "$2" --seed "$3" -o "$4"; }
+
+step 'two data sets with two classes each'
+for split in train test; do
+    mkdir -p body/$split/chest body/$split/belly head/$split/large head/$split/small
+    for seed in 1 2; do
+        picture xray 60x52 $seed body/$split/chest/x$split$seed.png
+        picture ct 52x60 $seed body/$split/belly/c$split$seed.png
+        picture mr 64x64 $seed head/$split/large/l$split$seed.png
+        picture mr 48x48 $((seed + 7)) head/$split/small/s$split$seed.png
+    done
+done
+printf 'name\tset\torigin\nltest1.png\thead\tnorth\nltest2.png\thead\tboth\nstest1.png\thead\tboth\nstest2.png\thead\tboth\n' >manifest.tsv
+
+step 'a head is trained, and the same seed gives the same head'
+expect 0 train --head --data body --data head --steps 2 --licence 'research only: phantoms' -o a.mvh
+says 'body: 4 images of 2 classes to train on'
+expect 0 train --head --data body --data head --steps 2 --licence 'research only: phantoms' --threads 1 -o b.mvh
+same a.mvh b.mvh
+expect 1 train --head --data body --steps 2 -o a.mvh
+says 'exists already'
+expect 2 train --head --data body --patch 8 -o c.mvh
+says '--patch does not go with --head'
+expect 2 train --head --data body
+absent c.mvh
+mkdir -p "$MEDVEIL_HOME/models"
+cp a.mvh "$MEDVEIL_HOME/models/"
+
+evaluate() { # CODE OUT ARGUMENT...
+    wanted=$1 folder=$2
+    shift 2
+    expect "$wanted" eval --timing-images 1 --repeats 1 -o "$folder" "$@"
+}
+
+step 'one command writes the report, the tables and the figures'
+evaluate 0 first --data body=body --data head=head --models cnn --json
+is images 'v == 8'
+is unreadable 'v == 0'
+[ -s first/report.html ] && [ -s first/tables.csv ] && [ -s first/journal.tsv ] || fail 'all three are there'
+grep -q '^5-7,head,cnn,after,all,PSNR dB,4,' first/tables.csv || fail 'the table counts the images of a set'
+grep -q '^5-7,head,cnn,after,origins with several classes,PSNR dB,3,' first/tables.csv ||
+    fail 'an origin with one class is not in the headline'
+grep -q '^5-7,body,cnn,after,all,MAP classes,4,' first/tables.csv || fail 'there is a MAP from the head'
+grep -q 'In 8 of 8 cases' first/report.html || fail 'every ciphertext came back exactly'
+for name in figure-1 rate-body bars-psnr-head learning-cnn; do
+    [ -s first/figures/$name.svg ] || fail "there is a figure $name"
+    /usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' first/figures/$name.svg ||
+        fail "$name.svg is XML"
+done
+grep -q '<script' first/report.html && fail 'the page has no scripts'
+grep -qE '(src|href)="(https?:)?//' first/report.html && fail 'the page needs nothing from elsewhere'
+/usr/bin/python3 "$scripts/../support/html_balance.py" first/report.html || fail 'every tag is closed'
+
+step 'a run that was killed goes on and comes to the same figures'
+grep -v '^table' first/tables.csv | grep -v ' ms,' >"$work/log/wanted"
+head -n 4 first/journal.tsv >"$work/log/part"
+mkdir second
+cp "$work/log/part" second/journal.tsv
+printf 'i 0 1 2 1 1 0.5' >>second/journal.tsv # the line that was being written
+evaluate 0 second --data body=body --data head=head --models cnn
+says 'going on after 3 rows'
+grep -v '^table' second/tables.csv | grep -v ' ms,\|^cipher' >"$work/log/found"
+grep -v '^cipher' "$work/log/wanted" | cmp -s - "$work/log/found" || fail 'the same figures'
+rm -rf third
+"$MEDVEIL" eval --timing-images 1 --repeats 1 --data body=body --data head=head --models cnn -o third >"$out" 2>"$err" &
+pid=$!
+while [ "$(wc -l 2>/dev/null <third/journal.tsv || echo 0)" -lt 3 ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+kill -9 $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+evaluate 0 third --data body=body --data head=head --models cnn
+grep -v '^table' third/tables.csv | grep -v ' ms,\|^cipher' | cmp -s - "$work/log/found" || fail 'the same figures'
+
+step 'a journal of other images is not mixed in'
+evaluate 2 first --data body=body --models cnn
+says 'other models, images or settings'
+cp first/journal.tsv kept.tsv
+printf 'nonsense\n' >>first/journal.tsv
+evaluate 1 first --data body=body --data head=head --models cnn
+says 'is damaged'
+evaluate 0 first --data body=body --models cnn --force
+
+step 'what cannot be read is named, left out, and makes the exit code 15'
+mkdir -p odd/test/one odd/test/two odd/test/none
+picture mr 50x70 1 odd/test/one/a.png
+picture ct 90x40 2 odd/test/two/b.npy
+head -c 200 odd/test/one/a.png >odd/test/one/cut.png
+picture mr 10x40 3 odd/test/two/thin.png
+code=0
+"$MEDVEIL" eval --timing-images 1 --repeats 1 --data odd=odd --models cnn -o odd-out >"$out" 2>"$err" || code=$?
+[ $code = 15 ] || fail "eval ends with 15 (it ended with $code)"
+says '1 class folder without an image left out'
+says 'odd/test/one/cut.png is left out'
+says 'odd/test/two/thin.png is left out'
+says '2 of 4 images could not be read'
+says 'does not know the classes of odd'
+[ -s odd-out/report.html ] || fail 'the report is there'
+
+step 'one class only: no MAP'
+mkdir -p lone/only
+picture mr 40x40 1 lone/only/a.png
+evaluate 0 lone-out --data lone=lone --models cnn
+says 'one class only'
+grep -q 'MAP classes' lone-out/tables.csv && fail 'there is no MAP'
+
+step 'wrong input is refused with a sentence'
+mkdir -p hollow/test/a
+evaluate 10 x --data hollow=hollow
+evaluate 10 x --data nowhere=nowhere
+evaluate 2 x --data body
+evaluate 2 x
+evaluate 10 x --data body=body --models unheard-of
+evaluate 2 x --data body=body --models cnn,,cnn
+mkdir -p broken/a
+printf 'no image' >broken/a/b.png
+code=0
+"$MEDVEIL" eval --data broken=broken -o broken-out >"$out" 2>"$err" || code=$?
+[ $code = 1 ] || fail "eval of broken images only ends with 1 (it ended with $code)"
+says 'none of the 1 images can be read'
+absent broken-out/report.html
+: >file
+evaluate 1 file --data body=body

@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A gallery of encrypted embeddings: made, filled by its holder and by a sender, searched, checked.
+. "$(dirname "$0")/lib.sh"
+people
+expect 0 collection new -i alice.id -o ward.mv
+
+# vector FILE SEED: a .npy of 128 float32; the same seed gives nearly the same direction
+vector() {
+    python3 - "$1" "$2" "${3:-0}" <<'PY'
+import random, struct, sys
+base, own = random.Random(int(sys.argv[2])), random.Random(sys.argv[1])
+values = [base.gauss(0, 1) + float(sys.argv[3]) * own.gauss(0, 1) for _ in range(128)]
+head = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 128), }"
+head += " " * (-(10 + len(head) + 1) % 64) + "\n"
+with open(sys.argv[1], "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
+    file.write(struct.pack("<128f", *values))
+PY
+}
+for n in 1 2 3 4; do vector v$n.npy $n; done
+vector near3.npy 3 0.2
+
+step 'the holder makes a gallery and fills it; nobody else can read it'
+expect 0 gallery new -i alice.id --collection ward.mv -o ward
+prints 'ward.pub'
+expect 1 gallery new -i alice.id --collection ward.mv -o ward
+[ "$(stat -c %a ward.check)" = 600 ] || fail 'the check is private'
+expect 0 gallery add -i alice.id --collection ward.mv --to ward v1.npy v2.npy v3.npy
+[ "$(wc -l <"$out")" = 3 ] || fail 'each row has a line'
+three=$(tail -n 1 "$out" | cut -d' ' -f1)
+
+step 'a new vector finds its neighbour, and the answer is checked'
+expect 0 search -i alice.id --collection ward.mv --archive ward --top 1 near3.npy --json
+is name 'v == "v3.npy"'
+is checked 'v'
+is cosine '0.9 < v < 1'
+expect 0 search -i alice.id --collection ward.mv --archive ward v3.npy
+prints '  1   1.00'
+[ "$(wc -l <"$out")" = 3 ] || fail 'all rows are listed'
+
+step 'a sender adds with the public key alone; then the check no longer covers all rows'
+expect 0 gallery add --public ward.pub --to ward v4.npy
+four=$(cut -d' ' -f1 "$out")
+expect 0 search -i alice.id --collection ward.mv --archive ward --top 1 v4.npy --json
+is id "v == '$four'"
+is checked 'not v'
+says 'not checked'
+
+step 'a removed row is in no answer'
+expect 0 gallery remove --from ward "$three"
+expect 0 search -i alice.id --collection ward.mv --archive ward v3.npy --json
+grep -q "$three" "$out" && fail 'the removed row is gone'
+expect 10 gallery remove --from ward "$three"
+
+step 'nothing that belongs to an older gallery is overwritten'
+touch third.check
+expect 1 gallery new -i alice.id --collection ward.mv -o third
+absent third
+absent third.pub
+
+step 'an outdated gallery is found out'
+expect 0 gallery new -i alice.id --collection ward.mv -o small
+expect 0 gallery add -i alice.id --collection ward.mv --to small v1.npy
+mkdir old
+cp small/* old/
+expect 0 gallery add -i alice.id --collection ward.mv --to small v2.npy
+rm -r small
+mv old small
+expect 13 search -i alice.id --collection ward.mv --archive small v1.npy
+
+step 'what cannot be'
+expect 0 collection new -i bob.id -o other.mv
+expect 12 search -i bob.id --collection ward.mv --archive ward v1.npy
+expect 2 search -i bob.id --collection other.mv --archive ward v1.npy
+says 'another collection'
+expect 2 gallery add -i bob.id --collection other.mv --to ward v1.npy
+expect 2 gallery add -i alice.id --collection ward.mv --public ward.pub --to ward v1.npy
+expect 2 gallery add -i alice.id --collection ward.mv v1.npy
+expect 2 search -i alice.id --collection ward.mv v1.npy
+expect 10 search -i alice.id --collection ward.mv --archive nowhere v1.npy
+says 'nowhere'
+expect 2 gallery remove --from ward 12
+image scan.png 32 32
+expect 2 search -i alice.id --collection ward.mv --archive ward scan.png
+says '128 numbers'

@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The story of README.md, "Sending": two terminals, the line is unplugged and plugged in again, and
+# the sender ends with the recipient's receipt. Then the queue by hand, and processes that are killed.
+. "$(dirname "$0")/lib.sh"
+people
+image scan.png 64 64
+image other.png 64 64 2
+expect 0 encrypt -s alice.id -r bob.id.card scan.png other.png -o study.mv
+
+printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >relay.ini
+start_relay() {
+    rm -f address
+    "$MEDVEIL" relay --config relay.ini --address-file address >>"$work/log/relay" 2>&1 &
+    relay=$!
+    background="$background $relay"
+    wait_for 'the relay says its address' test -s address
+    url=$(cat address)
+    port=${url%%#*}
+    printf '[relay]\nlisten = 127.0.0.1:%s\nstate = %s/state\n' "${port##*:}" "$work" >relay.ini
+}
+
+unplug() {
+    kill -9 "$relay"
+    wait "$relay" 2>/dev/null || true
+}
+
+wait_for() { # SENTENCE COMMAND...: up to 30 s
+    sentence=$1
+    shift
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "$sentence"
+        sleep 0.1
+    done
+}
+
+start_relay
+
+step 'unplugged, a sender that waits says so once, and goes on when the line is back'
+unplug
+"$MEDVEIL" send study.mv --to "$url" -r bob.id.card -s alice.id --wait >"$work/log/sender" 2>&1 &
+sender=$!
+background="$background $sender"
+wait_for 'the sender says that the relay is away' grep -q 'trying until it is back' "$work/log/sender"
+start_relay
+wait_for 'the sender says that the relay is back' grep -q 'the relay is back' "$work/log/sender"
+wait_for 'the study is sent' grep -q '^medveil: sent study.mv' "$work/log/sender"
+[ "$(grep -c 'trying until' "$work/log/sender")" = 1 ] || fail 'it is said once'
+
+step 'the receiver who watches gets it over a break, and the sender ends with the receipt'
+unplug
+"$MEDVEIL" receive --watch inbox --from "$url" -i bob.id >"$work/log/watcher" 2>&1 &
+watcher=$!
+background="$background $watcher"
+wait_for 'the watcher says that the relay is away' grep -q 'trying until it is back' "$work/log/watcher"
+start_relay
+code=0
+wait "$sender" || code=$?
+[ "$code" = 0 ] || fail "a sender whose study was delivered ends with 0, not $code"
+grep -q '^medveil: delivered study.mv: 2/2 bit-identical' "$work/log/sender" ||
+    fail 'the sender ends with the receipt'
+[ "$(ls inbox)" = "$(ls inbox | grep '\.mv$')" ] || fail 'nothing but whole files is in the inbox'
+same study.mv "$(echo inbox/*.mv)"
+expect 0 queue status
+prints '2/2 bit-identical'
+expect 0 queue status --json
+is receipt 'v["members"] == 2 and v["identical"] == 2'
+
+step 'what was delivered is not sent again'
+expect 0 send study.mv --to "$url" -r bob.id.card -s alice.id --json
+is state 'v == "delivered"'
+is duplicate 'v'
+
+step 'a second file reaches the watcher without a new command'
+expect 0 encrypt -s alice.id -r bob.id.card scan.png -o scan.mv
+expect 0 send scan.mv --to "$url" -r bob.id.card -s alice.id --wait
+says '1/1 bit-identical'
+kill -TERM "$watcher"
+code=0
+wait "$watcher" || code=$?
+[ "$code" = 130 ] || fail "a watcher that is told to stop ends with 130, not $code"
+
+step 'an item can be queued, held, let go and cancelled'
+expect 0 encrypt -s alice.id -r bob.id.card other.png -o other.mv
+expect 0 send other.mv --to "$url" -r bob.id.card -s alice.id --later --json
+is state 'v == "waiting"'
+id=$(json id)
+expect 0 queue pause "$id"
+expect 0 queue run
+expect 0 queue status "$id" --json
+is state 'v == "paused"'
+expect 0 queue resume "$id"
+expect 0 queue run
+expect 0 queue status "$id" --json
+is state 'v == "sent"'
+expect 0 queue cancel "$id"
+expect 10 queue status "$id"
+expect 10 queue cancel 0000000000000000
+expect 2 queue pause
+
+step 'the queue holds sealed bytes only'
+expect 0 send other.mv --to "$url" -r bob.id.card -s alice.id --later
+if grep -rqa -e IHDR -e 'PRIVATE' "$MEDVEIL_HOME/queue"; then fail 'no image and no key is in the queue'; fi
+[ "$(stat -c %a "$MEDVEIL_HOME/queue")" = 700 ] || fail 'nobody else can look into the queue'
+expect 0 queue cancel --all
+
+step 'a receiver killed before it could say so acknowledges with the next command, without storing twice'
+expect 0 encrypt -s alice.id -r bob.id.card scan.png -o third.mv
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 receive --keep --from "$url" -i bob.id -o inbox2
+expect 0 receive --from "$url" -i bob.id -o inbox2 --json
+is had_already v
+[ "$(ls inbox2 | wc -l)" = 2 ] || fail 'each is stored once'
+expect 0 queue run --json
+is receipt 'v["identical"] == 1'
+
+step 'what was received once is not stored again, in whatever folder, unless it is wanted'
+expect 0 queue cancel "$(json id)"
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 receive --from "$url" -i bob.id -o elsewhere
+says 'not stored again'
+[ -z "$(ls elsewhere)" ] || fail 'it is not stored twice'
+
+step 'a full disk is said, and nothing is lost or half there'
+expect 0 encrypt -s alice.id -r bob.id.card scan.png -o fifth.mv
+if unshare -rm true 2>"$err"; then
+    mkdir full small
+    cat >full.sh <<'END'
+mount -t tmpfs -o size=8k none full && mount -t tmpfs -o size=8k none small || exit 99
+home=$MEDVEIL_HOME
+code=0
+MEDVEIL_HOME=$PWD/full "$MEDVEIL" send fifth.mv --to "$1" -r bob.id.card -s alice.id || code=$?
+[ "$code" = 1 ] || exit 98
+ls full/queue | grep -q -e mv -e job && exit 97
+MEDVEIL_HOME=$home "$MEDVEIL" send fifth.mv --to "$1" -r bob.id.card -s alice.id || exit 96
+code=0
+"$MEDVEIL" receive --from "$1" -i bob.id -o small || code=$?
+[ "$code" = 1 ] || exit 95
+ls small | grep -q 'mv$' && exit 94
+exit 0
+END
+    code=0
+    unshare -rm sh full.sh "$url" >"$out" 2>"$err" || code=$?
+    [ "$code" = 0 ] || fail "a full disk is a failure that leaves nothing half (step $code)"
+    says 'No space left'
+    expect 0 receive --from "$url" -i bob.id -o inbox3
+    same fifth.mv "$(echo inbox3/*.mv)"
+else
+    step 'NOT TRIED: no mount namespace can be made here'
+fi
+
+step 'wrong options are said'
+expect 2 send third.mv --to "$url" -r bob.id.card --wait
+expect 2 send third.mv --to "$url" -r bob.id.card --limit-rate fast
+expect 2 send third.mv --to "$url" -r bob.id.card --streams 33
+expect 2 receive --from "$url" -i bob.id --watch inbox --keep

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz_search.c: any bytes, or a good message with any bytes changed, to each reader of search and
+ * classification messages. The first byte chooses the reader, the second whether a good message is
+ * changed: then each five bytes are an offset and what to change there, and a rest of one byte cuts
+ * the message short.
+ */
+#include "base/bytes.h"
+#include "medveil/analysis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READERS = 6, ROWS = 8 };
+
+typedef struct message {
+    uint8_t *bytes;
+    size_t len;
+} message;
+
+static const uint8_t collection_key[32] = {1}, head[MV_SEARCH_HASH_LEN] = {2};
+static mv_search_key *searcher;
+static mv_classify_key *patient;
+static mv_classifier *model;
+static message good[READERS];
+static uint8_t *room; /* a reply of the classifier */
+
+static void must(bool good_so_far)
+{
+    if (!good_so_far) {
+        abort();
+    }
+}
+
+static message message_new(size_t len)
+{
+    const message m = {calloc(1, len), len};
+    must(m.bytes != NULL);
+    return m;
+}
+
+/* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply. */
+static void prepare(void)
+{
+    const mv_classify_kind kind = MV_CLASSIFY_PRIVATE_MODEL;
+    const mv_search_sizes s = mv_search_message_sizes();
+    const mv_classify_sizes c = mv_classify_message_sizes(kind);
+    const int32_t weight[MV_SEARCH_DIM] = {3};
+    const int64_t bias = 1;
+    const int8_t value[MV_SEARCH_DIM] = {5};
+    mv_search_check *check = NULL;
+    const size_t len[READERS] = {s.public_key, 64 + 50208,   MV_SEARCH_CHECK_LEN,
+                                 c.query,      c.public_key, c.reply};
+    for (size_t i = 0; i < READERS; i++) {
+        good[i] = message_new(len[i]);
+    }
+    room = calloc(1, c.reply);
+    must(room != NULL && mv_search_key_new(&searcher, collection_key, head) == MV_OK);
+    must(mv_search_write_public(searcher, good[0].bytes, good[0].len) == MV_OK);
+    must(mv_search_check_new(&check) == MV_OK);
+    mv_search_check_write(good[2].bytes, check);
+    mv_search_check_free(&check);
+    must(mv_classify_key_new(&patient, kind, collection_key, head) == MV_OK);
+    must(mv_classifier_new(&model, kind, head, weight, &bias, 1) == MV_OK);
+    must(mv_classify_query(patient, good[3].bytes, good[3].len, value) == MV_OK);
+    must(mv_classify_write_public(patient, good[4].bytes, good[4].len) == MV_OK);
+    must(mv_classifier_take_key(model, good[4].bytes, good[4].len) == MV_OK);
+    must(mv_classifier_run(model, good[5].bytes, good[5].len, good[3].bytes, good[3].len) == MV_OK);
+    memcpy(good[1].bytes, good[0].bytes, 56); /* a reply's header, and one row */
+    good[1].bytes[5] = 6;
+    good[1].bytes[56] = 1;
+}
+
+static void read_scores(const uint8_t *bytes, size_t len)
+{
+    int32_t score[ROWS];
+    const mv_status st = mv_search_scores(searcher, score, ROWS, bytes, len);
+    for (size_t i = 0; st != MV_OK && i < ROWS; i++) {
+        must(score[i] == 0);
+    }
+}
+
+static void read_classes(const uint8_t *bytes, size_t len)
+{
+    int64_t score[MV_CLASSIFY_CLASSES_MAX];
+    uint32_t classes = 0;
+    const mv_status st = mv_classify_scores(patient, score, &classes, bytes, len);
+    must((st == MV_OK) == (classes != 0));
+}
+
+static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
+{
+    mv_search_sender *sender = NULL;
+    mv_search_check *check = NULL;
+    mv_status st = MV_OK;
+    switch (reader) {
+    case 0:
+        st = mv_search_sender_new(&sender, bytes, len);
+        must((st == MV_OK) == (sender != NULL));
+        mv_search_sender_free(&sender);
+        break;
+    case 1:
+        read_scores(bytes, len);
+        break;
+    case 2:
+        st = mv_search_check_read(&check, bytes, len);
+        must((st == MV_OK) == (check != NULL));
+        mv_search_check_free(&check);
+        break;
+    case 3:
+        st = mv_classifier_run(model, room, good[5].len, bytes, len);
+        must(st == MV_OK || mv_status_category(st) != MV_CATEGORY_INTERNAL);
+        break;
+    case 4:
+        st = mv_classifier_take_key(model, bytes, len);
+        must(st == MV_OK || mv_status_category(st) != MV_CATEGORY_INTERNAL);
+        must(mv_classifier_take_key(model, good[4].bytes, good[4].len) == MV_OK);
+        break;
+    default:
+        read_classes(bytes, len);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (searcher == NULL) {
+        prepare();
+    }
+    if (size < 2) {
+        return 0;
+    }
+    const unsigned reader = data[0] % READERS;
+    if (data[1] == 0) {
+        uint8_t *copy = malloc(size > 2 ? size - 2 : 1); /* so that reading too far is seen */
+        must(copy != NULL);
+        memcpy(copy, data + 2, size - 2);
+        read_one(reader, copy, size - 2);
+        free(copy);
+        return 0;
+    }
+    message m = message_new(good[reader].len);
+    memcpy(m.bytes, good[reader].bytes, m.len);
+    size_t at = 2;
+    for (; at + 5 <= size; at += 5) {
+        m.bytes[mv_load_u32le(data + at) % m.len] ^= data[at + 4];
+    }
+    if (at < size) {
+        m.len -= data[at];
+    }
+    read_one(reader, m.bytes, m.len);
+    free(m.bytes);
+    return 0;
+}

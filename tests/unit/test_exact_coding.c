@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_exact_coding.c: files with raw samples become smaller and come back bit for bit, or within
+ * their stated error; what was altered is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "envelope/exact_coding.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static mv_status append(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)err;
+    return mv_buffer_append(user, bytes, len);
+}
+
+/* ---- files ---- */
+
+typedef struct made {
+    const char *descr; /* of NPY */
+    uint32_t frames, height, width, channels;
+    int32_t base;   /* lowest value */
+    uint32_t noise; /* of this many values on top of a ramp */
+} made;
+
+static void put_sample(mv_buffer *b, const made *m, int32_t v)
+{
+    const bool wide = m->descr[2] == '2', swapped = m->descr[0] == '>';
+    const uint8_t low = (uint8_t)v, high = (uint8_t)((uint32_t)v >> 8);
+    if (!wide) {
+        assert_int_equal(mv_buffer_put_u8(b, low), MV_OK);
+    } else {
+        assert_int_equal(mv_buffer_put_u8(b, swapped ? high : low), MV_OK);
+        assert_int_equal(mv_buffer_put_u8(b, swapped ? low : high), MV_OK);
+    }
+}
+
+static mv_buffer npy_of(const made *m)
+{
+    mv_buffer b = mv_buffer_make((size_t)1 << 28);
+    char head[112], padded[119];
+    uint32_t state = 1;
+
+    (void)snprintf(head, sizeof head,
+                   "{'descr': '%s', 'fortran_order': False, 'shape': (%u, %u, %u%s), }", m->descr,
+                   m->frames, m->height, m->width, m->channels == 3 ? ", 3" : "");
+    (void)snprintf(padded, sizeof padded, "%-117s\n", head);
+    assert_int_equal(mv_buffer_append(&b, (const uint8_t *)"\x93NUMPY\x01\x00\x76\x00", 10), MV_OK);
+    assert_int_equal(mv_buffer_append(&b, (const uint8_t *)padded, 118), MV_OK);
+    const uint32_t row = m->width * m->channels;
+    for (uint32_t i = 0; i < m->frames * m->height * row; i++) {
+        state = state * 1664525u + 1013904223u;
+        put_sample(&b, m,
+                   m->base + (int32_t)(i % row / m->channels) + (int32_t)((state >> 8) % m->noise));
+    }
+    return b;
+}
+
+/* ---- there and back ---- */
+
+static mv_status decode(mv_buffer *file, const mv_buffer *coded, uint64_t file_len, mv_error *err)
+{
+    const mv_sink sink = {append, file};
+    mv_exact_decoder *decoder = NULL;
+    assert_int_equal(mv_exact_decoder_new(&decoder, file_len, &sink), MV_OK);
+    mv_status st = MV_OK;
+    for (size_t at = 0; st == MV_OK && at < coded->len; at += 1000) { /* in pieces */
+        const size_t left = coded->len - at;
+        st = mv_exact_decoder_write(decoder, coded->bytes + at, left < 1000 ? left : 1000, err);
+    }
+    st = st == MV_OK ? mv_exact_decoder_end(decoder, err) : st;
+    mv_exact_decoder_free(&decoder);
+    return st;
+}
+
+static bool encode(mv_buffer *coded, const mv_buffer *file, uint32_t max_error)
+{
+    const mv_source source = mv_source_memory(file->bytes, file->len);
+    const mv_sink sink = {append, coded};
+    bool is_coded = false;
+    uint64_t len = 0;
+    mv_error err = {0};
+    if (mv_exact_encode(&is_coded, &len, &sink, &source, max_error, &err) != MV_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_true(!is_coded || len == coded->len);
+    return is_coded;
+}
+
+static void check_comes_back(const made *m)
+{
+    mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 28);
+    mv_buffer back = mv_buffer_make((size_t)1 << 28);
+    mv_error err = {0};
+    assert_true(encode(&coded, &file, 0));
+    assert_true(coded.len < file.len);
+    assert_int_equal(decode(&back, &coded, file.len, &err), MV_OK);
+    assert_int_equal(back.len, file.len);
+    assert_memory_equal(back.bytes, file.bytes, file.len);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+    mv_buffer_clear(&back);
+}
+
+static void the_coding_is_that_of_the_format_page(void **state)
+{
+    static const uint8_t head[24] = {128, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0,
+                                     16,  0, 0, 0, 1, 0, 0, 0, 1,  1, 0, 0};
+    static const uint8_t frame[] = {
+        0x41, 0x00, 0x00, 0x00, 0x28, 0x00, 0x1e, 0x00, 0xff, 0xd8, 0xff, 0xf7, 0x00, 0x0b, 0x05,
+        0x00, 0x10, 0x00, 0x10, 0x01, 0x01, 0x11, 0x00, 0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00,
+        0x00, 0x00, 0x00, 0xbf, 0xff, 0x7f, 0xff, 0x52, 0xbf, 0xfd, 0x7f, 0xff, 0x5f, 0xff, 0x7f,
+        0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff,
+        0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x00, 0xff, 0xd9};
+    const made m = {"|u1", 1, 16, 16, 1, 40, 1};
+    mv_buffer file = npy_of(&m), coded = mv_buffer_make(1 << 10);
+    (void)state;
+    for (size_t i = 0; i < 256; i++) {
+        file.bytes[128 + i] = (uint8_t)(40 + i % 16 + i / 16);
+    }
+    assert_true(encode(&coded, &file, 0));
+    assert_int_equal(coded.len, 24 + 128 + sizeof frame + 32);
+    assert_memory_equal(coded.bytes, head, 24);
+    assert_memory_equal(coded.bytes + 24, file.bytes, 128);
+    assert_memory_equal(coded.bytes + 152, frame, sizeof frame);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
+static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
+{
+    static const made kinds[] = {
+        {"|u1", 1, 40, 60, 1, 3, 5},      {"|i1", 2, 40, 60, 1, -30, 5},
+        {"<u2", 1, 40, 60, 1, 40000, 99}, {"<i2", 3, 40, 60, 1, -1024, 700},
+        {">u2", 2, 40, 60, 1, 0, 3},      {">i2", 1, 40, 60, 1, -32768, 9000},
+        {"|u1", 2, 40, 60, 3, 100, 5},    {"<u2", 2, 40, 60, 3, 0, 2000},
+        {"<u2", 1, 64, 9, 1, 65000, 1},   {"<i2", 40, 256, 256, 1, -100, 2}, /* several children */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        check_comes_back(&kinds[i]);
+    }
+}
+
+static void what_gets_no_smaller_is_left_as_it_is(void **state)
+{
+    const made noise = {"<u2", 2, 40, 60, 1, 0, 65536}, tiny = {"<i2", 1, 2, 1, 1, 7, 1};
+    mv_buffer file = npy_of(&noise), coded = mv_buffer_make((size_t)1 << 28);
+    (void)state;
+    assert_false(encode(&coded, &file, 0));
+    mv_buffer_clear(&file);
+    file = npy_of(&tiny);
+    assert_false(encode(&coded, &file, 0));
+    memcpy(file.bytes, "text", 4); /* no samples at all */
+    assert_false(encode(&coded, &file, 0));
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
+static void nothing_altered_or_cut_is_taken_for_the_file(void **state)
+{
+    const made m = {"<i2", 2, 12, 10, 1, -50, 30};
+    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 20);
+    (void)state;
+    assert_true(encode(&coded, &file, 0));
+    for (size_t i = 0; i < coded.len; i++) {
+        mv_buffer back = mv_buffer_make((size_t)1 << 20);
+        mv_error err = {0};
+        coded.bytes[i] ^= (uint8_t)(1u << i % 8);
+        const mv_status st = decode(&back, &coded, file.len, &err);
+        /* JPEG-LS has bits that mean nothing: those of its last byte */
+        if (st == MV_OK) {
+            assert_int_equal(back.len, file.len);
+            assert_memory_equal(back.bytes, file.bytes, file.len);
+        } else {
+            assert_int_equal(st, MV_E_FORMAT);
+            assert_true(err.text[0] != '\0');
+        }
+        coded.bytes[i] ^= (uint8_t)(1u << i % 8);
+        mv_buffer_clear(&back);
+    }
+    const size_t len = coded.len;
+    for (coded.len = 0; coded.len < len; coded.len += 7) {
+        mv_buffer back = mv_buffer_make((size_t)1 << 20);
+        assert_int_equal(decode(&back, &coded, file.len, NULL), MV_E_FORMAT);
+        mv_buffer_clear(&back);
+    }
+    coded.len = len;
+    mv_buffer back = mv_buffer_make((size_t)1 << 20);
+    assert_int_equal(decode(&back, &coded, file.len - 1, NULL), MV_E_FORMAT);
+    assert_int_equal(mv_buffer_put_u8(&coded, 0), MV_OK);
+    mv_buffer_clear(&back);
+    assert_int_equal(decode(&back, &coded, file.len, NULL), MV_E_FORMAT);
+    mv_buffer_clear(&back);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
+static int32_t sample_at(const mv_buffer *file, size_t i)
+{
+    return (int16_t)mv_load_u16le(file->bytes + 128 + 2 * i);
+}
+
+static void a_stated_error_is_kept_by_every_sample_and_saves_bytes(void **state)
+{
+    /* values over the whole type: none may come back beyond its ends */
+    const made m = {"<i2", 2, 40, 60, 1, -32768, 65400};
+    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 20);
+    size_t last_len = SIZE_MAX;
+    (void)state;
+    for (uint32_t e = 1; e <= 255; e = 3 * e + 2) {
+        mv_buffer back = mv_buffer_make((size_t)1 << 20);
+        size_t differing = 0;
+        coded.len = 0;
+        assert_true(encode(&coded, &file, e));
+        assert_true(coded.len < last_len);
+        last_len = coded.len;
+        assert_int_equal(decode(&back, &coded, file.len, NULL), MV_OK);
+        assert_int_equal(back.len, file.len);
+        assert_memory_equal(back.bytes, file.bytes, 128);
+        for (size_t i = 0; i < (file.len - 128) / 2; i++) {
+            const int32_t apart = abs(sample_at(&file, i) - sample_at(&back, i));
+            assert_true(apart <= (int32_t)e);
+            differing += apart != 0;
+        }
+        assert_true(differing != 0);
+        mv_buffer_clear(&back);
+    }
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
+static void an_error_without_raw_samples_is_refused(void **state)
+{
+    const mv_source source = mv_source_memory((const uint8_t *)"no image", 8);
+    mv_buffer coded = mv_buffer_make(1 << 10);
+    const mv_sink sink = {append, &coded};
+    bool is_coded = true;
+    uint64_t len = 0;
+    mv_error err = {0};
+    (void)state;
+    assert_int_equal(mv_exact_encode(&is_coded, &len, &sink, &source, 3, &err), MV_E_UNSUPPORTED);
+    assert_false(is_coded);
+    assert_true(err.text[0] != '\0');
+    mv_buffer_clear(&coded);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_coding_is_that_of_the_format_page),
+        cmocka_unit_test(every_kind_of_samples_comes_back_bit_for_bit),
+        cmocka_unit_test(what_gets_no_smaller_is_left_as_it_is),
+        cmocka_unit_test(nothing_altered_or_cut_is_taken_for_the_file),
+        cmocka_unit_test(a_stated_error_is_kept_by_every_sample_and_saves_bytes),
+        cmocka_unit_test(an_error_without_raw_samples_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
