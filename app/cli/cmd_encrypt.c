@@ -506,7 +506,6 @@ static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_
 
     if (cli_flag(j->args, "lossy")) {
         MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
-        MV_TRY(is_dicom ? dicom_out_header(sealer, &in->bytes, err) : MV_OK);
         goto done;
     }
     if (j->seal.max_error != 0 && is_dicom) {
@@ -536,6 +535,9 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
     if (told.there) {
         MV_TRY(mv_sealer_embed(sealer, &told.embedding, err));
+    }
+    if (cli_flag(j->args, "lossy") && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
+        MV_TRY(dicom_out_header(sealer, &in->bytes, err)); /* behind the embedding: kinds go up */
     }
     if (!alone) {
         report_member(j, in, &code);

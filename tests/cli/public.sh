@@ -86,3 +86,17 @@ expect 0 decrypt -i bob.id bare.mv -o bare.png
 same bare.png scan.png
 expect 10 decrypt -i bob.id --reconstruct bare.mv -o none.png
 absent none.png
+
+step 'an embedding travels when the model has a head; when none does, encrypt says why'
+expect 0 encrypt -r bob.id.card scan.png -o told.mv --json
+is bytes_embedding 'v == 243'
+is embedding_why 'v is None'
+expect 0 inspect -i bob.id told.mv
+prints '128 values'
+expect 0 encrypt -s eve.id -r alice.id.card --collection other.pub --lossy scan.png -o told.mv -f --json
+is bytes_embedding 'v == 25917'
+expect 0 encrypt -r bob.id.card --no-embedding scan.png -o told.mv -f --json
+is bytes_embedding 'v == 0'
+is embedding_why "'--no-embedding' in v"
+expect 0 inspect -i bob.id told.mv
+prints 'none travels'

@@ -117,11 +117,20 @@ expect 0 queue run --json
 is receipt 'v["identical"] == 1'
 
 step 'what was received once is not stored again, in whatever folder, unless it is wanted'
-expect 0 queue cancel "$(json id)"
+id3=$(json id)
+expect 0 queue cancel "$id3"
 expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
 expect 0 receive --from "$url" -i bob.id -o elsewhere
 says 'not stored again'
 [ -z "$(ls elsewhere)" ] || fail 'it is not stored twice'
+expect 0 receive --from "$url" -i bob.id -o elsewhere
+says 'nothing is waiting'
+expect 0 queue cancel "$id3"
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 receive --again --from "$url" -i bob.id -o elsewhere
+same third.mv "$(echo elsewhere/*.mv)"
+expect 0 receive --from "$url" -i bob.id -o elsewhere
+says 'nothing is waiting'
 
 step 'a full disk is said, and nothing is lost or half there'
 expect 0 encrypt -s alice.id -r bob.id.card scan.png -o fifth.mv
