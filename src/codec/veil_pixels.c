@@ -262,3 +262,9 @@ done:
     lines_clear(&l);
     return st;
 }
+
+mv_status mv_pixels_net(mv_small_net *out)
+{
+    mv_reader in = mv_reader_make(mv_pixels_net_bytes, sizeof mv_pixels_net_bytes);
+    return mv_small_read(out, &in);
+}

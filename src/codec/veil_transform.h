@@ -4,9 +4,9 @@
  *
  * Blocks of 8x8 under the orthonormal DCT, after a lapped filter that turns the 8 samples across
  * each block boundary (time-domain lapped transform, [Tran03]): both matrices are orthogonal, in
- * units of 2^-14, and products are rounded after each pass. Coefficients are in units of 1/64, so
- * that forward and inverse differ from the identity by rounding only, far below one grey level; the
- * inverse is the same on every machine.
+ * units of 2^-20, and sums of products are rounded after each pass. Coefficients are in units of
+ * 1/64, so that forward and inverse differ from the identity by rounding only, far below one grey
+ * level; the inverse is the same on every machine.
  */
 #ifndef MV_CODEC_VEIL_TRANSFORM_H
 #define MV_CODEC_VEIL_TRANSFORM_H
