@@ -50,8 +50,8 @@ typedef mv_status (*mv_pixel_visitor)(void *user, uint32_t row, uint32_t column,
 MV_MUST_CHECK mv_status mv_pixels_visit(const mv_pixel_shape *shape, const int32_t *pixel,
                                         mv_pixel_visitor visit, void *user);
 
-/* mv_pixels_net: the network that bench/train_pixels.c made. errors: none that a test would not see:
- * MV_E_RANGE, MV_E_TRUNCATED (the table is damaged) */
+/* mv_pixels_net: the network that bench/train_pixels.c made. errors: none that a test would not
+ * see: MV_E_RANGE, MV_E_TRUNCATED (the table is damaged) */
 extern const uint8_t mv_pixels_net_bytes[MV_SMALL_LEN];
 MV_MUST_CHECK mv_status mv_pixels_net(mv_small_net *out);
 
