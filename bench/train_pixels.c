@@ -189,11 +189,11 @@ done:
 
 static void print_table(const mv_buffer *bytes)
 {
-    (void)printf("/* SPDX-License-Identifier: Apache-2.0\n *\n * veil_pixels_net.c: the network of "
-                 "coding 2 (docs/formats/mv.md), as mv_small_read takes it. Made by\n * "
-                 "bench/train_pixels.c, never by hand; it is part of the format and does not "
-                 "change.\n */\n#include \"codec/veil_pixels.h\"\n\nconst uint8_t "
-                 "mv_pixels_net_bytes[MV_SMALL_LEN] = {");
+    (void)printf(
+        "/* SPDX-License-Identifier: Apache-2.0\n *\n * veil_pixels_net.c: the network of "
+        "veil_pixels.h, as mv_small_read takes it. Made by\n * bench/train_pixels.c, never "
+        "by hand.\n */\n#include \"codec/veil_pixels.h\"\n\nconst uint8_t "
+        "mv_pixels_net_bytes[MV_SMALL_LEN] = {");
     for (size_t i = 0; i < bytes->len; i++) {
         (void)printf("%s%u,", i % 20 == 0 ? "\n    " : " ", bytes->bytes[i]);
     }

@@ -376,7 +376,8 @@ static void every_machine_codes_the_same_bytes(void **state)
     assert_int_equal(mv_pixels_encode(&w, &net, &shape, pixel), MV_OK);
     assert_int_equal(mv_rans_finish(&w), MV_OK);
     assert_int_equal(crypto_generichash(hash, sizeof hash, out.bytes, out.len, NULL, 0), 0);
-    assert_string_equal(sodium_bin2hex(hex, sizeof hex, hash, sizeof hash), "@HASH@");
+    assert_string_equal(sodium_bin2hex(hex, sizeof hex, hash, sizeof hash),
+                        "5b8eb1d3d9d14b2178cd1cd9b2a6282a");
     mv_rans_writer_clear(&w);
     mv_buffer_clear(&out);
 }
