@@ -31,6 +31,7 @@ extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
 extern const bench_case bench_cases_analysis[];
 extern const bench_case bench_cases_relay[];
+extern const bench_case bench_cases_veil[];
 
 /* bench_ran: what the case in hand really runs, chosen on this machine; from prepare or run. Wins
  * over its label. kernel is not copied. */

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * veil_bands.c: contexts of coefficients, and coding with them.
+ */
+#include "codec/veil_bands.h"
+
+#include "base/cpu.h"
+#include "codec/companding.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define PAD     2
+#define NO_BAND MV_VEIL_BANDS /* stands for bands that are not known: all zero */
+
+const uint8_t mv_veil_order[MV_VEIL_BANDS] = {
+    0,  1,  8,  2,  9,  16, 3,  10, 17, 24, 4,  11, 18, 25, 32, 5,  12, 19, 26, 33, 40, 6,
+    13, 20, 27, 34, 41, 48, 7,  14, 21, 28, 35, 42, 49, 56, 15, 22, 29, 36, 43, 50, 57, 23,
+    30, 37, 44, 51, 58, 31, 38, 45, 52, 59, 39, 46, 53, 60, 47, 54, 61, 55, 62, 63};
+
+/* Per band and block, in maps of (rows + 4) x (columns + 4). */
+struct mv_veil_levels {
+    mv_veil_grid grid;
+    size_t pitch, map; /* of one row, of one band's map */
+    int32_t log_step;
+    int16_t *logged; /* (65,map) 256 log2(1 + |level|), with the level's sign */
+    uint32_t *size;  /* (65,map) |level| */
+    uint32_t *known; /* (map) sum of |level| over the bands coded before this one */
+    void *store;     /* owned */
+    size_t len;
+};
+
+mv_status mv_veil_levels_new(mv_veil_levels **out, const mv_veil_grid *grid, int32_t log_step)
+{
+    mv_status st = MV_OK;
+    mv_veil_levels *l = NULL;
+    size_t map;
+    *out = NULL;
+    MV_ENSURE((l = calloc(1, sizeof *l)) != NULL, MV_E_MEMORY);
+    l->grid = *grid;
+    l->log_step = log_step;
+    l->pitch = (size_t)grid->columns + 2 * PAD;
+    l->map = map = l->pitch * ((size_t)grid->rows + 2 * PAD);
+    l->len = map * ((MV_VEIL_BANDS + 1) * (sizeof *l->size + sizeof *l->logged) + sizeof *l->known);
+    MV_ENSURE((l->store = calloc(1, l->len)) != NULL, MV_E_MEMORY);
+    l->size = l->store;
+    l->known = l->size + (MV_VEIL_BANDS + 1) * map;
+    l->logged = (int16_t *)(l->known + map);
+    *out = l;
+    l = NULL;
+done:
+    mv_veil_levels_free(&l);
+    return st;
+}
+
+void mv_veil_levels_free(mv_veil_levels **levels)
+{
+    if (*levels != NULL) {
+        if ((*levels)->store != NULL) {
+            sodium_memzero((*levels)->store, (*levels)->len);
+        }
+        free((*levels)->store);
+        free(*levels);
+        *levels = NULL;
+    }
+}
+
+static size_t place_of(const mv_veil_levels *l, size_t row, size_t column)
+{
+    return (row + PAD) * l->pitch + column + PAD;
+}
+
+static void put(mv_veil_levels *l, uint32_t band, size_t at, int32_t level)
+{
+    const uint32_t size = level < 0 ? 0 - (uint32_t)level : (uint32_t)level;
+    const int32_t log = mv_log2_q8(1 + size);
+    l->size[band * l->map + at] = size;
+    l->logged[band * l->map + at] = (int16_t)(level < 0 ? -log : log);
+}
+
+void mv_veil_levels_set(mv_veil_levels *levels, const int32_t *level)
+{
+    const mv_veil_grid *g = &levels->grid;
+    memset(levels->known, 0, levels->map * sizeof *levels->known);
+    for (uint32_t band = 0; band < MV_VEIL_BANDS; band++) {
+        for (size_t b = 0; b < g->blocks; b++) {
+            put(levels, band, place_of(levels, b / g->columns, b % g->columns),
+                level[band * g->blocks + b]);
+        }
+    }
+}
+
+/* Neighbours: frequencies down and across, blocks down and right. The first six are of the own
+ * band; those up to SIGNED are told with their sign as well. */
+static const int8_t neighbour[][4] = {
+    {0, 0, -1, 0},  {0, 0, 0, -1},  {0, 0, -1, -1}, {0, 0, -1, 1}, {0, 0, -2, 0}, {0, 0, 0, -2},
+    {-1, 0, 0, 0},  {0, -1, 0, 0},  {-1, -1, 0, 0}, {-2, 0, 0, 0}, {0, -2, 0, 0}, {-1, 0, -1, 0},
+    {0, -1, -1, 0}, {-1, 0, 0, -1}, {0, -1, 0, -1}, {-1, 0, 1, 0}, {0, -1, 1, 0}, {-1, 0, 0, 1},
+    {0, -1, 0, 1},  {-1, 1, 0, 0},  {1, -1, 0, 0},  {-2, 1, 0, 0}, {1, -2, 0, 0}, {-2, -1, 0, 0},
+    {-1, -2, 0, 0}, {-3, 0, 0, 0},  {0, -3, 0, 0}};
+enum { NEIGHBOURS = sizeof neighbour / sizeof neighbour[0], OWN = 6, SIGNED = 19, LATEST = 4 };
+
+/* What is the same for all coefficients of a band. */
+typedef struct view {
+    const mv_veil_levels *l;
+    const int16_t *logged[NEIGHBOURS]; /* map of the neighbour's band, moved to its block */
+    const uint32_t *own;               /* map of the band itself */
+    const uint32_t *latest[LATEST];    /* of the bands coded just before */
+    uint64_t mean16_before;            /* 16 times the mean size of the latest band */
+    uint64_t sum;                      /* of sizes in the rows coded so far */
+    int16_t mean_log, mean_before_log;
+} view;
+
+static uint32_t rank_of(uint32_t band)
+{
+    uint32_t p = 0;
+    while (mv_veil_order[p] != band) {
+        p++;
+    }
+    return p;
+}
+
+static uint32_t neighbour_band(uint32_t place, const int8_t n[4])
+{
+    const int32_t u = mv_veil_order[place] / 8 + n[0], v = mv_veil_order[place] % 8 + n[1];
+    if (n[0] == 0 && n[1] == 0) {
+        return mv_veil_order[place];
+    }
+    if (u < 0 || u > 7 || v < 0 || v > 7 || rank_of((uint32_t)(u * 8 + v)) >= place) {
+        return NO_BAND;
+    }
+    return (uint32_t)(u * 8 + v);
+}
+
+static int16_t log_of(uint64_t n)
+{
+    return (int16_t)mv_log2_q8(n > UINT32_MAX ? UINT32_MAX : (uint32_t)n);
+}
+
+/* 256 log2(1 + 8 mean) of a mean in 16ths */
+static int16_t log_mean(uint64_t mean16)
+{
+    return (int16_t)(log_of(256 + 128 * mean16) - 8 * 256);
+}
+
+static void view_init(view *v, const mv_veil_levels *l, uint32_t place)
+{
+    memset(v, 0, sizeof *v);
+    v->l = l;
+    for (size_t i = 0; i < NEIGHBOURS; i++) {
+        const int8_t *n = neighbour[i];
+        v->logged[i] = l->logged + neighbour_band(place, n) * l->map;
+    }
+    v->own = l->size + mv_veil_order[place] * l->map;
+    for (uint32_t i = 0; i < LATEST; i++) {
+        const uint32_t band = place > i ? mv_veil_order[place - 1 - i] : NO_BAND;
+        v->latest[i] = l->size + band * l->map;
+    }
+    for (size_t at = 0; at < l->map; at++) {
+        v->mean16_before += v->latest[0][at];
+    }
+    v->mean16_before = 16 * v->mean16_before / l->grid.blocks;
+    v->mean_before_log = log_mean(v->mean16_before);
+}
+
+/* The mean size so far; before much is known, a third of the band before it. */
+static void view_row(view *v, size_t row)
+{
+    const mv_veil_levels *l = v->l;
+    const uint64_t count = (uint64_t)row * l->grid.columns;
+    for (size_t c = 0; row > 0 && c < l->grid.columns; c++) {
+        v->sum += v->own[place_of(l, row - 1, c)];
+    }
+    v->mean_log = log_mean((16 * v->sum + 8 * v->mean16_before * 5 / 16) / (count + 8));
+}
+
+static uint64_t beside(const uint32_t *map, size_t at, size_t pitch)
+{
+    return (uint64_t)map[at - 1] + map[at + 1] + map[at - pitch] + map[at + pitch];
+}
+
+static uint64_t around(const uint32_t *m, size_t at, size_t pitch)
+{
+    return (uint64_t)m[at - 1] + m[at - 2] + m[at - pitch] + m[at - pitch - 1] + m[at - pitch + 1] +
+           m[at - pitch + 2] + m[at - pitch - 2] + m[at - 2 * pitch] + m[at - 2 * pitch - 1] +
+           m[at - 2 * pitch + 1];
+}
+
+static void look(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+{
+    const size_t pitch = v->l->pitch;
+    const uint32_t *known = v->l->known;
+    const uint64_t corners = (uint64_t)known[at - pitch - 1] + known[at - pitch + 1] +
+                             known[at + pitch - 1] + known[at + pitch + 1];
+    uint64_t latest = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < NEIGHBOURS; i++) {
+        const int64_t move = neighbour[i][2] * (int64_t)pitch + neighbour[i][3];
+        const int16_t log = v->logged[i][(int64_t)at + move];
+        x[n++] = (int16_t)(log < 0 ? -log : log);
+        x[NEIGHBOURS + (i < SIGNED ? i : SIGNED)] = log; /* the last ones are overwritten below */
+    }
+    n += SIGNED;
+    for (size_t i = 0; i < LATEST; i++) {
+        latest += v->latest[i][at];
+    }
+    x[n++] = log_of(1 + (uint64_t)known[at]);
+    x[n++] = log_of(1 + beside(known, at, pitch));
+    x[n++] = log_of(1 + corners);
+    x[n++] = log_of(1 + latest);
+    x[n++] = log_of(1 + beside(v->latest[0], at, pitch) + beside(v->latest[1], at, pitch));
+    x[n++] = log_of(1 + around(v->own, at, pitch));
+    x[n++] = v->mean_log;
+    x[n++] = v->mean_before_log;
+    x[n++] = (int16_t)v->l->log_step;
+    memset(x + n, 0, (MV_SMALL_IN - n) * sizeof x[0]);
+}
+
+static void add_known(mv_veil_levels *l, uint32_t place)
+{
+    const uint32_t *size = l->size + mv_veil_order[place] * l->map;
+    for (size_t at = 0; at < l->map; at++) {
+        l->known[at] += size[at];
+    }
+}
+
+static mv_spread spread_of(const int32_t y[MV_SMALL_OUT])
+{
+    const int64_t mu16 = (int64_t)y[0] * 16 / MV_SMALL_Y_ONE;
+    const int64_t scale = 32 + (int64_t)y[1] * 8 / MV_SMALL_Y_ONE;
+    mv_spread p;
+    p.mu16 = (int32_t)mu16;
+    p.scale = (uint32_t)(scale < 0 ? 0 : scale >= MV_SPREAD_SCALES ? MV_SPREAD_SCALES - 1 : scale);
+    return p;
+}
+
+static int32_t level_at(const mv_veil_levels *l, uint32_t band, size_t at)
+{
+    const int32_t size = (int32_t)l->size[band * l->map + at];
+    return l->logged[band * l->map + at] < 0 ? -size : size;
+}
+
+mv_status mv_veil_bands_encode(mv_rans_writer *w, const mv_small_net *net, mv_veil_levels *levels,
+                               uint32_t count)
+{
+    mv_status st = MV_OK;
+    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    for (uint32_t place = 0; place < count; place++) {
+        const uint32_t band = mv_veil_order[place];
+        view v;
+        view_init(&v, levels, place);
+        for (size_t row = 0; row < levels->grid.rows; row++) {
+            view_row(&v, row);
+            for (size_t c = 0; c < levels->grid.columns; c++) {
+                const size_t at = place_of(levels, row, c);
+                int16_t x[1][MV_SMALL_IN];
+                int32_t y[1][MV_SMALL_OUT];
+                look(x[0], &v, at);
+                run(y, net + band, (const int16_t(*)[MV_SMALL_IN])x, 1);
+                MV_TRY(mv_rans_put_spread(w, level_at(levels, band, at), spread_of(y[0])));
+            }
+        }
+        add_known(levels, place);
+    }
+done:
+    return st;
+}
+
+/* 256 (coth(1 / 2s) / 2 - s), s = 2^(scale/8 - 4): how far, in 256ths of a step, the mean of an
+ * exponential tail lies from the middle of its bin. check: tests/unit/test_veil.c */
+static const uint8_t tail_256[96] = {
+    112, 111, 109, 107, 105, 103, 101, 99, 96, 93, 90, 87, 84, 80, 76, 73, 69, 65, 61, 57,
+    54,  50,  47,  43,  40,  37,  34,  32, 29, 27, 25, 23, 21, 19, 18, 16, 15, 14, 13, 12,
+    11,  10,  9,   8,   8,   7,   6,   6,  5,  5,  4,  4,  4,  3,  3,  3,  3,  2,  2,  2,
+    2,   2,   2,   1,   1,   1,   1,   1,  1,  1,  1,  1,  1,  1,  1,  1,  0,  0,  0,  0,
+    0,   0,   0,   0,   0,   0,   0,   0,  0,  0,  0,  0,  0,  0,  0,  0};
+
+enum { DEAD = 5 }; /* 64ths of a step that mv_veil_quantise rounds down more than a half */
+
+/* The value that stands for a level: the middle of its bin, moved towards the distribution's mean,
+ * by less where the mean lies in the bin itself. */
+static int32_t value_of(int32_t level, mv_spread p, uint32_t step64)
+{
+    const int64_t away16 = (int64_t)16 * level - p.mu16;
+    const int64_t limit = away16 < -8 ? -8 : away16 > 8 ? 8 : away16;
+    const int64_t tail = p.scale < 96 ? tail_256[p.scale] : 0;
+    int64_t value256 = (int64_t)256 * level - limit * tail / 8;
+    if (level != 0) { /* bins other than 0 lie further out */
+        value256 += level > 0 ? 4 * DEAD : -4 * DEAD;
+    }
+    return (int32_t)(value256 * step64 / 256);
+}
+
+mv_status mv_veil_bands_decode(int32_t *coef, mv_rans_reader *r, const mv_small_net *net,
+                               mv_veil_levels *levels, uint32_t count, uint32_t step64)
+{
+    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    const mv_veil_grid *g = &levels->grid;
+    memset(coef, 0, MV_VEIL_BANDS * g->blocks * sizeof *coef);
+    for (uint32_t place = 0; place < count; place++) {
+        const uint32_t band = mv_veil_order[place];
+        view v;
+        view_init(&v, levels, place);
+        for (size_t row = 0; row < g->rows && r->status == MV_OK; row++) {
+            view_row(&v, row);
+            for (size_t c = 0; c < g->columns; c++) {
+                const size_t at = place_of(levels, row, c);
+                int16_t x[1][MV_SMALL_IN];
+                int32_t y[1][MV_SMALL_OUT];
+                look(x[0], &v, at);
+                run(y, net + band, (const int16_t(*)[MV_SMALL_IN])x, 1);
+                const mv_spread p = spread_of(y[0]);
+                int32_t level = mv_rans_get_spread(r, p);
+                if (level < -MV_VEIL_LEVEL_MAX || level > MV_VEIL_LEVEL_MAX) {
+                    return MV_E_FORMAT;
+                }
+                put(levels, band, at, level);
+                coef[band * g->blocks + row * g->columns + c] = value_of(level, p, step64);
+            }
+        }
+        add_known(levels, place);
+    }
+    return r->status;
+}
+
+void mv_veil_bands_visit(mv_veil_levels *levels, uint32_t place, mv_veil_visitor visit, void *user)
+{
+    const uint32_t band = mv_veil_order[place];
+    view v;
+    view_init(&v, levels, place);
+    for (size_t row = 0; row < levels->grid.rows; row++) {
+        view_row(&v, row);
+        for (size_t c = 0; c < levels->grid.columns; c++) {
+            const size_t at = place_of(levels, row, c);
+            int16_t x[MV_SMALL_IN];
+            look(x, &v, at);
+            visit(user, row * levels->grid.columns + c, x, level_at(levels, band, at));
+        }
+    }
+    add_known(levels, place);
+}
+
+void mv_veil_quantise(int32_t *level, const int32_t *coef, size_t count, uint32_t step64)
+{
+    const uint32_t round = (uint32_t)((uint64_t)step64 * (32 - DEAD) / 64);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t size = coef[i] < 0 ? 0 - (uint32_t)coef[i] : (uint32_t)coef[i];
+        uint32_t n = (size + round) / step64;
+        n = n > MV_VEIL_LEVEL_MAX ? MV_VEIL_LEVEL_MAX : n;
+        level[i] = coef[i] < 0 ? -(int32_t)n : (int32_t)n;
+    }
+}
