@@ -15,7 +15,28 @@
 #include <string.h>
 #include <unistd.h>
 
-const uint8_t searching_head[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
+static const uint8_t vectors_hash[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
+
+mv_status searching_source_open(searching_source *source, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_head_info info;
+    memcpy(source->hash, vectors_hash, sizeof source->hash);
+    if (!cli_flag(args, "vectors")) {
+        MV_TRY(path_load_model(&source->model, cli_value(args, "model"), err));
+        MV_TRY(mv_head_find_for(&source->head, source->model, err));
+        mv_head_describe(&info, source->head);
+        memcpy(source->hash, info.hash, sizeof source->hash);
+    }
+done:
+    return st;
+}
+
+void searching_source_close(searching_source *source)
+{
+    mv_head_free(&source->head);
+    mv_model_free(&source->model);
+}
 
 static mv_status need(const cli_args *args, const char *option, const char **out, mv_error *err)
 {
@@ -24,7 +45,8 @@ static mv_status need(const cli_args *args, const char *option, const char **out
                         : mv_fail(err, MV_E_ARGUMENT, "%s needs --%s", args->command->name, option);
 }
 
-mv_status searching_key(mv_search_key **out, const cli_args *args, mv_error *err)
+mv_status searching_key(mv_search_key **out, const cli_args *args, const searching_source *source,
+                        mv_error *err)
 {
     mv_status st = MV_OK;
     const char *who = NULL, *path = NULL;
@@ -37,7 +59,7 @@ mv_status searching_key(mv_search_key **out, const cli_args *args, mv_error *err
     MV_TRY(people_identity(&identity, args, who, err));
     MV_TRY(sealed_source(&file, path, err));
     MV_TRY(mv_collection_open(&collection, &file.source, identity, err));
-    MV_TRY(mv_search_key_new(out, mv_collection_key(collection), searching_head));
+    MV_TRY(mv_search_key_new(out, mv_collection_key(collection), source->hash));
 done:
     sealed_close(&file);
     mv_collection_free(&collection);
@@ -45,13 +67,13 @@ done:
     return st;
 }
 
-mv_status searching_vector(mv_embedding *out, const char *path, mv_error *err)
+static mv_status vector_embed(mv_embedding *out, const mv_image *given, const char *path,
+                              mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_image image = {0};
+    const mv_image image = *given;
     float unit[MV_EMBEDDING_DIM];
     double norm = 0;
-    MV_TRY(mv_image_load(&image, path, err));
     MV_REQUIRE(mv_image_sample_count(&image) == MV_EMBEDDING_DIM, err, MV_E_ARGUMENT,
                "%s: an embedding has %d numbers, not %zu", path, MV_EMBEDDING_DIM,
                mv_image_sample_count(&image));
@@ -64,7 +86,20 @@ mv_status searching_vector(mv_embedding *out, const char *path, mv_error *err)
         unit[i] = (float)(mv_image_get(&image, i) / sqrt(norm));
     }
     MV_TRY(mv_embedding_quantise(out, unit));
-    memcpy(out->head_hash, searching_head, sizeof out->head_hash);
+    memcpy(out->head_hash, vectors_hash, sizeof out->head_hash);
+done:
+    return st;
+}
+
+mv_status searching_embed(mv_embedding *out, const searching_source *source, const char *path,
+                          mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    MV_TRY(mv_image_load(&image, path, err));
+    MV_TRY(source->head == NULL
+               ? vector_embed(out, &image, path, err)
+               : mv_head_embed_image(out, NULL, source->head, source->model, &image, err));
 done:
     mv_image_clear(&image);
     return st;
