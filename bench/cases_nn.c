@@ -35,11 +35,10 @@ static void inference_finish(void *user)
     free(s);
 }
 
-static mv_status inference_prepare(void **out, const mv_tensor_kernels *table, bool encoder,
-                                   mv_error *err)
+static mv_status inference_prepare(void **out, const mv_nn_graph *g, const mv_tensor_kernels *table,
+                                   bool encoder, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_nn_graph *g = &mv_model_cnn;
     const uint32_t side = encoder ? SIDE : SIDE / g->scale;
     const mv_net_shape shape = {1, side, side};
     const mv_net_opts opts = mv_net_defaults();
@@ -63,29 +62,25 @@ done:
     return st;
 }
 
-static mv_status prepare_encoder(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    return inference_prepare(out, &mv_tensor_onednn, true, err);
-}
+#define HALVES(model_, table_)                                                                     \
+    static mv_status prepare_##model_##_##table_##_encoder(void **out, size_t *bytes,              \
+                                                           mv_error *err)                          \
+    {                                                                                              \
+        (void)bytes;                                                                               \
+        return inference_prepare(out, &mv_model_##model_, &mv_tensor_##table_, true, err);         \
+    }                                                                                              \
+    static mv_status prepare_##model_##_##table_##_decoder(void **out, size_t *bytes,              \
+                                                           mv_error *err)                          \
+    {                                                                                              \
+        (void)bytes;                                                                               \
+        return inference_prepare(out, &mv_model_##model_, &mv_tensor_##table_, false, err);        \
+    }
 
-static mv_status prepare_decoder(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    return inference_prepare(out, &mv_tensor_onednn, false, err);
-}
-
-static mv_status prepare_portable_encoder(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    return inference_prepare(out, &mv_tensor_portable, true, err);
-}
-
-static mv_status prepare_portable_decoder(void **out, size_t *bytes, mv_error *err)
-{
-    (void)bytes;
-    return inference_prepare(out, &mv_tensor_portable, false, err);
-}
+HALVES(cnn, onednn)
+HALVES(cnn, portable)
+HALVES(bp, onednn)
+HALVES(resnet, onednn)
+HALVES(lstm, onednn)
 
 static mv_status inference_run(void *user, mv_error *err)
 {
@@ -109,7 +104,8 @@ static void training_finish(void *user)
     free(s);
 }
 
-static mv_status training_prepare(void **out, double bf16, mv_error *err)
+static mv_status training_prepare(void **out, const mv_nn_graph *g, uint32_t batch, uint32_t patch,
+                                  double bf16, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_train_opts opts = mv_train_defaults();
@@ -130,7 +126,9 @@ static mv_status training_prepare(void **out, double bf16, mv_error *err)
     opts.table = &mv_tensor_onednn;
     opts.steps = 1000000;
     opts.bf16_until = bf16;
-    MV_TRY(mv_trainer_new(&s->trainer, &mv_model_cnn, &s->data, &opts, err));
+    opts.batch = batch;
+    opts.patch = patch;
+    MV_TRY(mv_trainer_new(&s->trainer, g, &s->data, &opts, err));
 done:
     return st;
 }
@@ -138,13 +136,31 @@ done:
 static mv_status prepare_f32(void **out, size_t *bytes, mv_error *err)
 {
     (void)bytes;
-    return training_prepare(out, 0, err);
+    return training_prepare(out, &mv_model_cnn, 16, 48, 0, err);
 }
 
 static mv_status prepare_bf16(void **out, size_t *bytes, mv_error *err)
 {
     (void)bytes;
-    return training_prepare(out, 1, err);
+    return training_prepare(out, &mv_model_cnn, 16, 48, 1, err);
+}
+
+static mv_status prepare_resnet(void **out, size_t *bytes, mv_error *err)
+{
+    (void)bytes;
+    return training_prepare(out, &mv_model_resnet, 8, 96, 1, err);
+}
+
+static mv_status prepare_lstm(void **out, size_t *bytes, mv_error *err)
+{
+    (void)bytes;
+    return training_prepare(out, &mv_model_lstm, 8, 96, 0, err);
+}
+
+static mv_status prepare_bp(void **out, size_t *bytes, mv_error *err)
+{
+    (void)bytes;
+    return training_prepare(out, &mv_model_bp, 8, 96, 0, err);
 }
 
 static mv_status training_run(void *user, mv_error *err)
@@ -154,16 +170,75 @@ static mv_status training_run(void *user, mv_error *err)
     return mv_trainer_step(s->trainer, &loss, err);
 }
 
+/* ---- the convolutions of resnet's training step, and nothing else ---- */
+
+static const mv_nn_layer convolutions[] = {
+    {MV_NN_CONV3, MV_NN_LINEAR, 64, 64}, {MV_NN_CONV3, MV_NN_LINEAR, 64, 64},
+    {MV_NN_CONV3, MV_NN_LINEAR, 64, 64}, {MV_NN_CONV3, MV_NN_LINEAR, 64, 96},
+    {MV_NN_CONV3, MV_NN_LINEAR, 96, 96}, {MV_NN_CONV3, MV_NN_LINEAR, 96, 96},
+    {MV_NN_CONV3, MV_NN_LINEAR, 96, 96}, {MV_NN_CONV3, MV_NN_LINEAR, 96, 96},
+    {MV_NN_CONV3, MV_NN_LINEAR, 96, 64},
+};
+
+enum { CONVOLUTIONS = sizeof convolutions / sizeof convolutions[0] };
+
+static mv_status prepare_convolutions(void **out, size_t *bytes, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_net_shape shape = {8, 12, 12};
+    const mv_net_opts opts = {.threads = 1, .training = true, .input_gradient = true, .bf16 = true};
+    inference *s = calloc(1, sizeof *s);
+
+    (void)bytes;
+    MV_ENSURE(s != NULL, MV_E_MEMORY);
+    *out = s;
+    MV_TRY(mv_net_new(&s->net, &mv_tensor_onednn, convolutions, CONVOLUTIONS, &shape, &opts, err));
+    s->weights = calloc(mv_net_weight_count(s->net), sizeof *s->weights);
+    s->x = calloc(mv_net_in_count(s->net), sizeof *s->x);
+    s->y = calloc(mv_net_out_count(s->net), sizeof *s->y);
+    MV_ENSURE(s->weights != NULL && s->x != NULL && s->y != NULL, MV_E_MEMORY);
+    MV_TRY(mv_net_load(s->net, s->weights, err));
+done:
+    return st;
+}
+
+/* Forward, and back with the output as its own gradient; the weights' gradient overwrites them. */
+static mv_status convolutions_run(void *user, mv_error *err)
+{
+    mv_status st = MV_OK;
+    inference *s = user;
+    MV_TRY(mv_net_forward(s->net, s->y, s->x, err));
+    MV_TRY(mv_net_backward(s->net, s->x, s->weights, s->y, err));
+done:
+    return st;
+}
+
+#define ROW(model_, table_, half_)                                                                 \
+    {                                                                                              \
+        "network " #model_ " " #half_, "224x224", #table_, prepare_##model_##_##table_##_##half_,  \
+            inference_run, inference_finish                                                        \
+    }
+
 const bench_case bench_cases_nn[] = {
-    {"network cnn encoder", "224x224", "onednn", prepare_encoder, inference_run, inference_finish},
-    {"network cnn decoder", "224x224", "onednn", prepare_decoder, inference_run, inference_finish},
-    {"network cnn encoder", "224x224", "portable", prepare_portable_encoder, inference_run,
-     inference_finish},
-    {"network cnn decoder", "224x224", "portable", prepare_portable_decoder, inference_run,
-     inference_finish},
+    ROW(cnn, onednn, encoder),
+    ROW(cnn, onednn, decoder),
+    ROW(cnn, portable, encoder),
+    ROW(cnn, portable, decoder),
+    ROW(bp, onednn, encoder),
+    ROW(bp, onednn, decoder),
+    ROW(resnet, onednn, encoder),
+    ROW(resnet, onednn, decoder),
+    ROW(lstm, onednn, encoder),
+    ROW(lstm, onednn, decoder),
     {"train cnn, 16.0 GFLOP", "16 x 48x48", "onednn f32", prepare_f32, training_run,
      training_finish},
     {"train cnn, 16.0 GFLOP", "16 x 48x48", "bf16 if any", prepare_bf16, training_run,
      training_finish},
+    {"train resnet, 3.9 GFLOP", "8 x 96x96", "bf16 if any", prepare_resnet, training_run,
+     training_finish},
+    {"its convolutions, 3.8 GFLOP", "8 x 96x96", "bf16 if any", prepare_convolutions,
+     convolutions_run, inference_finish},
+    {"train lstm", "8 x 96x96", "onednn f32", prepare_lstm, training_run, training_finish},
+    {"train bp", "8 x 96x96", "onednn f32", prepare_bp, training_run, training_finish},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -208,7 +208,7 @@ enum { WHAT_SIZE = 64 };
 static void say_what(char out[WHAT_SIZE], const member_out *m)
 {
     (void)snprintf(out, WHAT_SIZE, "%s",
-                   m->exact ? "the exact image"
+                   m->exact ? (m->member->described ? "the exact image" : "the exact file")
                             : "reconstructed by the network, not the exact image");
     if (m->exact && m->member->max_error != 0) {
         (void)snprintf(out, WHAT_SIZE, "no sample more than %u off, not the exact image",
@@ -274,7 +274,8 @@ static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
     char place[PATH_SIZE];
     const double start_ms = mv_clock_ms();
 
-    m->exact = m->member->exact_kept && !m->j->reconstruct;
+    /* what is no image has nothing to be rebuilt from */
+    m->exact = m->member->exact_kept && (!m->j->reconstruct || m->member->feature_count == 0);
     if (m->exact) {
         MV_TRY(restore_exact(r, m->index, err));
         m->decrypt_ms = mv_clock_ms() - start_ms;

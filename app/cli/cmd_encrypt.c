@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "commands.h"
 #include "deidentified.h"
 #include "dicom_out.h"
@@ -39,7 +40,8 @@ static const cli_option options[] = {
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
-    {"no-features", 0, NULL, "leave the features out; only the exact image travels"},
+    {"no-features", 0, NULL, "leave the pixel features out; image and embedding travel"},
+    {"no-embedding", 0, NULL, "leave the embedding out, which says what the image shows"},
     {"sums", 0, "N", "leave room to add up to N such ciphertexts (default: 1)"},
     {"resize", 0, "WxH", "resize before the network; the exact image keeps its size"},
     {"slice", 0, "K", "features of slice K only (0 is the first); default: all slices"},
@@ -54,10 +56,15 @@ static const cli_option options[] = {
 
 #define INPUT_LEN_MAX ((size_t)1 << 31) /* an image is decoded in memory */
 
-/* Everything that stays the same from file to file. */
+enum { WHY_SIZE = 160 };
+
+/* Everything that stays the same from file to file, and why. */
 typedef struct job {
     const cli_args *args;
     mv_model *model;
+    mv_head *head; /* NULL: no embedding travels; no_head says why */
+    char no_head[WHY_SIZE];
+    char why[WHY_SIZE]; /* an image of the envelope in hand travels without embedding; or "" */
     mv_identity *sender;
     mv_card recipient[MV_ENVELOPE_RECIPIENTS_MAX];
     mv_card archive;
@@ -408,10 +415,12 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                               (json_int_t)s->bytes_features, "bytes_ciphertext",
                               (json_int_t)s->bytes_ciphertext, "bytes_total",
                               (json_int_t)s->bytes_total, "members", (json_int_t)count);
-        (void)json_object_update_new(
-            o, json_pack("{s:s?, s:s?, s:I}", "set", s->set == NULL ? NULL : mv_he_set_name(s->set),
-                         "form", s->set == NULL ? NULL : show_form(s->form), "bytes_embedding",
-                         (json_int_t)s->bytes_embedding));
+        (void)json_object_update_new(o,
+                                     json_pack("{s:s?, s:s?, s:I, s:s?}", "set",
+                                               s->set == NULL ? NULL : mv_he_set_name(s->set),
+                                               "form", s->set == NULL ? NULL : show_form(s->form),
+                                               "bytes_embedding", (json_int_t)s->bytes_embedding,
+                                               "embedding_why", j->why[0] != '\0' ? j->why : NULL));
         ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
@@ -435,9 +444,37 @@ static void report_member(const job *j, const input *in, const mv_code *code)
     }
 }
 
-/* load -> encode; a file without a usable image gives an empty code */
-static mv_status encode_one(mv_code *code, const job *j, const input *in, double *encode_ms,
-                            mv_error *err)
+/* An embedding, if one was made. */
+typedef struct described {
+    mv_embedding embedding;
+    bool there;
+} described;
+
+/* What cannot be embedded travels without; j->why says it. */
+static mv_status embed_one(described *out, job *j, const mv_image *image, mv_error *err)
+{
+    mv_error reason = {0};
+    mv_status st = MV_OK;
+
+    if (j->head == NULL) {
+        return MV_OK;
+    }
+    st = mv_head_embed_image(&out->embedding, NULL, j->head, j->model, image, &reason);
+    out->there = st == MV_OK;
+    if (mv_status_category(st) == MV_CATEGORY_RESOURCE || st == MV_E_INTERRUPTED) {
+        *err = reason;
+        return st;
+    }
+    if (st != MV_OK) {
+        (void)snprintf(j->why, sizeof j->why, "%.150s",
+                       reason.text[0] != '\0' ? reason.text : mv_status_sentence(st));
+    }
+    return MV_OK;
+}
+
+/* load -> encode -> embed; a file without a usable image gives an empty code */
+static mv_status encode_one(mv_code *code, described *told, job *j, const input *in,
+                            double *encode_ms, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0};
@@ -451,6 +488,7 @@ static mv_status encode_one(mv_code *code, const job *j, const input *in, double
     if (!cli_flag(j->args, "no-features")) {
         MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
     }
+    MV_TRY(embed_one(told, j, &image, err));
     *encode_ms += mv_clock_ms() - start_ms;
 done:
     mv_image_clear(&image);
@@ -468,7 +506,6 @@ static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_
 
     if (cli_flag(j->args, "lossy")) {
         MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
-        MV_TRY(is_dicom ? dicom_out_header(sealer, &in->bytes, err) : MV_OK);
         goto done;
     }
     if (j->seal.max_error != 0 && is_dicom) {
@@ -483,22 +520,30 @@ done:
     return st;
 }
 
-static mv_status add_one(const job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
+static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
     mv_status st = MV_OK;
     mv_code code = {0};
+    described told = {.there = false};
     mv_buffer derived = mv_buffer_make(0);
 
-    st = encode_one(&code, j, in, encode_ms, err);
+    st = encode_one(&code, &told, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
     }
     MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
+    if (told.there) {
+        MV_TRY(mv_sealer_embed(sealer, &told.embedding, err));
+    }
+    if (cli_flag(j->args, "lossy") && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
+        MV_TRY(dicom_out_header(sealer, &in->bytes, err)); /* behind the embedding: kinds go up */
+    }
     if (!alone) {
         report_member(j, in, &code);
     }
 done:
+    mv_wipe(&told, sizeof told);
     mv_buffer_clear(&derived);
     mv_code_clear(&code);
     return st;
@@ -552,6 +597,7 @@ static mv_status encrypt_files(job *j, const study *files, const char *operand, 
     double encode_ms = 0;
     uint64_t bytes_in = 0;
 
+    memcpy(j->why, j->no_head, sizeof j->why);
     MV_REQUIRE(in != NULL, err, MV_E_MEMORY, "out of memory");
     MV_REQUIRE(files->count != 0, err, MV_E_NOT_FOUND, "there is no file in %s", operand);
     MV_TRY(mv_sealer_new(&sealer, &j->seal, err));
@@ -676,6 +722,18 @@ static int encrypt_all(job *j)
     return failed != 0 && failed < j->args->operand_count ? CLI_PARTIAL : code;
 }
 
+/* An embedding travels when the model has a head; when not, j->no_head says why. */
+static void find_head(job *j)
+{
+    mv_error err = {0};
+
+    if (cli_flag(j->args, "no-embedding")) {
+        (void)snprintf(j->no_head, sizeof j->no_head, "left out: --no-embedding");
+    } else if (mv_head_find_for(&j->head, j->model, &err) != MV_OK) {
+        (void)snprintf(j->no_head, sizeof j->no_head, "%.150s", err.text);
+    }
+}
+
 static int run(const cli_args *args)
 {
     static job j; /* large; one per process */
@@ -696,6 +754,7 @@ static int run(const cli_args *args)
     }
     MV_TRY(find_people(&j, &err));
     MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
+    find_head(&j);
     if (cli_flag(args, "deidentify")) {
         MV_TRY(deidentified_session(&j.deid, args, &err));
     }
@@ -708,6 +767,7 @@ done:
     mv_collection_free(&j.collection);
     mv_collection_public_free(&j.public_key);
     mv_identity_free(&j.sender);
+    mv_head_free(&j.head);
     mv_model_free(&j.model);
     return st == MV_OK ? code : ui_fail(st, &err);
 }

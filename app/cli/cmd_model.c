@@ -31,12 +31,14 @@ static mv_status list_one(void *user, const char *path, const mv_model_info *inf
     hash_text(hash, info->hash);
     l->count++;
     if (l->json) {
-        ui_json(json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "name", info->name, "hash", hash,
-                          "parameters", (json_int_t)info->parameter_count, "licence", info->licence,
-                          "training", info->training, "file", path));
+        ui_json(json_pack("{s:s, s:s, s:I, s:i, s:s, s:s, s:s}", "name", info->name, "hash", hash,
+                          "parameters", (json_int_t)info->parameter_count, "bits",
+                          (int)info->feature_bits, "licence", info->licence, "training",
+                          info->training, "file", path));
     } else {
-        printf("%-8s %.16s  %llu parameters  %s\n         %s\n         %s\n", info->name, hash,
-               (unsigned long long)info->parameter_count, info->licence, info->training, path);
+        printf("%-8s %.16s  %llu parameters  %u bits  %s\n         %s\n         %s\n", info->name,
+               hash, (unsigned long long)info->parameter_count, (unsigned)info->feature_bits,
+               info->licence, info->training, path);
     }
     return MV_OK;
 }

@@ -20,6 +20,7 @@ typedef struct sending {
     transfer_path *name; /* of those that are in the queue */
     const char **id;
     size_t count;
+    size_t before; /* that were delivered before */
 } sending;
 
 /* Only envelopes leave this machine: anything else could be an image that nobody has sealed yet. */
@@ -58,7 +59,6 @@ static void tell_delivered_before(const sending *s, const char *path, const mv_q
 /* It is on the relay; the run that follows asks for its receipt. */
 static void tell_sent_before(sending *s, const char *path, const mv_queue_item *item)
 {
-    s->transfer.sent++;
     s->transfer.unreceipted++;
     if (s->transfer.json) {
         ui_json(json_pack("{s:s, s:s, s:s, s:I, s:b}", "file", path, "id", item->id, "state",
@@ -80,7 +80,7 @@ static mv_status add_one(sending *s, const char *path, mv_error *err)
     MV_TRY(mv_queue_add(s->transfer.queue, &item, path, &order, err));
     if (item.state == MV_QUEUE_DELIVERED) {
         tell_delivered_before(s, path, &item);
-        s->transfer.delivered++;
+        s->before++;
         goto done;
     }
     if (item.state == MV_QUEUE_SENT) {
@@ -144,9 +144,8 @@ static int tell_later(const sending *s)
 static int send_all(sending *s, mv_queue_run_opts *opts)
 {
     if (s->count == 0) {
-        return s->transfer.delivered != 0 && s->transfer.first_failure != CLI_OK
-                   ? CLI_PARTIAL
-                   : s->transfer.first_failure;
+        return s->before != 0 && s->transfer.first_failure != CLI_OK ? CLI_PARTIAL
+                                                                     : s->transfer.first_failure;
     }
     if (cli_flag(s->transfer.args, "later")) {
         return tell_later(s);

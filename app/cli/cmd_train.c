@@ -4,7 +4,6 @@
  */
 #include "base/cpu.h"
 #include "base/file.h"
-#include "codec/model_internal.h"
 #include "codec/model_registry.h"
 #include "commands.h"
 #include "nn/nn_model_file.h"
@@ -307,10 +306,11 @@ static mv_status start_from(mv_trainer *t, const char *from, const mv_nn_graph *
         return MV_OK;
     }
     MV_TRY(file ? mv_model_load(&model, from, err) : mv_model_find_name(&model, from, err));
-    MV_REQUIRE(mv_nn_graph_same(&model->graph, graph), err, MV_E_MISMATCH,
+    const float *weights = mv_model_weights_for(model, graph);
+    MV_REQUIRE(weights != NULL, err, MV_E_MISMATCH,
                "model %s has other layers than %s, so it cannot start from there", from,
                graph->name);
-    mv_trainer_start_from(t, model->weights);
+    mv_trainer_start_from(t, weights);
 done:
     mv_model_free(&model);
     return st;

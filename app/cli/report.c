@@ -153,11 +153,11 @@ void report_png(report *r, const char *name, const mv_image *image, const char *
 
 static const char style[] =
     "<style>\n"
-    "body{font:16px/1.5 system-ui,sans-serif;color:#1c2b33;margin:0 auto;max-width:70rem;"
+    "body{font:16px/1.5 system-ui,sans-serif;color:#1c2b33;margin:0 auto;max-width:72rem;"
     "padding:1rem}\n"
     "h1{font-size:1.7rem;line-height:1.2}h2{font-size:1.25rem;margin-top:2.5rem;border-top:1px "
     "solid #cfd8dc;padding-top:1rem}h3{font-size:1.05rem;margin-bottom:.3rem}\n"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;margin:.5rem 0}\n"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.84rem;margin:.5rem 0}\n"
     "th,td{border:1px solid #cfd8dc;padding:.2rem .4rem;text-align:right;white-space:nowrap}\n"
     "th{background:#eef3f5;white-space:normal;vertical-align:bottom}td:first-child,th:first-child,"
     "td.t,th.t{text-align:left}\n"

@@ -238,6 +238,15 @@ static void fill_speed_bars(report *r, size_t s, bars *b)
     }
 }
 
+static bool any_bar(const report *r, const bars *b)
+{
+    bool any = false;
+    for (size_t m = 0; m < r->job->model_count; m++) {
+        any |= b->value[m][EVAL_AFTER] > 0;
+    }
+    return any;
+}
+
 void report_bars(report *r, size_t s)
 {
     bars b = {.title = "PSNR, dB"};
@@ -252,7 +261,7 @@ void report_bars(report *r, size_t s)
     draw_bars(r, s, &b, "bars-rmse");
     b = (bars){.title = "MAP, classification", .from_zero = true};
     fill_map_bars(r, s, &b);
-    if (b.value[0][EVAL_AFTER] > 0) {
+    if (any_bar(r, &b)) {
         draw_bars(r, s, &b, "bars-map");
     }
     b = (bars){.title = "Encryption, network + HE, ms", .from_zero = true};
@@ -271,6 +280,34 @@ static double mean_point(const eval_set *set, int codec, int at, bool psnr)
         sum += psnr ? p->psnr_db : p->bytes * 8 / (EVAL_SIDE * EVAL_SIDE);
     }
     return sum / (double)set->coded_count;
+}
+
+/* The networks' points from the top down, their names left and right in turn so that none lies on
+ * another. */
+static void draw_networks(drawing *d, const axes *a, const report *r, size_t s)
+{
+    double psnr[EVAL_MODELS_MAX], below[2] = {-INFINITY, -INFINITY};
+    for (size_t m = 0; m < r->job->model_count; m++) {
+        psnr[m] = report_mean(r, m, s, EVAL_AFTER, EVAL_PSNR);
+    }
+    for (size_t rank = 0; rank < r->job->model_count; rank++) {
+        size_t best = 0;
+        for (size_t m = 1; m < r->job->model_count; m++) {
+            best = psnr[m] > psnr[best] ? m : best;
+        }
+        const double bits =
+            (double)r->job->model[best].features * EVAL_BITS / (EVAL_SIDE * EVAL_SIDE);
+        const double x = at_x(a, fmin(bits, a->x1));
+        const double y = at_y(a, fmax(a->y0, fmin(psnr[best], a->y1)));
+        const size_t side = rank % 2;
+        const double text_y = fmax(y + 4, below[side] + 12);
+        draw(d, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\" fill=\"%s\"/>\n", x - 4,
+             y - 4, colors[0]);
+        draw_text(d, side == 0 ? x + 8 : x - 8, text_y, side == 0 ? "start" : "end", 12,
+                  r->job->model[best].info.name);
+        below[side] = text_y;
+        psnr[best] = -INFINITY;
+    }
 }
 
 void report_rate(report *r, size_t s)
@@ -302,15 +339,7 @@ void report_rate(report *r, size_t s)
         draw_text(&d, 60 + 88.0 * c, 326, "start", 13, names[c]);
         draw(&d, "</g>\n");
     }
-    for (size_t m = 0; m < r->job->model_count; m++) {
-        const double psnr = report_mean(r, m, s, EVAL_AFTER, EVAL_PSNR);
-        const double bits = (double)r->job->model[m].features * EVAL_BITS / (EVAL_SIDE * EVAL_SIDE);
-        const double x = at_x(&a, fmin(bits, a.x1)), y = at_y(&a, fmax(a.y0, fmin(psnr, a.y1)));
-        draw(&d, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\" fill=\"%s\"/>\n", x - 4,
-             y - 4, colors[0]);
-        draw_text(&d, m % 2 == 0 ? x + 8 : x - 8, y + 4, m % 2 == 0 ? "start" : "end", 12,
-                  r->job->model[m].info.name);
-    }
+    draw_networks(&d, &a, r, s);
     draw_text(&d, a.left + a.width / 2, 308, "middle", 12, "bits per pixel");
     file_name(file, "rate", set->list.set);
     (void)snprintf(caption, sizeof caption, "%s: PSNR in dB against bits per pixel", set->list.set);

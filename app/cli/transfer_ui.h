@@ -15,7 +15,7 @@
     {"wait", 0, NULL, "stay until the recipient's receipt is here"},                               \
         {"limit-rate", 0, "BYTES", "per second, with k, M or G: at most so fast"},                 \
     {                                                                                              \
-        "streams", 0, "N", "at most so many connections at once, 1 to 32 (default 32)"              \
+        "streams", 0, "N", "at most so many connections at once, 1 to 32 (default 32)"             \
     }
 
 typedef struct transfer_path {

@@ -20,7 +20,7 @@
 
 #include "medveil/codec.h"
 #include "medveil/embedding.h"
-#include "medveil/features.h"
+#include "medveil/feature.h"
 #include "medveil/keys.h"
 
 #include <stdio.h>

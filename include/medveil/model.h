@@ -25,8 +25,9 @@ typedef struct mv_model_info {
     char name[MV_MODEL_NAME_MAX]; /* "cnn" */
     uint8_t hash[MV_MODEL_HASH_LEN];
     uint64_t parameter_count;
-    char licence[64];   /* of the weights, e.g. "CC-BY-SA-4.0" */
-    char training[512]; /* one line: data, seed, steps, loss */
+    char licence[64];      /* of the weights, e.g. "CC-BY-SA-4.0" */
+    char training[512];    /* one line: data, seed, steps, loss */
+    uint32_t feature_bits; /* of a code's numbers, as it was trained */
 } mv_model_info;
 
 /* mv_model_load: from one file, or from bytes. errors: MV_E_NOT_FOUND, MV_E_FORMAT, MV_E_TRUNCATED,

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/home.h"
 #include "codec/model_internal.h"
+#include "codec/model_registry.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -59,7 +60,13 @@ void mv_model_describe(mv_model_info *out, const mv_model *model)
     memcpy(out->hash, model->hash, sizeof out->hash);
     memcpy(out->licence, model->record.licence, sizeof out->licence);
     memcpy(out->training, model->record.training, sizeof out->training);
+    out->feature_bits = model->record.feature_bits;
     out->parameter_count = mv_nn_graph_weights(&model->graph);
+}
+
+const float *mv_model_weights_for(const mv_model *model, const mv_nn_graph *graph)
+{
+    return mv_nn_graph_same(&model->graph, graph) ? model->weights : NULL;
 }
 
 /* The search path. */

@@ -9,6 +9,7 @@
 #include "envelope_io.h"
 #include "envelope_signature.h"
 #include "exact_coding.h"
+#include "he/feature_measure.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -250,13 +251,15 @@ static mv_status encrypt_row(uint64_t *len, mv_sealer *s, const mv_he_set *set,
 {
     mv_status st = MV_OK;
     const double start_ms = mv_clock_ms();
-    size_t size = mv_features_size(set, shape);
+    size_t size = 0;
     uint8_t *ciphertext = NULL;
     const he_pair *he = NULL;
 
-    MV_REQUIRE(size != 0, err, MV_E_ARGUMENT,
+    st = mv_features_measure(&size, set, shape);
+    MV_REQUIRE(st != MV_E_ARGUMENT, err, st,
                "the parameter set %s cannot hold %u bits in sums of %u in this form",
                mv_he_set_name(set), (unsigned)shape->bits, (unsigned)shape->sums);
+    MV_TRY(st);
     ciphertext = malloc(size);
     MV_REQUIRE(ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
     MV_TRY(find_pair(&he, s, set));
@@ -448,10 +451,12 @@ mv_status mv_sealer_embed(mv_sealer *s, const mv_embedding *embedding, mv_error 
 {
     mv_status st = MV_OK;
     const size_t count = s->manifest.count;
+    const double start_ms = mv_clock_ms();
 
     MV_REQUIRE(!s->spent && count != 0 && s->manifest.member[count - 1].further_count == 0, err,
                MV_E_ARGUMENT, "an embedding belongs to the file that was added just before");
     st = embed(s, &s->manifest.member[count - 1], embedding, err);
+    s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
     s->spent = s->spent || st != MV_OK;
     return st;

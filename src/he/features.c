@@ -10,7 +10,7 @@
  *
  * Features are secret: no branch and no address in this file depends on them.
  */
-#include "medveil/features.h"
+#include "he/feature_measure.h"
 
 #include "base/secret.h"
 #include "he/he_bytes.h"
@@ -92,16 +92,27 @@ static bool is_pack(const mv_he_set *set)
     return set->literal.scheme == MV_HE_PACK;
 }
 
+mv_status mv_features_measure(size_t *out, const mv_he_set *set, const mv_pack_shape *shape)
+{
+    mv_status st = MV_OK;
+    plan p = {0};
+    *out = 0;
+    MV_ENSURE(set != NULL && shape != NULL, MV_E_ARGUMENT);
+    if (is_pack(set)) {
+        *out = mv_pack_size(set, shape);
+        MV_ENSURE(*out != 0, MV_E_ARGUMENT);
+        goto done;
+    }
+    MV_TRY(plan_make(&p, set, shape));
+    *out = p.len;
+done:
+    return st;
+}
+
 size_t mv_features_size(const mv_he_set *set, const mv_pack_shape *shape)
 {
-    plan p;
-    if (set == NULL || shape == NULL) {
-        return 0;
-    }
-    if (is_pack(set)) {
-        return mv_pack_size(set, shape);
-    }
-    return plan_make(&p, set, shape) == MV_OK ? p.len : 0;
+    size_t size = 0;
+    return mv_features_measure(&size, set, shape) == MV_OK ? size : 0;
 }
 
 /* ---- numbers of one cipher ---- */

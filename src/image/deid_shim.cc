@@ -623,11 +623,6 @@ mv_dicom_verdict apply(uint8_t *out, size_t *out_len, const mv_deid_plan *plan,
 
 } // namespace
 
-mv_deid_action mv_deid_decide(uint32_t tag, unsigned keep)
-{
-    return decide(DcmTagKey(static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag)), false, keep);
-}
-
 mv_dicom_verdict mv_deid_collect(mv_deid_facts *facts, char *uids, size_t *uids_len, unsigned keep,
                                  const uint8_t *bytes, size_t len)
 {

@@ -70,10 +70,6 @@ mv_dicom_verdict mv_deid_collect(mv_deid_facts *facts, char *uids, size_t *uids_
 mv_dicom_verdict mv_deid_apply(uint8_t *out, size_t *out_len, const mv_deid_plan *plan,
                                const uint8_t *bytes, size_t len);
 
-/* What the basic profile and these options do to an attribute that is no sequence; for the tests.
- */
-mv_deid_action mv_deid_decide(uint32_t tag, unsigned keep);
-
 #ifdef __cplusplus
 }
 #endif

@@ -371,7 +371,7 @@ static mv_status status_of(const mv_http_client *c, CURLcode code, mv_error *err
         mv_hint(err, "is the relay running, and is the address the one it printed?");
         return st;
     case CURLE_SSL_CONNECT_ERROR:
-        return mv_fail(err, MV_E_NETWORK, "%s:%u does not speak TLS 1.3 as a relay does", host,
+        return mv_fail(err, MV_E_NETWORK, "no TLS 1.3 connection with %s:%u comes about", host,
                        port);
     case CURLE_OPERATION_TIMEDOUT:
         return mv_fail(err, MV_E_NETWORK, "the relay at %s:%u does not answer in time", host, port);

@@ -485,8 +485,8 @@ static mv_status keep_bytes(mv_queue *q, const char *id, const mv_outgoing *from
     return st;
 }
 
-/* As {id}.job.new, which mv_queue_commit renames. */
-static mv_status write_job(mv_queue *q, const mv_queue_item *item, mv_error *err)
+/* As {id}.job.new, which mv_queue_commit renames; or in the place of an earlier {id}.job. */
+static mv_status write_job(mv_queue *q, const mv_queue_item *item, const char *kind, mv_error *err)
 {
     char recipient[2 * MV_CARD_BYTES_MAX + 1], sender[2 * MV_CARD_SIGN_LEN + 1];
     char file[2 * MV_FILE_HASH_LEN + 1];
@@ -494,7 +494,7 @@ static mv_status write_job(mv_queue *q, const mv_queue_item *item, mv_error *err
     mv_hex_write(recipient, item->recipient.bytes, item->recipient.bytes_len);
     mv_hex_write(sender, item->sender, sizeof item->sender);
     mv_hex_write(file, item->file.hash, sizeof item->file.hash);
-    return put_json(q, item->id, "job.new",
+    return put_json(q, item->id, kind,
                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name", item->name,
                               "relay", item->relay, "identity", item->identity, "sender", sender,
                               "recipient", recipient, "file", file, "bytes",
@@ -522,10 +522,15 @@ static mv_status note_added(mv_queue *q, const char *id, mv_error *err)
 static mv_status add_again(mv_queue *q, mv_queue_item *item, const mv_outgoing *from, mv_error *err)
 {
     mv_status st = MV_OK;
-    char id[MV_QUEUE_ID_MAX];
+    char id[MV_QUEUE_ID_MAX], relay[MV_QUEUE_RELAY_MAX];
 
     memcpy(id, item->id, sizeof id);
+    memcpy(relay, item->relay, sizeof relay);
     MV_TRY(mv_queue_get(q, item, id, err));
+    if (strcmp(relay, item->relay) != 0) { /* the relay with this key has moved */
+        memcpy(item->relay, relay, sizeof relay);
+        MV_TRY(write_job(q, item, "job", err));
+    }
     if (item->state == MV_QUEUE_WAITING || item->state == MV_QUEUE_DELIVERED ||
         (item->state == MV_QUEUE_SENT && item->identity[0] != '\0')) {
         return MV_OK;
@@ -560,7 +565,7 @@ mv_status mv_queue_add(mv_queue *q, mv_queue_item *item, const char *path,
     }
     MV_REQUIRE(set_lock(q, F_RDLCK, ADDING_LOCK), err, MV_E_BUSY, "the queue is being tidied");
     MV_TRY(keep_bytes(q, item->id, &from, err));
-    MV_TRY(write_job(q, item, err));
+    MV_TRY(write_job(q, item, "job.new", err));
     MV_TRY(note_added(q, item->id, err));
 done:
     if (from.fd >= 0) {

@@ -3,7 +3,7 @@
  * queue_internal.h: the queue's folder as queue.c keeps it and queue_run.c works on it.
  *
  *   {id}.mv       the sealed bytes; gone when nobody needs them any more
- *   {id}.job      what is to be done with them, never changed; the item exists when this does
+ *   {id}.job      what is to be done with them; the item exists when this does
  *   {id}.state    how far that is; without it the item waits
  *   {id}.receipt  the receipt; with it the item is delivered
  *   {id}.paused   empty; with it the item is held

@@ -165,8 +165,8 @@ done:
     return st;
 }
 
-/* 409: another receipt of ours came first, and the file is gone with it. 404: the relay keeps
- * neither any more. Both end the matter. */
+/* 409: an earlier receipt of ours for the same bytes is there, as good as this one. 404: the relay
+ * keeps neither file nor receipt any more. */
 static bool settled(int status)
 {
     return status == 201 || status == 200 || status == 409 || status == 404;
@@ -190,6 +190,10 @@ mv_status mv_client_ack(mv_client *client, const mv_client_file *file, const uin
             st = mv_client_refused(client, &call, err);
         }
     } while (mv_retry_again(client, &r, &st, err));
+    MV_TRY(st);
+    if (call.status == 409) {
+        st = mv_client_remove(client, file, err);
+    }
 done:
     mv_http_call_clear(&call);
     return st;

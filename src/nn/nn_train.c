@@ -81,10 +81,11 @@ done:
     return st;
 }
 
-/* Patches that are computed together: about PART_PIXELS, and a divisor of the batch. */
-static uint32_t part_of(const mv_train_opts *o)
+/* Patches that are computed together: about PART_PIXELS, more of them where the layers work on a
+ * coarser grid than that of cnn; and a divisor of the batch. */
+static uint32_t part_of(const mv_train_opts *o, const mv_nn_graph *graph)
 {
-    uint32_t part = PART_PIXELS / (o->patch * o->patch);
+    uint32_t part = PART_PIXELS * (graph->scale < 2 ? 1 : graph->scale / 2) / (o->patch * o->patch);
     part = part < 1 ? 1 : part > o->batch ? o->batch : part;
     while (o->batch % part != 0) {
         part--;
@@ -225,7 +226,7 @@ mv_status mv_trainer_new(mv_trainer **out, const mv_nn_graph *graph, const mv_tr
     t->opts.threads = opts->threads < 1             ? 1
                       : opts->threads > WORKERS_MAX ? WORKERS_MAX
                                                     : opts->threads;
-    t->part = part_of(opts);
+    t->part = part_of(opts, graph);
     t->parts = opts->batch / t->part;
     MV_TRY(allocate(t, err));
     t->state.best_db = -1;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define UPLOAD_LIFE_S 86400 /* of an upload in parts that nobody continues */
+#define OFFER_LIFE_S  600   /* of one to which nothing has come yet */
 #define TICK_MAX_S    120   /* the most that one call counts as served */
 #define EXPIRE_BATCH  500
 
@@ -119,40 +120,86 @@ done:
     return st;
 }
 
-/* An upload in parts without a row is garbage; one with a row lives while it is not idle. */
-static mv_status sweep_session(mv_archive *a, const char *name, bool idle)
+/* Uploads in one piece: at the start (now_s 0) they have no owner, unless other relays run. */
+static mv_status sweep_pieces(const mv_archive *a, int64_t now_s)
 {
-    mv_status st = MV_OK;
-    uint8_t id[MV_UPLOAD_ID_LEN];
-    int64_t rows = 0;
-    const mv_db_value in[] = {mv_db_bytes(id, sizeof id)};
-
-    if (!mv_hex_read(id, sizeof id, name)) {
-        return MV_OK;
-    }
-    MV_TRY(mv_db_get(&rows, a->writer, "SELECT 1 FROM upload WHERE id = $1", in, 1, 0));
-    if (rows == 0 || idle) {
-        MV_TRY(mv_archive_forget(a, id));
-    }
-done:
-    return st;
-}
-
-/* now_s 0: at the start. Uploads in one piece have no owner then, unless other relays run. */
-static mv_status sweep_incoming(mv_archive *a, int64_t now_s)
-{
-    mv_status st = MV_OK;
     struct stat info;
     DIR *dir = open_folder(a->incoming_fd);
 
-    MV_ENSURE(dir != NULL, mv_disk_status(errno));
+    if (dir == NULL) {
+        return mv_disk_status(errno);
+    }
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
         const bool idle = now_s != 0 && fstatat(dirfd(dir), e->d_name, &info, 0) == 0 &&
                           now_s - info.st_mtime > UPLOAD_LIFE_S;
         if (strncmp(e->d_name, "t-", 2) == 0 && (idle || (now_s == 0 && a->alone))) {
             mv_disk_remove(a->incoming_fd, e->d_name);
-        } else if (strncmp(e->d_name, "t-", 2) != 0) {
-            MV_TRY(sweep_session(a, e->d_name, idle));
+        }
+    }
+    (void)closedir(dir);
+    return MV_OK;
+}
+
+typedef struct id_list {
+    mv_buffer ids;
+} id_list;
+
+static mv_status take_id(void *user, const mv_db_value *column, size_t count)
+{
+    id_list *l = user;
+    (void)count;
+    return mv_buffer_append(&l->ids, column[0].bytes, MV_UPLOAD_ID_LEN);
+}
+
+/* Whether nobody continues this upload in parts: its files are gone, or nothing has come for a day,
+ * or, before the first whole block, for ten minutes, because an offer costs its sender nothing. */
+static bool is_abandoned(const mv_archive *a, const uint8_t id[MV_UPLOAD_ID_LEN], int64_t now_s)
+{
+    mv_blob_name bytes, have;
+    struct stat of_bytes, of_have;
+
+    mv_upload_names(bytes, have, id);
+    if (fstatat(a->incoming_fd, bytes, &of_bytes, 0) != 0 ||
+        fstatat(a->incoming_fd, have, &of_have, 0) != 0) {
+        return true;
+    }
+    const int64_t life_s = of_have.st_size == 0 ? OFFER_LIFE_S : UPLOAD_LIFE_S;
+    return now_s != 0 && now_s - of_bytes.st_mtime > life_s;
+}
+
+/* Uploads in parts; store locked. */
+static mv_status sweep_uploads(mv_archive *a, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    id_list l = {mv_buffer_make(SIZE_MAX)};
+
+    MV_TRY(mv_db_run(a->writer, "SELECT id FROM upload", NULL, 0, take_id, &l));
+    for (size_t at = 0; at < l.ids.len; at += MV_UPLOAD_ID_LEN) {
+        if (is_abandoned(a, l.ids.bytes + at, now_s)) {
+            MV_TRY(mv_archive_forget(a, l.ids.bytes + at));
+        }
+    }
+done:
+    mv_buffer_clear(&l.ids);
+    return st;
+}
+
+/* Files of uploads in parts whose row is gone; store locked. */
+static mv_status sweep_files(mv_archive *a)
+{
+    mv_status st = MV_OK;
+    uint8_t id[MV_UPLOAD_ID_LEN];
+    const mv_db_value in[] = {mv_db_bytes(id, sizeof id)};
+    DIR *dir = open_folder(a->incoming_fd);
+
+    MV_ENSURE(dir != NULL, mv_disk_status(errno));
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        int64_t rows = 1;
+        if (mv_hex_read(id, sizeof id, e->d_name)) {
+            MV_TRY(mv_db_get(&rows, a->writer, "SELECT 1 FROM upload WHERE id = $1", in, 1, 0));
+        }
+        if (rows == 0) {
+            mv_disk_remove(a->incoming_fd, e->d_name);
         }
     }
 done:
@@ -162,7 +209,17 @@ done:
     return st;
 }
 
-/* A row whose files are gone (they were never flushed) would keep its room for ever. */
+static mv_status sweep_incoming(mv_archive *a, int64_t now_s)
+{
+    mv_status st = MV_OK;
+    MV_TRY(sweep_pieces(a, now_s));
+    MV_TRY(sweep_uploads(a, now_s));
+    MV_TRY(sweep_files(a));
+done:
+    return st;
+}
+
+/* Mailboxes of weeks that nobody can send to any more, once they are empty. */
 static mv_status sweep_rows(mv_archive *a)
 {
     return mv_db_script(a->writer,

@@ -179,18 +179,35 @@ void mv_upload_names(mv_blob_name bytes, mv_blob_name have, const uint8_t id[MV_
     (void)snprintf(have, sizeof(mv_blob_name), "%.64s.have", bytes);
 }
 
-static mv_status insert_session(mv_archive *a, const uint8_t id[MV_UPLOAD_ID_LEN],
-                                const mv_mailbox *mailbox, const mv_offer *offer)
+/* The row and the two empty files of an upload, or none of them; store locked. */
+static mv_status make_session(mv_archive *a, const uint8_t id[MV_UPLOAD_ID_LEN],
+                              const mv_mailbox *mailbox, const mv_offer *offer)
 {
+    mv_status st = MV_OK;
+    mv_blob_name bytes, have;
+    int fd = -1, have_fd = -1;
     const mv_db_value in[] = {mv_db_bytes(id, MV_UPLOAD_ID_LEN), MV_MAILBOX_VALUES(mailbox),
                               mv_db_bytes(offer->file, MV_FILE_HASH_LEN),
                               mv_db_number((int64_t)offer->len)};
-    mv_archive_lock(a);
-    const mv_status st = mv_db_run(a->writer,
-                                   "INSERT INTO upload (id, epoch, tag, hash, bytes, arrived_s) "
-                                   "VALUES ($1, $2, $3, $4, $5, 0)",
-                                   in, 5, NULL, NULL);
-    mv_archive_unlock(a);
+
+    mv_upload_names(bytes, have, id);
+    MV_TRY(mv_disk_create(&fd, a->incoming_fd, bytes, offer->len));
+    MV_TRY(mv_disk_create(&have_fd, a->incoming_fd, have, 0));
+    MV_TRY(mv_db_run(a->writer,
+                     "INSERT INTO upload (id, epoch, tag, hash, bytes, arrived_s) "
+                     "VALUES ($1, $2, $3, $4, $5, 0)",
+                     in, 5, NULL, NULL));
+done:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (have_fd >= 0) {
+        (void)close(have_fd);
+    }
+    if (st != MV_OK) {
+        mv_disk_remove(a->incoming_fd, bytes);
+        mv_disk_remove(a->incoming_fd, have);
+    }
     return st;
 }
 
@@ -198,8 +215,6 @@ mv_status mv_archive_offer(mv_ticket *out, mv_archive *archive, const mv_mailbox
                            const mv_offer *offer)
 {
     mv_status st = MV_OK;
-    mv_blob_name bytes, have;
-    int fd = -1, have_fd = -1;
 
     memset(out, 0, sizeof *out);
     st = admit(archive, mailbox, offer->file, offer->len);
@@ -209,22 +224,10 @@ mv_status mv_archive_offer(mv_ticket *out, mv_archive *archive, const mv_mailbox
     }
     MV_TRY(st);
     MV_TRY(mv_random_bytes(out->upload, sizeof out->upload));
-    mv_upload_names(bytes, have, out->upload);
-    MV_TRY(insert_session(archive, out->upload, mailbox, offer)); /* first: no file without a row */
-    st = mv_disk_create(&fd, archive->incoming_fd, bytes, offer->len);
-    if (st == MV_OK) {
-        st = mv_disk_create(&have_fd, archive->incoming_fd, have, 0);
-    }
-    if (st != MV_OK) {
-        (void)!mv_archive_cancel(archive, out->upload);
-    }
+    mv_archive_lock(archive);
+    st = make_session(archive, out->upload, mailbox, offer);
+    mv_archive_unlock(archive);
 done:
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    if (have_fd >= 0) {
-        (void)close(have_fd);
-    }
     return st;
 }
 

@@ -44,6 +44,18 @@ expect 0 encrypt -r bob.id.card exam/ -o again.mv --json
 is members "v == $files"
 head -n 1 "$out" | grep -q '"member":".hidden/.file".*"image":false' || fail 'members come in the order of their names'
 
+step 'of a study with --reconstruct, what is no image comes as it is'
+mkdir mixture
+cp exam/series1/a.png exam/notes.txt mixture
+expect 0 encrypt -r bob.id.card mixture -o mixture.mv
+expect 0 decrypt -i bob.id mixture.mv --reconstruct -o rebuilt
+same exam/notes.txt rebuilt/notes.txt
+differ exam/series1/a.png rebuilt/a.png
+says 'wrote rebuilt/notes.txt: the exact file'
+expect 0 encrypt -r bob.id.card --lossy exam/series1 -o lossy.mv
+expect 15 verify -i bob.id lossy.mv
+prints 'bit-identical: 0/4'
+
 step 'nothing is overwritten, and hidden files go into a new folder only'
 expect 14 decrypt -i bob.id exam.mv -o back
 expect 0 encrypt -r bob.id.card exam/series1 -o series.mv

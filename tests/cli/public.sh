@@ -73,8 +73,7 @@ expect 2 collection public trial.mv -i alice.id
 expect 2 collection public trial.mv -i alice.id --he pack512 -o y.pub
 expect 1 encrypt -r bob.id.card --collection scan.png scan.png -o y.mv
 expect 1 card renew -i bob.id --he-public scan.png
-cp trial.pub forged.pub
-flip forged.pub 2000
+sed '20{s/^A/B/;t;s/^./A/;}' trial.pub >forged.pub
 expect 13 encrypt -r bob.id.card --collection forged.pub scan.png -o y.mv
 absent y.mv
 absent y.pub
@@ -87,3 +86,17 @@ expect 0 decrypt -i bob.id bare.mv -o bare.png
 same bare.png scan.png
 expect 10 decrypt -i bob.id --reconstruct bare.mv -o none.png
 absent none.png
+
+step 'an embedding travels when the model has a head; when none does, encrypt says why'
+expect 0 encrypt -r bob.id.card scan.png -o told.mv --json
+is bytes_embedding 'v == 243'
+is embedding_why 'v is None'
+expect 0 inspect -i bob.id told.mv
+prints '128 values'
+expect 0 encrypt -s eve.id -r alice.id.card --collection other.pub --lossy scan.png -o told.mv -f --json
+is bytes_embedding 'v == 25917'
+expect 0 encrypt -r bob.id.card --no-embedding scan.png -o told.mv -f --json
+is bytes_embedding 'v == 0'
+is embedding_why "'--no-embedding' in v"
+expect 0 inspect -i bob.id told.mv
+prints 'none travels'

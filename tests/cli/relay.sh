@@ -8,6 +8,7 @@ image other.png 64 64 2
 expect 0 encrypt -s alice.id -r bob.id.card scan-of-doe.png -o scan.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o other.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o third.mv
+expect 0 encrypt -s alice.id -r bob.id.card other.png -o fourth.mv
 
 start_relay() {
     rm -f address
@@ -97,5 +98,5 @@ expect 11 relay --config relay.ini
 
 step 'a peer that is gone is exit code 10'
 stop_relay
-expect 10 send scan.mv --to "$url" -r bob.id.card -s alice.id
+expect 10 send fourth.mv --to "$url" -r bob.id.card -s alice.id
 expect 10 receive --from "$url" -i bob.id -o inbox3

@@ -117,11 +117,48 @@ expect 0 queue run --json
 is receipt 'v["identical"] == 1'
 
 step 'what was received once is not stored again, in whatever folder, unless it is wanted'
-expect 0 queue cancel "$(json id)"
+id3=$(json id)
+expect 0 queue cancel "$id3"
 expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
 expect 0 receive --from "$url" -i bob.id -o elsewhere
 says 'not stored again'
 [ -z "$(ls elsewhere)" ] || fail 'it is not stored twice'
+expect 0 receive --from "$url" -i bob.id -o elsewhere
+says 'nothing is waiting'
+expect 0 queue cancel "$id3"
+expect 0 send third.mv --to "$url" -r bob.id.card -s alice.id
+expect 0 receive --again --from "$url" -i bob.id -o elsewhere
+same third.mv "$(echo elsewhere/*.mv)"
+expect 0 receive --from "$url" -i bob.id -o elsewhere
+says 'nothing is waiting'
+
+step 'a full disk is said, and nothing is lost or half there'
+expect 0 encrypt -s alice.id -r bob.id.card scan.png -o fifth.mv
+if unshare -rm true 2>"$err"; then
+    mkdir full small
+    cat >full.sh <<'END'
+mount -t tmpfs -o size=8k none full && mount -t tmpfs -o size=8k none small || exit 99
+home=$MEDVEIL_HOME
+code=0
+MEDVEIL_HOME=$PWD/full "$MEDVEIL" send fifth.mv --to "$1" -r bob.id.card -s alice.id || code=$?
+[ "$code" = 1 ] || exit 98
+ls full/queue | grep -q -e mv -e job && exit 97
+MEDVEIL_HOME=$home "$MEDVEIL" send fifth.mv --to "$1" -r bob.id.card -s alice.id || exit 96
+code=0
+"$MEDVEIL" receive --from "$1" -i bob.id -o small || code=$?
+[ "$code" = 1 ] || exit 95
+ls small | grep -q 'mv$' && exit 94
+exit 0
+END
+    code=0
+    unshare -rm sh full.sh "$url" >"$out" 2>"$err" || code=$?
+    [ "$code" = 0 ] || fail "a full disk is a failure that leaves nothing half (step $code)"
+    says 'No space left'
+    expect 0 receive --from "$url" -i bob.id -o inbox3
+    same fifth.mv "$(echo inbox3/*.mv)"
+else
+    step 'NOT TRIED: no mount namespace can be made here'
+fi
 
 step 'wrong options are said'
 expect 2 send third.mv --to "$url" -r bob.id.card --wait

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 people
 slices=432
+side=${SIDE:-256} # SIDE=512: as a scanner has it, four times the work
 most_kib=300000 # of resident memory
 # a sanitizer multiplies time and memory: fewer slices, and no limit
 sanitized=false
@@ -23,8 +24,8 @@ sys.exit(end)' "$work/log/memory" "$MEDVEIL" "$@" >"$out" 2>"$err" || fail "medv
     fi
 }
 
-step "$slices slices of 512 x 512, made up"
-expect 0 phantom --kind ct --size 512x512 --depth 9 --type i16 -o volume.npy
+step "$slices slices of $side x $side, made up"
+expect 0 phantom --kind ct --size "${side}x$side" --depth 9 --type i16 -o volume.npy
 /usr/bin/python3 "$scripts/make_series.py" volume.npy "$slices" ct
 rm volume.npy
 printf 'list of files' >ct/DICOMDIR.txt

@@ -14,7 +14,7 @@ image one/val/v.png 60 50 9
 train() { # CODE ARGUMENT...: a run of few small steps that would take long for many
     wanted=$1
     shift
-    expect "$wanted" train --table portable --threads 1 --batch 1 --patch 8 --validate-images 1 "$@"
+    expect "$wanted" train --table onednn --threads 1 --batch 1 --patch 8 --validate-images 1 "$@"
 }
 
 step 'a run leaves a model, a checkpoint and a curve'
@@ -32,7 +32,7 @@ same a.mvm b.mvm
 differ a.mvm c.mvm
 
 step 'after kill -9 a run goes on to the same model'
-"$MEDVEIL" train --table portable --threads 1 --batch 1 --patch 8 --validate-images 1 --data one --data two \
+"$MEDVEIL" train --table onednn --threads 1 --batch 1 --patch 8 --validate-images 1 --data one --data two \
     --steps 4 --validate-every 1 --seed 3 -o d.mvm >"$out" 2>"$err" &
 pid=$!
 while [ ! -e d.mvm.ckpt ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
@@ -54,6 +54,38 @@ train 0 --data one --steps 2 --validate-every 1 --json -o f.mvm
 is step 'v == 2'
 is score_db 'v > 0'
 
+step 'every method trains, is installed and listed, encrypts and decrypts'
+image scan.png 40 30
+for m in bp lstm resnet gan; do
+    # gan starts from the resnet that was installed before it
+    expect 0 train --threads 1 --batch 1 --validate-images 1 --data one --steps 1 --patch 16 --model $m -o $m.mvm
+    expect 0 model install $m.mvm
+    rm $m.mvm
+    expect 0 encrypt -s alice.id -r bob.id.card --model $m scan.png -o $m.mv --json
+    is bytes_features 'v == 5 * 4 * 48' # 8x8 blocks, 48 bytes each
+    expect 0 decrypt -i bob.id $m.mv --reconstruct -o $m.png
+    expect 0 decrypt -i bob.id $m.mv -o exact.png --force
+    same exact.png scan.png
+done
+expect 0 model list
+for m in bp lstm resnet gan; do prints "$m "; done
+
+step 'a block transform is a codec from its first step on, also with other bits and another set'
+expect 0 encrypt -s alice.id -r bob.id.card --model resnet --bits 12 --he pack2048 scan.png -o r.mv
+expect 0 decrypt -i bob.id r.mv --reconstruct -o r.png
+expect 0 compare scan.png r.png --json
+is psnr_db 'v > 20' # three small pictures teach it little about the ranges of others
+
+step 'a disk that fills up while training ends with a sentence, and the last checkpoint stays'
+cp f.mvm.ckpt full.mvm.ckpt
+code=0
+(trap '' XFSZ; ulimit -f 8; exec "$MEDVEIL" train --table onednn --threads 1 --batch 1 --patch 8 --validate-images 1 \
+    --data one --steps 3 --resume -o full.mvm) >"$out" 2>"$err" </dev/null || code=$?
+[ $code = 1 ] || fail "a full disk ends with 1 (it ended with $code)"
+says 'full.mvm'
+same f.mvm.ckpt full.mvm.ckpt
+absent full.mvm
+
 step 'what cannot work is refused with a sentence'
 mkdir empty
 train 10 --data empty --steps 1 -o x.mvm
@@ -64,6 +96,9 @@ train 2 --data one --steps 1 --minutes 1 -o x.mvm
 train 2 --data one --steps 1 --rate fast -o x.mvm
 train 2 --data one --steps 1 --model unheard-of -o x.mvm
 train 2 --data one --steps 1 --patch 9 -o x.mvm
+train 2 --data one --steps 1 --patch 16 --model gan --from a.mvm -o x.mvm
+says 'other layers'
+train 10 --data one --steps 1 --patch 16 --model gan --from nowhere -o x.mvm
 train 1 --data one --steps 1 -o a.mvm
 says 'exists already'
 train 10 --data one --steps 1 --resume -o x.mvm

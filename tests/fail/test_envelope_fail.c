@@ -256,6 +256,78 @@ static void opening_without_memory_gives_nothing(void **state)
     assert_true(fail_each(&memory_left, MV_E_MEMORY, open_once) >= 6);
 }
 
+/* ---- an outside sender ---- */
+
+static mv_status append_text(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)err;
+    return mv_buffer_append(user, bytes, len);
+}
+
+/* A collection published, its file read. */
+static mv_status publish_once(void)
+{
+    mv_status st = MV_OK;
+    mv_collection *collection = NULL;
+    mv_collection_public *made = NULL, *read = NULL;
+    mv_buffer text = mv_buffer_make(MV_COLLECTION_PUBLIC_FILE_MAX);
+    const mv_sink sink = {append_text, &text};
+
+    MV_TRY(mv_collection_new(&collection, alice));
+    MV_TRY(mv_collection_publish(&made, collection, mv_he_set_find("pack1024"), alice, NULL));
+    MV_TRY(mv_collection_public_write(made, &sink, NULL));
+    MV_TRY(mv_collection_public_read(&read, text.bytes, text.len, NULL));
+done:
+    assert_int_equal(read != NULL, st == MV_OK);
+    mv_collection_public_free(&made);
+    mv_collection_public_free(&read);
+    mv_collection_free(&collection);
+    mv_buffer_clear(&text);
+    return st;
+}
+
+/* Features in the public form and in slots, an embedding: sealed and opened. */
+static mv_status seal_public_once(void)
+{
+    mv_status st = MV_OK;
+    mv_sealer *sealer = NULL;
+    mv_opener *opener = NULL;
+    mv_embedding got = {{0}, {0}};
+    const mv_embedding embedding = sample_embedding();
+    mv_code code = {.feature = NULL};
+    mv_buffer file = mv_buffer_make(10000000);
+    const mv_sink sink = {append_text, &file};
+    const mv_seal_opts o = {.recipient = &bob->card,
+                            .recipient_count = 1,
+                            .set = mv_he_set_find("score4096"),
+                            .form = MV_HE_PK};
+
+    MV_TRY(mv_sealer_new(&sealer, &o, NULL));
+    MV_TRY(mv_sealer_add(sealer, "a", &content.code, NULL, NULL));
+    MV_TRY(mv_sealer_embed(sealer, &embedding, NULL));
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, NULL));
+    const mv_source source = mv_source_memory(file.bytes, file.len);
+    MV_TRY(mv_opener_new(&opener, &source, bob, NULL));
+    MV_TRY(mv_opener_features(opener, 0, &code, NULL, NULL, NULL));
+    MV_TRY(mv_opener_embedding(opener, 0, &got, NULL));
+done:
+    assert_int_equal(got.value[5] != 0, st == MV_OK);
+    mv_code_clear(&code);
+    mv_sealer_free(&sealer);
+    mv_opener_free(&opener);
+    mv_buffer_clear(&file);
+    return st;
+}
+
+static void outside_senders_without_memory_or_random_bytes_seal_nothing(void **state)
+{
+    (void)state;
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, publish_once) >= 10);
+    assert_true(fail_each(&random_left, MV_E_RANDOM, publish_once) >= 5);
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, seal_public_once) >= 20);
+    assert_true(fail_each(&random_left, MV_E_RANDOM, seal_public_once) >= 4);
+}
+
 /* ---- sources and sinks that fail ---- */
 
 static mv_status failing_read(void *user, uint64_t at, uint8_t *out, size_t len, mv_error *err)
@@ -502,6 +574,7 @@ int main(void)
         cmocka_unit_test(sealing_without_memory_gives_nothing),
         cmocka_unit_test(sealing_without_random_bytes_gives_nothing),
         cmocka_unit_test(opening_without_memory_gives_nothing),
+        cmocka_unit_test(outside_senders_without_memory_or_random_bytes_seal_nothing),
         cmocka_unit_test(a_source_or_sink_that_fails_stops_the_work_with_its_status),
         cmocka_unit_test(streams_without_memory_or_random_bytes_give_nothing),
         cmocka_unit_test(collections_fail_like_envelopes),

@@ -3,7 +3,7 @@
  * fuzz_pack.c: any bytes to the readers of features. The first byte chooses where the
  * second object of an addition begins; the rest is the object.
  */
-#include "medveil/features.h"
+#include "medveil/feature.h"
 
 #include <stdlib.h>
 

@@ -16,7 +16,7 @@
 #include "he/pack_coeff.h"
 #include "hedump.h"
 #include "medveil/ckks.h"
-#include "medveil/features.h"
+#include "medveil/feature.h"
 
 #include <sodium.h>
 #include <stdio.h>

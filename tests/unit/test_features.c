@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/rng.h"
 #include "he/cipher_internal.h"
-#include "medveil/features.h"
+#include "medveil/feature.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,10 @@
  * killed ones among them, on the portable kernels.
  */
 #include "base/file.h"
+#include "nn/nn_gan.h"
 #include "nn/nn_init.h"
 #include "nn/nn_train.h"
+#include "nn/nn_transform.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -638,6 +640,177 @@ static void options_that_cannot_work_are_refused(void **state)
     assert_null(t);
 }
 
+/* ---- transform, rounding, critic ---- */
+
+/* A transform with one residual branch each side, as model resnet has, but small. */
+static const mv_nn_graph block_net = {
+    .name = "block",
+    .encoder = {{MV_NN_BLOCK8, MV_NN_LINEAR, 1, 64},
+                {MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_ANALYSIS,
+                 .slow = INFINITY},
+                {MV_NN_ASINH, MV_NN_LINEAR, 64, 64},
+                {MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_LEVEL, .slow = INFINITY}},
+    .encoder_count = 4,
+    .decoder = {{MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_UNLEVEL, .slow = INFINITY},
+                {MV_NN_DENSE, MV_NN_RELU, 64, 8, .start = MV_NN_START_RANDOM},
+                {MV_NN_DENSE, MV_NN_LINEAR, 8, 64, .start = MV_NN_START_ZERO, .slow = 10},
+                {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 1},
+                {MV_NN_SINH, MV_NN_LINEAR, 64, 64},
+                {MV_NN_DENSE, MV_NN_LINEAR, 64, 64, .start = MV_NN_START_SYNTHESIS,
+                 .slow = INFINITY},
+                {MV_NN_UNBLOCK8, MV_NN_LINEAR, 64, 1}},
+    .decoder_count = 7,
+    .scale = 8,
+    .image_channels = 1,
+    .feature_channels = 64,
+    .code_channels = 64,
+};
+
+static mv_trainer *new_block_trainer(const mv_train_data *data, double adversary, uint64_t seed)
+{
+    mv_train_opts o = small_opts(20);
+    mv_trainer *t = NULL;
+    mv_error err = {0};
+    o.patch = 16;
+    o.seed = seed;
+    o.rate = 1e-3;
+    o.loss_constant = 1e-5;
+    o.round_part = 0.5;
+    o.adversary = adversary;
+    if (mv_trainer_new(&t, &block_net, data, &o, &err) != MV_OK) {
+        fail_msg("%s", err.text);
+    }
+    return t;
+}
+
+static double validate(mv_trainer *t)
+{
+    mv_train_point point;
+    mv_error err = {0};
+    assert_int_equal(mv_trainer_validate(t, &point, (mv_progress){NULL, NULL}, &err), MV_OK);
+    return point.score_db;
+}
+
+static void a_transform_is_a_codec_before_any_training(void **state)
+{
+    const mv_train_data data = blobs();
+    mv_trainer *t = new_block_trainer(&data, 0, 1);
+    (void)state;
+    assert_true(validate(t) > 50); /* 8 bits for each of the 64 coefficients */
+    mv_trainer_free(&t);
+}
+
+static void fixed_layers_stay_and_others_move(void **state)
+{
+    const mv_train_data data = blobs();
+    mv_trainer *t = new_block_trainer(&data, 0, 1);
+    const size_t decoder = mv_nn_decoder_offset(&block_net, 0);
+    const size_t branch = mv_nn_decoder_offset(&block_net, 1);
+    const size_t after = mv_nn_decoder_offset(&block_net, 5);
+    const size_t all = mv_nn_graph_weights(&block_net);
+    float *before = malloc(all * sizeof *before);
+    (void)state;
+    assert_non_null(before);
+    memcpy(before, mv_trainer_weights(t), all * sizeof *before);
+    take_steps(t, 3);
+    const float *now = mv_trainer_weights(t);
+    assert_memory_equal(now, before, branch * sizeof *before);
+    assert_true(decoder < branch);
+    assert_memory_equal(now + after, before + after, (all - after) * sizeof *before);
+    assert_memory_not_equal(now + branch, before + branch, (after - branch) * sizeof *before);
+    free(before);
+    mv_trainer_free(&t);
+}
+
+static void all_networks_get_the_same_transform_from_the_same_images(void **state)
+{
+    const mv_train_data data = blobs();
+    mv_transform a, b;
+    const mv_transform_images set = {pixels, IMAGES};
+    mv_rand ra = mv_rand_make(1), rb = mv_rand_make(1);
+    (void)state;
+    (void)data;
+    assert_int_equal(mv_transform_fit(&a, &block_net, &set, 1, SIDE, SIDE, &ra), MV_OK);
+    assert_int_equal(mv_transform_fit(&b, &block_net, &set, 1, SIDE, SIDE, &rb), MV_OK);
+    assert_memory_equal(&a, &b, sizeof a);
+    for (size_t c = 0; c < 64; c++) {
+        assert_true(a.span[c] > 0 && a.bend[c] > 0 && isfinite(a.span[c] / a.bend[c]));
+    }
+}
+
+/* L_D or -weight * mean(D(output)), through the part's own losses. */
+static void a_critics_gradients_are_those_that_differences_show(void **state)
+{
+    enum { SIDE_ = 8, BATCH = 2, N = BATCH * SIDE_ * SIDE_ };
+    float image[N], output[N], d_output[N] = {0}, ignored[N] = {0};
+    double loss = 0, above = 0, below = 0;
+    mv_rand rand = mv_rand_make(12);
+    mv_gan_state g = {0, NULL, NULL, NULL};
+    mv_gan_part *part = NULL;
+    mv_error err = {0};
+    (void)state;
+    assert_int_equal(mv_gan_start(&g, &rand, &err), MV_OK);
+    assert_int_equal(mv_gan_part_new(&part, &mv_tensor_portable, BATCH, SIDE_, false, &err), MV_OK);
+    for (size_t k = 0; k < N; k++) {
+        image[k] = (float)mv_rand_unit(&rand);
+        output[k] = (float)mv_rand_unit(&rand);
+    }
+    float *gradient = calloc(g.count, sizeof *gradient), *spare = calloc(g.count, sizeof *spare);
+    assert_true(gradient != NULL && spare != NULL);
+    assert_int_equal(mv_gan_part_load(part, &g, &err), MV_OK);
+    assert_int_equal(mv_gan_part_run(part, gradient, &loss, d_output, image, output, 0.3, &err),
+                     MV_OK);
+    for (size_t k = 0; k < g.count; k += 997) {
+        const float keep = g.weights[k], h = 0x1p-12F;
+        g.weights[k] = keep + h;
+        assert_int_equal(mv_gan_part_load(part, &g, &err), MV_OK);
+        assert_int_equal(mv_gan_part_run(part, spare, &above, ignored, image, output, 0, &err),
+                         MV_OK);
+        g.weights[k] = keep - h;
+        assert_int_equal(mv_gan_part_load(part, &g, &err), MV_OK);
+        assert_int_equal(mv_gan_part_run(part, spare, &below, ignored, image, output, 0, &err),
+                         MV_OK);
+        g.weights[k] = keep;
+        assert_true(fabs((above - below) / (2 * (double)h) - (double)gradient[k]) < 2e-2);
+    }
+    /* pleasing the critic lowers its loss on the other side: with every score of a reconstruction
+     * within the hinge, L_D falls by mean(D) as L_G's part rises */
+    assert_true(loss > 0);
+    double size = 0;
+    for (size_t k = 0; k < N; k++) {
+        size += fabs((double)d_output[k]);
+    }
+    assert_true(size > 0);
+    free(gradient);
+    free(spare);
+    mv_gan_part_free(&part);
+    mv_gan_clear(&g);
+}
+
+static void a_critic_changes_the_steps_and_survives_resume(void **state)
+{
+    const mv_train_data data = blobs();
+    const char *path = scratch("critic.ckpt");
+    mv_trainer *with = new_block_trainer(&data, 0.3, 1), *without = new_block_trainer(&data, 0, 1);
+    mv_trainer *resumed = new_block_trainer(&data, 0.3, 1);
+    const size_t bytes = mv_nn_graph_weights(&block_net) * sizeof(float);
+    mv_error err = {0};
+    (void)state;
+    take_steps(with, 3);
+    take_steps(without, 3);
+    assert_memory_not_equal(mv_trainer_weights(with), mv_trainer_weights(without), bytes);
+    assert_int_equal(mv_trainer_save(with, path, &err), MV_OK);
+    assert_int_equal(mv_trainer_restore(without, path, &err), MV_E_MISMATCH);
+    assert_int_equal(mv_trainer_restore(resumed, path, &err), MV_OK);
+    take_steps(with, 3);
+    take_steps(resumed, 3);
+    assert_memory_equal(mv_trainer_weights(with), mv_trainer_weights(resumed), bytes);
+    remove_run(path);
+    mv_trainer_free(&with);
+    mv_trainer_free(&without);
+    mv_trainer_free(&resumed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -662,6 +835,11 @@ int main(void)
         cmocka_unit_test(patience_stops_a_run_that_gains_nothing),
         cmocka_unit_test(the_curve_stands_beside_the_checkpoint),
         cmocka_unit_test(options_that_cannot_work_are_refused),
+        cmocka_unit_test(a_transform_is_a_codec_before_any_training),
+        cmocka_unit_test(fixed_layers_stay_and_others_move),
+        cmocka_unit_test(all_networks_get_the_same_transform_from_the_same_images),
+        cmocka_unit_test(a_critics_gradients_are_those_that_differences_show),
+        cmocka_unit_test(a_critic_changes_the_steps_and_survives_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@
 #include "medveil/envelope.h"
 #include "medveil/queue.h"
 #include "net/rate.h"
+#include "wire/hex.h"
 
 #define PATH_LEN (2 * TEST_FOLDER_MAX)
 
@@ -293,6 +294,20 @@ static void a_relay_that_is_gone_leaves_the_file_in_the_queue(void **state)
     assert_int_equal(item_of(f, item.id).state, MV_QUEUE_SENT);
 }
 
+static void a_relay_that_moved_is_found_at_its_new_address(void **state)
+{
+    fixture *f = *state;
+    const char *path = make_file(f, "a.mv", 5000, 1);
+    const mv_queue_item before = add(f, path, true);
+    lying_stop(f->relay);
+    assert_true(lying_start(f->relay, f->dir, 0)); /* the same key, another port */
+    const mv_queue_item after = add(f, path, true);
+    assert_string_equal(before.id, after.id);
+    assert_string_equal(after.relay, f->relay->address);
+    assert_int_equal(run(f), MV_OK);
+    assert_int_equal(f->relay->count, 1);
+}
+
 static void a_paused_file_is_held_and_a_cancelled_one_is_gone(void **state)
 {
     fixture *f = *state;
@@ -481,6 +496,31 @@ static void every_changed_bit_of_a_receipt_is_noticed(void **state)
     assert_int_equal(mv_receipt_check(&back, bytes, &f->recipient_card), MV_E_FORMAT);
 }
 
+static void a_receipt_agrees_with_another_implementation(void **state)
+{
+    static const char key[] = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+    static const char signature[] =
+        "32493b83dd69c98b5aa5a3c694f2c7c646c5c4f79a44be8ac959385920c64a08"
+        "d3819c9d63dd994d121a7f10d212529fdaf4ab482502d1b823424aa3e0494b0f";
+    uint8_t bytes[MV_RECEIPT_LEN] = {0};
+    mv_card card = {.created_day = 0};
+    mv_receipt r;
+    (void)state;
+    for (uint8_t i = 0; i < 32; i++) {
+        bytes[i] = i;
+        bytes[56 + i] = 9;
+    }
+    mv_store_u64le(bytes + 32, 10468);
+    mv_store_u32le(bytes + 40, 432);
+    mv_store_u32le(bytes + 44, 432);
+    mv_store_u64le(bytes + 48, 1795368309);
+    assert_true(mv_hex_read(bytes + 88, 64, signature));
+    assert_true(mv_hex_read(card.sign_public, 32, key));
+    assert_int_equal(mv_receipt_check(&r, bytes, &card), MV_OK);
+    assert_int_equal(r.identical, 432);
+    assert_int_equal(r.time_s, 1795368309);
+}
+
 #define SENTENCE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -493,6 +533,7 @@ int main(void)
         SENTENCE(refusals_end_with_the_reason_and_can_be_tried_again),
         SENTENCE(a_busy_relay_is_asked_again),
         SENTENCE(a_relay_that_is_gone_leaves_the_file_in_the_queue),
+        SENTENCE(a_relay_that_moved_is_found_at_its_new_address),
         SENTENCE(a_paused_file_is_held_and_a_cancelled_one_is_gone),
         SENTENCE(bytes_that_were_never_committed_are_tidied_away),
         SENTENCE(the_rate_stays_below_the_limit),
@@ -503,6 +544,7 @@ int main(void)
         SENTENCE(a_relay_that_loses_what_it_took_is_found_out),
         cmocka_unit_test(as_many_streams_as_do_no_harm_are_used),
         SENTENCE(every_changed_bit_of_a_receipt_is_noticed),
+        cmocka_unit_test(a_receipt_agrees_with_another_implementation),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

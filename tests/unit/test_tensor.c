@@ -216,8 +216,7 @@ static tensor define(const rig *r)
     memcpy(x[0].v, r->x, r->in * sizeof *x[0].v);
     for (size_t i = 0; i < r->count; i++) {
         const mv_nn_layer *l = &r->layer[i];
-        x[i + 1] = l->op == MV_NN_ADD ? define_sum(&x[i], &x[l->other])
-                                      : define_layer(&x[i], w, l);
+        x[i + 1] = l->op == MV_NN_ADD ? define_sum(&x[i], &x[l->other]) : define_layer(&x[i], w, l);
         w += mv_nn_layer_weights(l);
     }
     for (size_t i = 0; i < r->count; i++) {
@@ -312,9 +311,12 @@ static const mv_nn_layer residual[] = {
     {MV_NN_DENSE, MV_NN_SIGMOID, 6, 4},          {MV_NN_ADD, MV_NN_LINEAR, 4, 4, .other = 0},
 };
 static const mv_nn_layer recurrent[] = {
-    {MV_NN_DENSE, MV_NN_LINEAR, 2, 4},           {MV_NN_LSTM, MV_NN_LINEAR, 4, 7},
-    {MV_NN_DENSE, MV_NN_LINEAR, 7, 4},           {MV_NN_ADD, MV_NN_LINEAR, 4, 4, .other = 1},
-    {MV_NN_LSTM, MV_NN_LINEAR, 4, 3},            {MV_NN_DENSE, MV_NN_SIGMOID, 3, 2},
+    {MV_NN_DENSE, MV_NN_LINEAR, 2, 4},
+    {MV_NN_LSTM, MV_NN_LINEAR, 4, 7},
+    {MV_NN_DENSE, MV_NN_LINEAR, 7, 4},
+    {MV_NN_ADD, MV_NN_LINEAR, 4, 4, .other = 1},
+    {MV_NN_LSTM, MV_NN_LINEAR, 4, 3},
+    {MV_NN_DENSE, MV_NN_SIGMOID, 3, 2},
     {MV_NN_ADD, MV_NN_LINEAR, 2, 2, .other = 0},
 };
 static const mv_nn_layer wide[] = {
@@ -337,11 +339,10 @@ static const struct {
     const mv_nn_layer *layer;
     size_t count;
 } networks[] = {
-    {NETWORK(one_conv3)}, {NETWORK(one_relu)}, {NETWORK(one_sigmoid)},
-    {NETWORK(one_dense)}, {NETWORK(one_pool)}, {NETWORK(one_upsample)},
-    {NETWORK(all_kinds)}, {NETWORK(one_asinh)}, {NETWORK(one_sinh)},
-    {NETWORK(one_unblock)}, {NETWORK(one_lstm)},
-    {NETWORK(residual)}, {NETWORK(recurrent)}, {NETWORK(wide)}, {NETWORK(odd_channels)},
+    {NETWORK(one_conv3)}, {NETWORK(one_relu)},     {NETWORK(one_sigmoid)},  {NETWORK(one_dense)},
+    {NETWORK(one_pool)},  {NETWORK(one_upsample)}, {NETWORK(all_kinds)},    {NETWORK(one_asinh)},
+    {NETWORK(one_sinh)},  {NETWORK(one_unblock)},  {NETWORK(one_lstm)},     {NETWORK(residual)},
+    {NETWORK(recurrent)}, {NETWORK(wide)},         {NETWORK(odd_channels)},
 };
 
 enum { NETWORKS = sizeof networks / sizeof networks[0], WIDE = 13 };

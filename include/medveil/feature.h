@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * features.h: a row of small integers under any parameter set, in either form, as one object.
+ * feature.h: a row of small integers under any parameter set, in either form, as one object.
  *
  * What an autoencoder gives is a row of integers of a few bits. In a pack set several share a
  * coefficient (bfv.h): the fewest bytes, sums only. In a slot set each has a slot of its own, in as
@@ -11,8 +11,8 @@
  * The form says who may encrypt: MV_HE_SYM holders of the collection key, half the bytes; MV_HE_PK
  * whoever has the public key. docs/formats/he.md has every byte.
  */
-#ifndef MEDVEIL_FEATURES_H
-#define MEDVEIL_FEATURES_H
+#ifndef MEDVEIL_FEATURE_H
+#define MEDVEIL_FEATURE_H
 
 #include "medveil/bfv.h"
 
