@@ -32,13 +32,6 @@ static const cli_option remove_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static mv_status need(const cli_args *args, const char *option, const char **out, mv_error *err)
-{
-    *out = cli_value(args, option);
-    return *out != NULL ? MV_OK
-                        : mv_fail(err, MV_E_ARGUMENT, "%s needs --%s", args->command->name, option);
-}
-
 /* ---- gallery new ---- */
 
 static mv_status write_public(mv_search_key *key, const char *folder, mv_error *err)
@@ -72,7 +65,7 @@ static mv_status make(const cli_args *args, mv_error *err)
     searching_source source = {0};
     uint8_t *message = malloc(size);
     MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(need(args, "output", &folder, err));
+    MV_TRY(searching_need(args, "output", &folder, err));
     MV_TRY(searching_source_open(&source, args, err));
     MV_TRY(searching_key(&key, args, &source, err));
     MV_TRY(mv_search_check_new(&check));
@@ -142,7 +135,7 @@ static mv_status adder_open(adder *a, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *public_key = cli_value(a->args, "public");
-    MV_TRY(need(a->args, "to", &a->folder, err));
+    MV_TRY(searching_need(a->args, "to", &a->folder, err));
     MV_REQUIRE(public_key == NULL || cli_value(a->args, "collection") == NULL, err, MV_E_ARGUMENT,
                "--public and --collection exclude each other");
     a->message = malloc(mv_search_message_sizes().upload);
@@ -177,7 +170,7 @@ static mv_status send_one(adder *a, const char *path, mv_error *err)
     mv_embedding e;
     uint8_t id[MV_SEARCH_ROW_ID];
     const size_t size = mv_search_message_sizes().upload;
-    MV_TRY(searching_embed(&e, &a->source, path, err));
+    MV_TRY(searching_embed(&e, a->args, &a->source, path, err));
     MV_TRY(mv_random_bytes(id, sizeof id));
     MV_TRY(mv_search_upload(a->sender, a->message, size, e.value, e.head_hash));
     MV_TRY(mv_gallery_append(a->gallery, id, a->message, size, err));
@@ -210,7 +203,7 @@ static mv_status pack_some(adder *a, size_t first, uint32_t count, mv_error *err
     const size_t size = mv_search_message_sizes().group, before = mv_gallery_rows(a->gallery);
     for (uint32_t i = 0; i < count; i++) {
         mv_embedding e;
-        MV_TRY(searching_embed(&e, &a->source, a->args->operand[first + i], err));
+        MV_TRY(searching_embed(&e, a->args, &a->source, a->args->operand[first + i], err));
         memcpy(value + (size_t)i * MV_SEARCH_DIM, e.value, MV_SEARCH_DIM);
     }
     MV_TRY(mv_random_bytes(ids, sizeof ids));
@@ -268,7 +261,7 @@ static mv_status remove_rows(const cli_args *args, mv_error *err)
     mv_status st = MV_OK;
     const char *folder = NULL;
     mv_gallery *gallery = NULL;
-    MV_TRY(need(args, "from", &folder, err));
+    MV_TRY(searching_need(args, "from", &folder, err));
     MV_TRY(mv_gallery_open(&gallery, folder, err));
     for (size_t i = 0; i < args->operand_count; i++) {
         uint8_t id[MV_SEARCH_ROW_ID];

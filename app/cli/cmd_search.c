@@ -138,7 +138,7 @@ static mv_status search(job *j, size_t top, mv_error *err)
     j->folder = cli_value(j->args, "archive");
     MV_REQUIRE(j->folder != NULL, err, MV_E_ARGUMENT, "search needs --archive FOLDER");
     MV_TRY(searching_source_open(&j->source, j->args, err));
-    MV_TRY(searching_embed(&e, &j->source, j->args->operand[0], err));
+    MV_TRY(searching_embed(&e, j->args, &j->source, j->args->operand[0], err));
     MV_TRY(searching_key(&j->key, j->args, &j->source, err));
     MV_TRY(mv_gallery_open(&j->gallery, j->folder, err));
     MV_TRY(ask(j, e.value, err));

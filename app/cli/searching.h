@@ -12,6 +12,7 @@
 #include "medveil/analysis.h"
 #include "medveil/embedding.h"
 #include "medveil/envelope.h"
+#include "medveil/image.h"
 
 /* What embeddings are made from. */
 #define SEARCHING_SOURCE_OPTIONS                                                                   \
@@ -43,11 +44,26 @@ void searching_source_close(searching_source *source);
 MV_MUST_CHECK mv_status searching_key(mv_search_key **out, const cli_args *args,
                                       const searching_source *source, mv_error *err);
 
-/* searching_embed: the embedding of an image file; or 128 numbers of a file, made a unit vector.
- * errors: those of mv_image_load and mv_head_embed_image; MV_E_ARGUMENT (not 128 numbers),
+/* searching_collection: the collection itself; errors: as searching_key */
+MV_MUST_CHECK mv_status searching_collection(mv_collection **out, const cli_args *args,
+                                             mv_error *err);
+
+/* searching_need: the value of an option that cannot be left out. errors: MV_E_ARGUMENT */
+MV_MUST_CHECK mv_status searching_need(const cli_args *args, const char *option, const char **out,
+                                       mv_error *err);
+
+/* searching_image: an image file; a .mv is opened by --identity, its exact image is taken.
+ * errors: those of mv_image_load and of opening; MV_E_ARGUMENT (not one image inside) */
+MV_MUST_CHECK mv_status searching_image(mv_image *out, const cli_args *args, const char *path,
+                                        mv_error *err);
+
+/* searching_embed: the embedding of such an image, of a .mv the one that travels in it if it is of
+ * this head; or 128 numbers of a file, made a unit vector.
+ * errors: those of searching_image and mv_head_embed_image; MV_E_ARGUMENT (not 128 numbers),
  * MV_E_RANGE (all zero) */
-MV_MUST_CHECK mv_status searching_embed(mv_embedding *out, const searching_source *source,
-                                        const char *path, mv_error *err);
+MV_MUST_CHECK mv_status searching_embed(mv_embedding *out, const cli_args *args,
+                                        const searching_source *source, const char *path,
+                                        mv_error *err);
 
 /* searching_beside_is_free: no public key and no check lie beside where this gallery will be.
  * errors: MV_E_EXISTS */
