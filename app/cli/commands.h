@@ -56,6 +56,9 @@ extern const cli_command cmd_classify_run;
 extern const cli_command cmd_classify_answer;
 extern const cli_command cmd_classify_plain;
 extern const cli_command cmd_export_head;
+extern const cli_command cmd_features_take;
+extern const cli_command cmd_add;
+extern const cli_command cmd_features_open;
 extern const cli_command cmd_version;
 
 #endif
