@@ -32,13 +32,6 @@ static const cli_option remove_options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static mv_status need(const cli_args *args, const char *option, const char **out, mv_error *err)
-{
-    *out = cli_value(args, option);
-    return *out != NULL ? MV_OK
-                        : mv_fail(err, MV_E_ARGUMENT, "%s needs --%s", args->command->name, option);
-}
-
 /* ---- gallery new ---- */
 
 static mv_status write_public(mv_search_key *key, const char *folder, mv_error *err)
@@ -69,10 +62,12 @@ static mv_status make(const cli_args *args, mv_error *err)
     const size_t size = mv_search_message_sizes().server_keys;
     mv_search_key *key = NULL;
     mv_search_check *check = NULL;
+    searching_source source = {0};
     uint8_t *message = malloc(size);
     MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(need(args, "output", &folder, err));
-    MV_TRY(searching_key(&key, args, err));
+    MV_TRY(searching_need(args, "output", &folder, err));
+    MV_TRY(searching_source_open(&source, args, err));
+    MV_TRY(searching_key(&key, args, &source, err));
     MV_TRY(mv_search_check_new(&check));
     MV_TRY(mv_search_write_server(key, message, size));
     MV_TRY(searching_beside_is_free(folder, err));
@@ -86,6 +81,7 @@ static mv_status make(const cli_args *args, mv_error *err)
                folder, folder);
     }
 done:
+    searching_source_close(&source);
     mv_search_check_free(&check);
     mv_search_key_free(&key);
     free(message);
@@ -109,6 +105,7 @@ typedef struct adder {
     mv_search_key *key;
     mv_search_check *check;
     mv_search_sender *sender;
+    searching_source source;
     uint8_t *message;
 } adder;
 
@@ -118,6 +115,7 @@ static void adder_clear(adder *a)
     mv_search_key_free(&a->key);
     mv_search_check_free(&a->check);
     mv_search_sender_free(&a->sender);
+    searching_source_close(&a->source);
     free(a->message);
 }
 
@@ -137,15 +135,16 @@ static mv_status adder_open(adder *a, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *public_key = cli_value(a->args, "public");
-    MV_TRY(need(a->args, "to", &a->folder, err));
+    MV_TRY(searching_need(a->args, "to", &a->folder, err));
     MV_REQUIRE(public_key == NULL || cli_value(a->args, "collection") == NULL, err, MV_E_ARGUMENT,
                "--public and --collection exclude each other");
     a->message = malloc(mv_search_message_sizes().upload);
     MV_ENSURE(a->message != NULL, MV_E_MEMORY);
+    MV_TRY(searching_source_open(&a->source, a->args, err));
     if (public_key != NULL) {
         MV_TRY(open_sender(a, public_key, err));
     } else {
-        MV_TRY(searching_key(&a->key, a->args, err));
+        MV_TRY(searching_key(&a->key, a->args, &a->source, err));
         MV_TRY(searching_check_load(&a->check, a->folder, err));
     }
     MV_TRY(mv_gallery_open(&a->gallery, a->folder, err));
@@ -171,7 +170,7 @@ static mv_status send_one(adder *a, const char *path, mv_error *err)
     mv_embedding e;
     uint8_t id[MV_SEARCH_ROW_ID];
     const size_t size = mv_search_message_sizes().upload;
-    MV_TRY(searching_vector(&e, path, err));
+    MV_TRY(searching_embed(&e, a->args, &a->source, path, err));
     MV_TRY(mv_random_bytes(id, sizeof id));
     MV_TRY(mv_search_upload(a->sender, a->message, size, e.value, e.head_hash));
     MV_TRY(mv_gallery_append(a->gallery, id, a->message, size, err));
@@ -204,7 +203,7 @@ static mv_status pack_some(adder *a, size_t first, uint32_t count, mv_error *err
     const size_t size = mv_search_message_sizes().group, before = mv_gallery_rows(a->gallery);
     for (uint32_t i = 0; i < count; i++) {
         mv_embedding e;
-        MV_TRY(searching_vector(&e, a->args->operand[first + i], err));
+        MV_TRY(searching_embed(&e, a->args, &a->source, a->args->operand[first + i], err));
         memcpy(value + (size_t)i * MV_SEARCH_DIM, e.value, MV_SEARCH_DIM);
     }
     MV_TRY(mv_random_bytes(ids, sizeof ids));
@@ -262,7 +261,7 @@ static mv_status remove_rows(const cli_args *args, mv_error *err)
     mv_status st = MV_OK;
     const char *folder = NULL;
     mv_gallery *gallery = NULL;
-    MV_TRY(need(args, "from", &folder, err));
+    MV_TRY(searching_need(args, "from", &folder, err));
     MV_TRY(mv_gallery_open(&gallery, folder, err));
     for (size_t i = 0; i < args->operand_count; i++) {
         uint8_t id[MV_SEARCH_ROW_ID];
@@ -299,17 +298,18 @@ const cli_command cmd_gallery_new = {
 
 const cli_command cmd_gallery_add = {
     .name = "gallery add",
-    .operands = "VECTOR...",
+    .operands = "IMAGE...",
     .summary = "add embeddings to a gallery",
     .options = add_options,
     .run = run_add,
-    .description = "VECTOR is a .npy file of 128 numbers. A holder of the collection adds up to 64 "
+    .description = "Each IMAGE is embedded by the model's head; only the embedding is sent. A "
+                   "holder of the collection adds up to 64 "
                    "at once in\n"
                    "one ciphertext; a sender with --public adds one by one and cannot read any. "
                    "Each row gets\n"
                    "a random id, which is printed.\n",
-    .examples = "  medveil gallery add -i alice.id --collection ward.mv --to ward.gallery a.npy\n"
-                "  medveil gallery add --public ward.gallery.pub --to ward.gallery b.npy\n",
+    .examples = "  medveil gallery add -i alice.id --collection ward.mv --to ward.gallery a.png\n"
+                "  medveil gallery add --public ward.gallery.pub --to ward.gallery b.dcm\n",
     .operands_min = 1,
     .operands_max = CLI_VALUES_MAX,
 };

@@ -28,6 +28,7 @@ typedef struct job {
     mv_search_key *key;
     mv_search_check *check;
     mv_gallery *gallery;
+    searching_source source;
     int32_t *score;
     uint32_t *index;
     size_t rows;
@@ -39,6 +40,7 @@ static void job_clear(job *j)
     mv_search_key_free(&j->key);
     mv_search_check_free(&j->check);
     mv_gallery_free(&j->gallery);
+    searching_source_close(&j->source);
     free(j->score);
     free(j->index);
 }
@@ -135,8 +137,9 @@ static mv_status search(job *j, size_t top, mv_error *err)
     mv_embedding e;
     j->folder = cli_value(j->args, "archive");
     MV_REQUIRE(j->folder != NULL, err, MV_E_ARGUMENT, "search needs --archive FOLDER");
-    MV_TRY(searching_vector(&e, j->args->operand[0], err));
-    MV_TRY(searching_key(&j->key, j->args, err));
+    MV_TRY(searching_source_open(&j->source, j->args, err));
+    MV_TRY(searching_embed(&e, j->args, &j->source, j->args->operand[0], err));
+    MV_TRY(searching_key(&j->key, j->args, &j->source, err));
     MV_TRY(mv_gallery_open(&j->gallery, j->folder, err));
     MV_TRY(ask(j, e.value, err));
     MV_TRY(check(j, e.value, err));
@@ -160,16 +163,18 @@ static int run(const cli_args *args)
 
 const cli_command cmd_search = {
     .name = "search",
-    .operands = "VECTOR",
-    .summary = "find the rows of an encrypted gallery that are most like a vector",
+    .operands = "IMAGE",
+    .summary = "find the rows of an encrypted gallery that are most like an image",
     .options = options,
     .run = run,
     .description =
-        "VECTOR is a .npy file of 128 numbers. Query, gallery and scores are encrypted under the\n"
+        "IMAGE is embedded by the model's head, here. Query, gallery and scores are encrypted "
+        "under the\n"
         "collection's key while they are computed on; the scores are exact. With FOLDER.check "
         "they\n"
         "are checked: a wrong, missing or outdated row ends with exit code 13.\n",
-    .examples = "  medveil search -i alice.id --collection ward.mv --archive ward.gallery q.npy\n",
+    .examples =
+        "  medveil search -i alice.id --collection ward.mv --archive ward.gallery new.png\n",
     .operands_min = 1,
     .operands_max = 1,
 };

@@ -50,6 +50,15 @@ extern const cli_command cmd_gallery_new;
 extern const cli_command cmd_gallery_add;
 extern const cli_command cmd_gallery_remove;
 extern const cli_command cmd_search;
+extern const cli_command cmd_classify_key;
+extern const cli_command cmd_classify_query;
+extern const cli_command cmd_classify_run;
+extern const cli_command cmd_classify_answer;
+extern const cli_command cmd_classify_plain;
+extern const cli_command cmd_export_head;
+extern const cli_command cmd_features_take;
+extern const cli_command cmd_add;
+extern const cli_command cmd_features_open;
 extern const cli_command cmd_version;
 
 #endif

@@ -15,43 +15,159 @@
 #include <string.h>
 #include <unistd.h>
 
-const uint8_t searching_head[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
+static const uint8_t vectors_hash[MV_SEARCH_HASH_LEN] = "vectors of 128 numbers";
 
-static mv_status need(const cli_args *args, const char *option, const char **out, mv_error *err)
+mv_status searching_source_open(searching_source *source, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_head_info info;
+    memcpy(source->hash, vectors_hash, sizeof source->hash);
+    if (!cli_flag(args, "vectors")) {
+        MV_TRY(path_load_model(&source->model, cli_value(args, "model"), err));
+        MV_TRY(mv_head_find_for(&source->head, source->model, err));
+        mv_head_describe(&info, source->head);
+        memcpy(source->hash, info.hash, sizeof source->hash);
+    }
+done:
+    return st;
+}
+
+void searching_source_close(searching_source *source)
+{
+    mv_head_free(&source->head);
+    mv_model_free(&source->model);
+}
+
+mv_status searching_need(const cli_args *args, const char *option, const char **out, mv_error *err)
 {
     *out = cli_value(args, option);
     return *out != NULL ? MV_OK
                         : mv_fail(err, MV_E_ARGUMENT, "%s needs --%s", args->command->name, option);
 }
 
-mv_status searching_key(mv_search_key **out, const cli_args *args, mv_error *err)
+mv_status searching_collection(mv_collection **out, const cli_args *args, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *who = NULL, *path = NULL;
     mv_identity *identity = NULL;
-    mv_collection *collection = NULL;
-    sealed_file file = {0};
     *out = NULL;
-    MV_TRY(need(args, "identity", &who, err));
-    MV_TRY(need(args, "collection", &path, err));
+    MV_TRY(searching_need(args, "identity", &who, err));
+    MV_TRY(searching_need(args, "collection", &path, err));
     MV_TRY(people_identity(&identity, args, who, err));
-    MV_TRY(sealed_source(&file, path, err));
-    MV_TRY(mv_collection_open(&collection, &file.source, identity, err));
-    MV_TRY(mv_search_key_new(out, mv_collection_key(collection), searching_head));
+    MV_TRY(sealed_load_collection(out, path, identity, err));
 done:
-    sealed_close(&file);
-    mv_collection_free(&collection);
     mv_identity_free(&identity);
     return st;
 }
 
-mv_status searching_vector(mv_embedding *out, const char *path, mv_error *err)
+mv_status searching_key(mv_search_key **out, const cli_args *args, const searching_source *source,
+                        mv_error *err)
 {
     mv_status st = MV_OK;
+    mv_collection *collection = NULL;
+    *out = NULL;
+    MV_TRY(searching_collection(&collection, args, err));
+    MV_TRY(mv_search_key_new(out, mv_collection_key(collection), source->hash));
+done:
+    mv_collection_free(&collection);
+    return st;
+}
+
+/* ---- Images ---- */
+
+enum { ORIGINAL_MAX = 1 << 30 };
+
+static mv_status collect(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    const mv_status st = mv_buffer_append(user, bytes, len);
+    return st == MV_OK ? MV_OK : mv_fail(err, st, "the image inside is too large");
+}
+
+/* A .mv with one file inside, by --identity. */
+static mv_status open_sealed(sealed_file *out, const cli_args *args, const char *path,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *who = NULL;
+    mv_identity *identity = NULL;
+    MV_TRY(searching_need(args, "identity", &who, err));
+    MV_TRY(people_identity(&identity, args, who, err));
+    MV_TRY(sealed_open(out, path, identity, NULL, err));
+    MV_REQUIRE(mv_opener_count(out->opener) == 1, err, MV_E_ARGUMENT,
+               "%s does not hold one image; open it with medveil decrypt first", path);
+    if (mv_opener_member(out->opener, 0)->embedding_len != 0) {
+        MV_TRY(sealed_collection(out, cli_value(args, "collection"), identity, err));
+    }
+done:
+    mv_identity_free(&identity);
+    return st;
+}
+
+static mv_status exact_image(mv_image *out, const sealed_file *sealed, const char *path,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer whole = mv_buffer_make(ORIGINAL_MAX);
+    const mv_sink sink = {collect, &whole};
+    MV_REQUIRE(mv_opener_member(sealed->opener, 0)->exact_kept, err, MV_E_ARGUMENT,
+               "%s holds no exact image; open it with medveil decrypt --reconstruct first", path);
+    MV_TRY(mv_opener_exact(sealed->opener, 0, &sink, err));
+    const mv_image_files files = {whole.bytes, whole.len, NULL, 0};
+    MV_TRY(mv_image_decode_files(out, &files, "the image inside", err));
+done:
+    mv_buffer_clear(&whole);
+    return st;
+}
+
+static bool is_sealed(const char *path)
+{
+    return strcmp(path_extension(path), ".mv") == 0;
+}
+
+mv_status searching_image(mv_image *out, const cli_args *args, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file sealed = {0};
+    if (!is_sealed(path)) {
+        return mv_image_load(out, path, err);
+    }
+    MV_TRY(open_sealed(&sealed, args, path, err));
+    MV_TRY(exact_image(out, &sealed, path, err));
+done:
+    sealed_close(&sealed);
+    return st;
+}
+
+/* The embedding that travels with the image, if it is of this head; else it is made again. */
+static mv_status embed_sealed(mv_embedding *out, const cli_args *args,
+                              const searching_source *source, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sealed_file sealed = {0};
     mv_image image = {0};
+    MV_REQUIRE(source->head != NULL, err, MV_E_ARGUMENT, "%s is not a file of 128 numbers", path);
+    MV_TRY(open_sealed(&sealed, args, path, err));
+    if (mv_opener_member(sealed.opener, 0)->embedding_len != 0) {
+        MV_TRY(mv_opener_embedding(sealed.opener, 0, out, err));
+        if (memcmp(out->head_hash, source->hash, sizeof source->hash) == 0) {
+            goto done;
+        }
+    }
+    MV_TRY(exact_image(&image, &sealed, path, err));
+    MV_TRY(mv_head_embed_image(out, NULL, source->head, source->model, &image, err));
+done:
+    mv_image_clear(&image);
+    sealed_close(&sealed);
+    return st;
+}
+
+static mv_status vector_embed(mv_embedding *out, const mv_image *given, const char *path,
+                              mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_image image = *given;
     float unit[MV_EMBEDDING_DIM];
     double norm = 0;
-    MV_TRY(mv_image_load(&image, path, err));
     MV_REQUIRE(mv_image_sample_count(&image) == MV_EMBEDDING_DIM, err, MV_E_ARGUMENT,
                "%s: an embedding has %d numbers, not %zu", path, MV_EMBEDDING_DIM,
                mv_image_sample_count(&image));
@@ -64,7 +180,23 @@ mv_status searching_vector(mv_embedding *out, const char *path, mv_error *err)
         unit[i] = (float)(mv_image_get(&image, i) / sqrt(norm));
     }
     MV_TRY(mv_embedding_quantise(out, unit));
-    memcpy(out->head_hash, searching_head, sizeof out->head_hash);
+    memcpy(out->head_hash, vectors_hash, sizeof out->head_hash);
+done:
+    return st;
+}
+
+mv_status searching_embed(mv_embedding *out, const cli_args *args, const searching_source *source,
+                          const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    if (is_sealed(path)) {
+        return embed_sealed(out, args, source, path, err);
+    }
+    MV_TRY(mv_image_load(&image, path, err));
+    MV_TRY(source->head == NULL
+               ? vector_embed(out, &image, path, err)
+               : mv_head_embed_image(out, NULL, source->head, source->model, &image, err));
 done:
     mv_image_clear(&image);
     return st;

@@ -250,6 +250,63 @@ MV_API MV_MUST_CHECK mv_status mv_classify_scores(mv_classify_key *key,
                                                   uint32_t *classes, const uint8_t *reply,
                                                   size_t len);
 
+/* ---- A linear model as a file ----
+ *
+ * Real weights become the largest integers whose scores still fit. The names of the classes and the
+ * scale go to the key holder in a message of their own, behind the reply. */
+
+#define MV_LINEAR_NAME_MAX 32 /* with the final zero */
+
+typedef struct mv_linear_class {
+    char set[MV_LINEAR_NAME_MAX], name[MV_LINEAR_NAME_MAX]; /* "brain_mri", "Tumor" */
+} mv_linear_class;
+
+typedef struct mv_linear_labels {
+    double scale; /* score / scale is the score of the real model, about */
+    uint32_t classes;
+    mv_linear_class class_of[MV_CLASSIFY_CLASSES_MAX];
+} mv_linear_labels;
+
+typedef struct mv_linear_model {
+    mv_classify_kind kind;
+    uint8_t head_hash[MV_SEARCH_HASH_LEN];
+    mv_linear_labels labels;
+    int32_t weight[MV_CLASSIFY_CLASSES_MAX][MV_SEARCH_DIM];
+    int64_t bias[MV_CLASSIFY_CLASSES_MAX];
+} mv_linear_model;
+
+/* mv_linear_quantise: reads kind and labels.classes, sets scale, weight and bias.
+ * weight[classes][128], of a unit vector; bias[classes], or NULL for none.
+ * errors: MV_E_ARGUMENT, MV_E_RANGE (not finite, or all zero) */
+MV_API MV_MUST_CHECK mv_status mv_linear_quantise(mv_linear_model *model, const float *weight,
+                                                  const float *bias);
+
+/* mv_linear_scores: in the clear: score[labels.classes], what mv_classify_scores gives. */
+MV_API void mv_linear_scores(int64_t score[MV_CLASSIFY_CLASSES_MAX], const mv_linear_model *model,
+                             const int8_t value[MV_SEARCH_DIM]);
+
+/* As bytes. errors: MV_E_SPACE; MV_E_FORMAT (also a wrong hash), MV_E_TRUNCATED, MV_E_RANGE */
+MV_API size_t mv_linear_size(const mv_linear_model *model);
+MV_API MV_MUST_CHECK mv_status mv_linear_write(uint8_t *out, size_t cap,
+                                               const mv_linear_model *model);
+MV_API MV_MUST_CHECK mv_status mv_linear_read(mv_linear_model *out, const uint8_t *bytes,
+                                              size_t len);
+
+/* mv_linear_labels_write: for whom a reply is. errors: readers', MV_E_RANGE (names that are not
+ * printable) */
+#define MV_LINEAR_LABELS_LEN 2120
+MV_API MV_MUST_CHECK mv_status mv_linear_labels_write(uint8_t out[MV_LINEAR_LABELS_LEN],
+                                                      const mv_linear_labels *labels,
+                                                      const uint8_t *reply, size_t reply_len);
+MV_API MV_MUST_CHECK mv_status mv_linear_labels_read(mv_linear_labels *out, const uint8_t *bytes,
+                                                     size_t len);
+
+/* mv_classify_query_owner: who asks, as 16 bytes that differ from key to key, to count queries by.
+ * errors: readers' */
+#define MV_CLASSIFY_OWNER_LEN 16
+MV_API MV_MUST_CHECK mv_status mv_classify_query_owner(uint8_t out[MV_CLASSIFY_OWNER_LEN],
+                                                       const uint8_t *query, size_t len);
+
 /* ---- A network with one hidden layer ----
  *
  *     score = second (first x + shift)^2 + bias,    x = embedding / 256, squares one by one

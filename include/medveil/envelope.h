@@ -243,6 +243,43 @@ MV_API MV_MUST_CHECK mv_status mv_opener_info(mv_opener *opener, size_t i, mv_fe
 MV_API MV_MUST_CHECK mv_status mv_opener_embedding(mv_opener *opener, size_t i, mv_embedding *out,
                                                    mv_error *err);
 
+/* ---- Sums ----
+ *
+ * A summand is the encrypted features of one member, taken out of its envelope for somebody without
+ * keys to add up: bytes that name their collection, model and shape (docs/formats/mv.md,
+ * "Summands") and are not authentic. Sums are exact up to the n that the sender chose, refused
+ * beyond. */
+
+typedef struct mv_summand_info {
+    mv_features_info features; /* set, shape, and how many are summed */
+    uint8_t collection_id[MV_COLLECTION_ID_LEN];
+    uint8_t model_hash[MV_MODEL_HASH_LEN];
+    uint32_t frames, height, width, channels; /* of the features */
+} mv_summand_info;
+
+/* mv_opener_summand: of member i; its key stays here. owner: the caller frees *out.
+ * errors: MV_E_NOT_FOUND (no features), MV_E_UNSUPPORTED (sealed without room for sums, or under a
+ * set of slots), MV_E_MEMORY, those of mv_opener_info */
+MV_API MV_MUST_CHECK mv_status mv_opener_summand(mv_opener *opener, size_t i, uint8_t **out,
+                                                 size_t *len, mv_error *err);
+
+/* mv_summand_inspect: any bytes. errors: MV_E_FORMAT, MV_E_TRUNCATED, MV_E_RANGE */
+MV_API MV_MUST_CHECK mv_status mv_summand_inspect(mv_summand_info *out, const uint8_t *bytes,
+                                                  size_t len);
+
+/* mv_summand_add: a + b, itself a summand. owner: the caller frees *out. errors: those of
+ * mv_summand_inspect; MV_E_MISMATCH (collection, model or shape differ), MV_E_NOISE (more than n)
+ */
+MV_API MV_MUST_CHECK mv_status mv_summand_add(uint8_t **out, size_t *len, const uint8_t *a,
+                                              size_t a_len, const uint8_t *b, size_t b_len,
+                                              mv_error *err);
+
+/* mv_summand_open: the sums, exactly, shape.count of them. owner: the caller frees *sum.
+ * errors: those of mv_summand_inspect, MV_E_WRONG_KEY (another collection), MV_E_MEMORY */
+MV_API MV_MUST_CHECK mv_status mv_summand_open(uint32_t **sum, mv_summand_info *info,
+                                               const mv_collection *collection,
+                                               const uint8_t *bytes, size_t len, mv_error *err);
+
 /* What anybody sees without a key. */
 typedef struct mv_envelope_outside {
     uint32_t version;

@@ -28,6 +28,8 @@ typedef struct mv_model_info {
     char licence[64];      /* of the weights, e.g. "CC-BY-SA-4.0" */
     char training[512];    /* one line: data, seed, steps, loss */
     uint32_t feature_bits; /* of a code's numbers, as it was trained */
+    uint32_t
+        fields; /* 1: its numbers are pieces of one string of bits, sums of them mean nothing */
 } mv_model_info;
 
 /* mv_model_load: from one file, or from bytes. errors: MV_E_NOT_FOUND, MV_E_FORMAT, MV_E_TRUNCATED,

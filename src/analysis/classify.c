@@ -270,10 +270,10 @@ done:
 
 /* ---- The model's keeper ---- */
 
-/* |w| sqrt(68464) + |bias| <= limit, in integers. */
-static bool fits(const int32_t *weight, int64_t bias, int64_t limit)
+bool mv_classify_fits(const int32_t *weight, int64_t bias, mv_classify_kind kind)
 {
     uint64_t length2 = 0;
+    const int64_t limit = mv_classify_limit(kind);
     const int64_t size = bias < 0 ? -bias : bias;
     if (bias < -limit || bias > limit) {
         return false;
@@ -326,7 +326,7 @@ mv_status mv_classifier_new(mv_classifier **out, mv_classify_kind kind,
     MV_ENSURE(m != NULL, MV_E_MEMORY);
     MV_TRY(bench_make(&m->b, kind));
     for (uint32_t c = 0; c < classes; c++) {
-        MV_ENSURE(fits(weight + (size_t)c * DIM, bias[c], mv_classify_limit(kind)), MV_E_RANGE);
+        MV_ENSURE(mv_classify_fits(weight + (size_t)c * DIM, bias[c], kind), MV_E_RANGE);
     }
     memcpy(m->head_hash, head_hash, MV_SEARCH_HASH_LEN);
     m->classes = classes;

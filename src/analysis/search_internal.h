@@ -27,7 +27,9 @@ typedef enum mv_search_kind {
     MV_CLASSIFY_REPLY,
     MV_NETWORK_KEYS,
     MV_NETWORK_QUERY,
-    MV_NETWORK_REPLY
+    MV_NETWORK_REPLY,
+    MV_LINEAR_MODEL,
+    MV_LINEAR_LABELS
 } mv_search_kind;
 
 /* Whose messages these are: only equal ones meet. */
@@ -57,6 +59,9 @@ MV_MUST_CHECK mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_re
 /* mv_search_reply_cell: bytes of the reply of one block: a function of the set alone. */
 MV_MUST_CHECK mv_status mv_search_reply_cell(mv_he_work *work, mv_cipher *scratch, mv_cipher *model,
                                              size_t *len);
+
+/* mv_classify_fits: |weight| sqrt(68464) + |bias| <= mv_classify_limit(kind), in integers. */
+bool mv_classify_fits(const int32_t *weight, int64_t bias, mv_classify_kind kind);
 
 /* Where row r of a block is among the coefficients. */
 static inline uint32_t mv_search_coefficient(uint32_t row)

@@ -61,6 +61,7 @@ void mv_model_describe(mv_model_info *out, const mv_model *model)
     memcpy(out->licence, model->record.licence, sizeof out->licence);
     memcpy(out->training, model->record.training, sizeof out->training);
     out->feature_bits = model->record.feature_bits;
+    out->fields = model->graph.field_count != 0;
     out->parameter_count = mv_nn_graph_weights(&model->graph);
 }
 

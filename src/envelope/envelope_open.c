@@ -541,6 +541,23 @@ done:
     return st;
 }
 
+mv_status mv_opener_ciphertext(mv_buffer *out, uint8_t id[MV_COLLECTION_ID_LEN], mv_opener *o,
+                               size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_features_info info;
+
+    MV_TRY(open_ciphertext(out, o, i, err));
+    MV_TRY(inspect_features(&info, mv_opener_member(o, i), out, err));
+    if (o->manifest.outside) {
+        memcpy(id, o->manifest.collection_id, MV_COLLECTION_ID_LEN);
+    } else {
+        mv_collection_id(id, o->secret->keys.collection);
+    }
+done:
+    return st;
+}
+
 /* The collection key is there. */
 static mv_status need_key(const mv_opener *o, mv_error *err)
 {

@@ -580,6 +580,58 @@ static void a_score_cannot_leave_its_range(void **state)
     assert_null(m);
 }
 
+static void a_linear_model_fills_the_range_and_comes_back_from_its_bytes(void **state)
+{
+    enum { CLASSES = 3 };
+    mv_rand r = mv_rand_make(9);
+    float weight[CLASSES * MV_SEARCH_DIM], bias[CLASSES] = {0.5f, -3, 0};
+    mv_linear_model *m = calloc(2, sizeof *m);
+    uint8_t bytes[8192];
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        const double limit = (double)mv_classify_limit((mv_classify_kind)kind);
+        double most = 0;
+        memset(m, 0, 2 * sizeof *m);
+        m->kind = (mv_classify_kind)kind;
+        m->labels.classes = CLASSES;
+        for (size_t c = 0; c < CLASSES; c++) {
+            int8_t unit[MV_SEARCH_DIM];
+            random_values(&r, unit);
+            memcpy(m->labels.class_of[c].set, "set", 4);
+            memcpy(m->labels.class_of[c].name, "name", 5);
+            for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+                weight[c * MV_SEARCH_DIM + k] = (float)(unit[k] * (double)(c + 1));
+            }
+        }
+        assert_int_equal(mv_linear_quantise(m, weight, bias), MV_OK);
+        for (size_t c = 0; c < CLASSES; c++) {
+            double length2 = 0;
+            for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+                length2 += (double)m->weight[c][k] * m->weight[c][k];
+            }
+            most = fmax(most, sqrt(length2 * 68464) + (double)llabs(m->bias[c]));
+        }
+        assert_true(most > 0.9 * limit && most <= limit);
+        const size_t size = mv_linear_size(m);
+        assert_true(size <= sizeof bytes);
+        assert_int_equal(mv_linear_write(bytes, size - 1, m), MV_E_SPACE);
+        assert_int_equal(mv_linear_write(bytes, size, m), MV_OK);
+        assert_int_equal(mv_linear_read(m + 1, bytes, size), MV_OK);
+        assert_memory_equal(m, m + 1, sizeof *m);
+        for (size_t at = 0; at < size; at += 37) {
+            bytes[at] ^= 4;
+            assert_int_not_equal(mv_linear_read(m + 1, bytes, size), MV_OK);
+            bytes[at] ^= 4;
+        }
+        assert_int_not_equal(mv_linear_read(m + 1, bytes, size - 1), MV_OK);
+    }
+    weight[5] = NAN;
+    assert_int_equal(mv_linear_quantise(m, weight, bias), MV_E_RANGE);
+    memset(weight, 0, sizeof weight);
+    assert_int_equal(mv_linear_quantise(m, weight, NULL), MV_E_RANGE);
+    free(m);
+}
+
 /* What the key holder can see of a private model besides its scores. */
 static void a_private_model_shows_nothing_but_scores(void **state)
 {
@@ -817,6 +869,7 @@ int main(void)
         WORLD(rows_may_come_while_others_scan),
         WORLD(damaged_messages_are_refused_and_change_nothing),
         cmocka_unit_test(classes_of_an_encrypted_embedding_are_exact),
+        cmocka_unit_test(a_linear_model_fills_the_range_and_comes_back_from_its_bytes),
         cmocka_unit_test(a_score_cannot_leave_its_range),
         cmocka_unit_test(a_private_model_shows_nothing_but_scores),
         cmocka_unit_test(a_private_model_answers_only_whose_key_it_has),

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_classify.c: a linear model asked about an encrypted embedding, each side by files:
+ *     key holder: classify query --> keeper of the model: classify run --> key holder: classify
+ *     answer. A private model's keeper also needs what classify key writes, once.
+ */
+#include "base/file.h"
+#include "commands.h"
+#include "paths.h"
+#include "people.h"
+#include "query_count.h"
+#include "searching.h"
+#include "show.h"
+#include "ui.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FILE_MAX = 1 << 20 };
+
+#define OUTPUT_OPTIONS                                                                             \
+    {"output", 'o', "FILE", "where to write"},                                                     \
+    {                                                                                              \
+        "force", 'f', NULL, "replace an existing file"                                             \
+    }
+
+static const cli_option key_options[] = {
+    SEARCHING_KEY_OPTIONS,
+    OUTPUT_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+static const cli_option query_options[] = {
+    SEARCHING_KEY_OPTIONS,
+    {"private", 0, NULL, "the model's weights are secret"},
+    OUTPUT_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+static const cli_option run_options[] = {
+    {"classifier", 0, "FILE", "the model, from medveil model export-head"},
+    {"public", 0, "FILE", "private models: whose queries are answered, from medveil classify key"},
+    {"limit", 0, "N", "answer at most N queries of each key"},
+    {"counts", 0, "FILE", "where they are counted"},
+    OUTPUT_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+static const cli_option answer_options[] = {
+    SEARCHING_KEY_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+static const cli_option plain_options[] = {
+    {"classifier", 0, "FILE", "the model, from medveil model export-head"},
+    {"identity", 'i', "IDENTITY", "who you are, when IMAGE is sealed"},
+    PEOPLE_PASSPHRASE_OPTION,
+    SEARCHING_SOURCE_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+/* ---- Shared ---- */
+
+static mv_status write_file(const cli_args *args, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = NULL;
+    MV_TRY(searching_need(args, "output", &path, err));
+    MV_TRY(mv_file_write(path, bytes, len, cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0, err));
+    if (strcmp(path, "-") == 0) {
+        return MV_OK;
+    }
+    if (cli_flag(args, "json")) {
+        ui_json(json_pack("{s:s, s:I}", "out", path, "bytes", (json_int_t)len));
+    } else {
+        ui_say("wrote %s, %zu bytes", path, len);
+    }
+done:
+    return st;
+}
+
+/* Keys of the collection for one kind of model. */
+static mv_status open_key(mv_classify_key **out, const cli_args *args, mv_classify_kind kind,
+                          const searching_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_collection *collection = NULL;
+    MV_TRY(searching_collection(&collection, args, err));
+    MV_TRY(mv_classify_key_new(out, kind, mv_collection_key(collection), source->hash));
+done:
+    mv_collection_free(&collection);
+    return st;
+}
+
+static mv_status load_model(mv_linear_model *out, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = NULL;
+    mv_buffer bytes = mv_buffer_make(FILE_MAX);
+    MV_TRY(searching_need(args, "classifier", &path, err));
+    MV_TRY(mv_file_read(&bytes, path, err));
+    st = mv_linear_read(out, bytes.bytes, bytes.len);
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "%s is not a whole classifier", path);
+        mv_hint(err, "medveil model export-head writes one");
+    }
+done:
+    mv_buffer_clear(&bytes);
+    return st;
+}
+
+/* ---- Scores, ranked ---- */
+
+/* Probability of class c: softmax over the classes of its set. */
+static double probability(const mv_linear_labels *l, const int64_t *score, uint32_t c)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < l->classes; k++) {
+        if (strcmp(l->class_of[k].set, l->class_of[c].set) == 0) {
+            sum += exp((double)(score[k] - score[c]) / l->scale);
+        }
+    }
+    return 1 / sum;
+}
+
+/* How many of the same set are better; the earlier class first among equals. */
+static uint32_t rank_of(const mv_linear_labels *l, const int64_t *score, uint32_t c)
+{
+    uint32_t rank = 1;
+    for (uint32_t k = 0; k < l->classes; k++) {
+        const bool better = score[k] > score[c] || (score[k] == score[c] && k < c);
+        rank += strcmp(l->class_of[k].set, l->class_of[c].set) == 0 && better;
+    }
+    return rank;
+}
+
+static void print_class(const cli_args *args, const mv_linear_labels *l, const int64_t *score,
+                        uint32_t c)
+{
+    const mv_linear_class *name = &l->class_of[c];
+    const uint32_t rank = rank_of(l, score, c);
+    const double real = (double)score[c] / l->scale;
+    if (cli_flag(args, "json")) {
+        ui_json(json_pack("{s:s, s:i, s:s, s:I, s:f, s:f}", "set", name->set, "rank", (int)rank,
+                          "class", name->name, "score", (json_int_t)score[c], "real", real,
+                          "probability", probability(l, score, c)));
+    } else {
+        printf("%-16s %3u  %-24s %8.3f  %.3f\n", name->set, (unsigned)rank, name->name, real,
+               probability(l, score, c));
+    }
+}
+
+/* Set by set in the model's order, the best class of each first. */
+static void print_scores(const cli_args *args, const mv_linear_labels *l, const int64_t *score)
+{
+    for (uint32_t first = 0; first < l->classes; first++) {
+        const char *set = l->class_of[first].set;
+        bool seen = false;
+        for (uint32_t c = 0; c < first; c++) {
+            seen = seen || strcmp(l->class_of[c].set, set) == 0;
+        }
+        for (uint32_t rank = 1; !seen && rank <= l->classes; rank++) {
+            for (uint32_t c = first; c < l->classes; c++) {
+                if (strcmp(l->class_of[c].set, set) == 0 && rank_of(l, score, c) == rank) {
+                    print_class(args, l, score, c);
+                }
+            }
+        }
+    }
+}
+
+/* ---- classify key ---- */
+
+static mv_status make_key(const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t size = mv_classify_message_sizes(MV_CLASSIFY_PRIVATE_MODEL).public_key;
+    searching_source source = {0};
+    mv_classify_key *key = NULL;
+    uint8_t *message = malloc(size);
+    MV_ENSURE(message != NULL, MV_E_MEMORY);
+    MV_TRY(searching_source_open(&source, args, err));
+    MV_TRY(open_key(&key, args, MV_CLASSIFY_PRIVATE_MODEL, &source, err));
+    MV_TRY(mv_classify_write_public(key, message, size));
+    MV_TRY(write_file(args, message, size, err));
+done:
+    free(message);
+    mv_classify_key_free(&key);
+    searching_source_close(&source);
+    return st;
+}
+
+static int run_key(const cli_args *args)
+{
+    mv_error err = {0};
+    const mv_status st = make_key(args, &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+/* ---- classify query ---- */
+
+static mv_status make_query(const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_classify_kind kind =
+        cli_flag(args, "private") ? MV_CLASSIFY_PRIVATE_MODEL : MV_CLASSIFY_PUBLIC_MODEL;
+    const size_t size = mv_classify_message_sizes(kind).query;
+    searching_source source = {0};
+    mv_classify_key *key = NULL;
+    mv_embedding e;
+    uint8_t *message = malloc(size);
+    MV_ENSURE(message != NULL, MV_E_MEMORY);
+    MV_TRY(searching_source_open(&source, args, err));
+    MV_TRY(open_key(&key, args, kind, &source, err));
+    MV_TRY(searching_embed(&e, args, &source, args->operand[0], err));
+    MV_TRY(mv_classify_query(key, message, size, e.value));
+    MV_TRY(write_file(args, message, size, err));
+done:
+    free(message);
+    mv_classify_key_free(&key);
+    searching_source_close(&source);
+    return st;
+}
+
+static int run_query(const cli_args *args)
+{
+    mv_error err = {0};
+    const mv_status st = make_query(args, &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+/* ---- classify run ---- */
+
+static mv_status take_public(mv_classifier *classifier, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = cli_value(args, "public");
+    mv_buffer bytes = mv_buffer_make(FILE_MAX);
+    if (path == NULL) {
+        st = mv_fail(err, MV_E_ARGUMENT, "a private model needs --public FILE");
+        mv_hint(err, "the key holder writes it with medveil classify key");
+        goto done;
+    }
+    MV_TRY(mv_file_read(&bytes, path, err));
+    st = mv_classifier_take_key(classifier, bytes.bytes, bytes.len);
+    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "%s is for embeddings of another head", path);
+    MV_REQUIRE(st == MV_OK, err, st, "%s is not what medveil classify key writes", path);
+done:
+    mv_buffer_clear(&bytes);
+    return st;
+}
+
+/* Reply and labels, in a row, into out. */
+static mv_status answer_query(uint8_t *out, const mv_linear_model *m, const mv_buffer *query,
+                              const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_classify_sizes size = mv_classify_message_sizes(m->kind);
+    const char *path = args->operand[0];
+    mv_classifier *classifier = NULL;
+    MV_REQUIRE(query->len == size.query, err, MV_E_FORMAT, "%s is not a query to a %s model", path,
+               m->kind == MV_CLASSIFY_PRIVATE_MODEL ? "private" : "public");
+    MV_TRY(mv_classifier_new(&classifier, m->kind, m->head_hash, m->weight[0], m->bias,
+                             m->labels.classes));
+    if (m->kind == MV_CLASSIFY_PRIVATE_MODEL) {
+        MV_TRY(take_public(classifier, args, err));
+    }
+    st = mv_classifier_run(classifier, out, size.reply, query->bytes, query->len);
+    MV_REQUIRE(st != MV_E_MISMATCH, err, st,
+               "%s is of another head than the classifier, or of another key than --public", path);
+    MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", path);
+    MV_TRY(mv_linear_labels_write(out + size.reply, &m->labels, out, size.reply));
+done:
+    mv_classifier_free(&classifier);
+    return st;
+}
+
+static mv_status keeper(const cli_args *args, long limit, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_linear_model model;
+    mv_buffer query = mv_buffer_make(FILE_MAX);
+    uint8_t *out = NULL, owner[MV_CLASSIFY_OWNER_LEN];
+    const char *counts = cli_value(args, "counts");
+    MV_REQUIRE((limit != 0) == (counts != NULL), err, MV_E_ARGUMENT,
+               "--limit and --counts go together");
+    MV_TRY(load_model(&model, args, err));
+    MV_TRY(mv_file_read(&query, args->operand[0], err));
+    const size_t size = mv_classify_message_sizes(model.kind).reply + MV_LINEAR_LABELS_LEN;
+    out = malloc(size);
+    MV_ENSURE(out != NULL, MV_E_MEMORY);
+    MV_TRY(answer_query(out, &model, &query, args, err));
+    if (limit != 0) {
+        MV_TRY(mv_classify_query_owner(owner, query.bytes, query.len));
+        MV_TRY(query_count_add(counts, owner, (uint64_t)limit, err));
+    }
+    MV_TRY(write_file(args, out, size, err));
+done:
+    free(out);
+    mv_buffer_clear(&query);
+    return st;
+}
+
+static int run_run(const cli_args *args)
+{
+    mv_error err = {0};
+    long limit = 0;
+    if (!cli_number(args, "limit", 1, 1000000000, 0, &limit)) {
+        return CLI_USAGE;
+    }
+    const mv_status st = keeper(args, limit, &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+/* ---- classify answer ---- */
+
+static mv_status open_answer(const mv_buffer *in, mv_classify_kind kind, const cli_args *args,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t reply = mv_classify_message_sizes(kind).reply;
+    const char *path = args->operand[0];
+    searching_source source = {0};
+    mv_classify_key *key = NULL;
+    mv_linear_labels labels;
+    int64_t score[MV_CLASSIFY_CLASSES_MAX];
+    uint32_t classes = 0;
+    MV_TRY(searching_source_open(&source, args, err));
+    MV_TRY(open_key(&key, args, kind, &source, err));
+    st = mv_classify_scores(key, score, &classes, in->bytes, reply);
+    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "%s answers a query of another collection or head",
+               path);
+    MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", path);
+    st = mv_linear_labels_read(&labels, in->bytes + reply, MV_LINEAR_LABELS_LEN);
+    MV_REQUIRE(st == MV_OK && labels.classes == classes, err, st == MV_OK ? MV_E_FORMAT : st,
+               "%s is damaged", path);
+    print_scores(args, &labels, score);
+done:
+    mv_classify_key_free(&key);
+    searching_source_close(&source);
+    return st;
+}
+
+/* Which kind of model answered shows in the length. */
+static mv_status holder(const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_buffer in = mv_buffer_make(FILE_MAX);
+    MV_TRY(mv_file_read(&in, args->operand[0], err));
+    for (int k = 0; k < 2; k++) {
+        const mv_classify_kind kind = (mv_classify_kind)k;
+        if (in.len == mv_classify_message_sizes(kind).reply + MV_LINEAR_LABELS_LEN) {
+            MV_TRY(open_answer(&in, kind, args, err));
+            goto done;
+        }
+    }
+    st = mv_fail(err, MV_E_FORMAT, "%s is not an answer of medveil classify run", args->operand[0]);
+done:
+    mv_buffer_clear(&in);
+    return st;
+}
+
+static int run_answer(const cli_args *args)
+{
+    mv_error err = {0};
+    const mv_status st = holder(args, &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+/* ---- classify plain ---- */
+
+static mv_status plain(const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    searching_source source = {0};
+    mv_linear_model model;
+    mv_embedding e;
+    int64_t score[MV_CLASSIFY_CLASSES_MAX];
+    MV_TRY(load_model(&model, args, err));
+    MV_TRY(searching_source_open(&source, args, err));
+    MV_REQUIRE(memcmp(model.head_hash, source.hash, sizeof source.hash) == 0, err, MV_E_MISMATCH,
+               "this classifier is for embeddings of another head");
+    MV_TRY(searching_embed(&e, args, &source, args->operand[0], err));
+    mv_linear_scores(score, &model, e.value);
+    print_scores(args, &model.labels, score);
+done:
+    searching_source_close(&source);
+    return st;
+}
+
+static int run_plain(const cli_args *args)
+{
+    mv_error err = {0};
+    const mv_status st = plain(args, &err);
+    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+}
+
+/* ---- Rows of the table ---- */
+
+const cli_command cmd_classify_key = {
+    .name = "classify key",
+    .operands = "",
+    .summary = "write the public key that the keeper of a private model needs",
+    .options = key_options,
+    .run = run_key,
+    .description = "The keeper covers what is not a score under this key. It opens nothing.\n",
+    .examples = "  medveil classify key -i alice.id --collection ward.mv -o ward.key\n",
+};
+
+const cli_command cmd_classify_query = {
+    .name = "classify query",
+    .operands = "IMAGE",
+    .summary = "encrypt an image's embedding, to be classified by somebody who may not see it",
+    .options = query_options,
+    .run = run_query,
+    .description =
+        "IMAGE is embedded here by the model's head, or is a .mv file with its embedding; only\n"
+        "the embedding is encrypted and written. All queries have one size.\n",
+    .examples = "  medveil classify query -i alice.id --collection ward.mv scan.mv -o scan.query\n",
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+const cli_command cmd_classify_run = {
+    .name = "classify run",
+    .operands = "QUERY",
+    .summary = "answer a query with a classifier, without seeing embedding or scores",
+    .options = run_options,
+    .run = run_run,
+    .description =
+        "Needs no identity. Scores are those of the classifier's integers, exactly. A private\n"
+        "model's answer tells the scores and nothing else, but 129 answers are enough to solve\n"
+        "for the weights of a class: --limit stops before, for each key.\n",
+    .examples = "  medveil classify run --classifier triage.mvc scan.query -o scan.answer\n"
+                "  medveil classify run --classifier secret.mvc --public ward.key --limit 100 "
+                "--counts c scan.query -o scan.answer\n",
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+const cli_command cmd_classify_answer = {
+    .name = "classify answer",
+    .operands = "ANSWER",
+    .summary = "decrypt an answer and rank the classes",
+    .options = answer_options,
+    .run = run_answer,
+    .description = "Whether the keeper used the classifier it promised cannot be told from an "
+                   "answer; who has\n"
+                   "the classifier compares with medveil classify plain. Not for diagnosis.\n",
+    .examples = "  medveil classify answer -i alice.id --collection ward.mv scan.answer\n",
+    .operands_min = 1,
+    .operands_max = 1,
+};
+
+const cli_command cmd_classify_plain = {
+    .name = "classify plain",
+    .operands = "IMAGE",
+    .summary = "classify in the clear, with the same integers",
+    .options = plain_options,
+    .run = run_plain,
+    .description = "Prints what medveil classify answer prints, number for number.\n",
+    .examples = "  medveil classify plain --classifier triage.mvc scan.png\n",
+    .operands_min = 1,
+    .operands_max = 1,
+};
