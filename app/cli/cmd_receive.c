@@ -14,6 +14,7 @@
 #include "restore.h"
 #include "sealed.h"
 #include "show.h"
+#include "transfer_ui.h"
 #include "ui.h"
 
 #include <errno.h>
@@ -511,6 +512,9 @@ static int run(const cli_args *args)
         ui_say("--watch goes neither with --keep nor with --again: it would fetch for ever");
         return CLI_USAGE;
     }
+    if (!transfer_pace(&opts.streams_max, &opts.bytes_per_s, args)) {
+        return CLI_USAGE;
+    }
     MV_TRY(people_identity(&identity, args, cli_value(args, "identity"), &err));
     r.identity = opts.identity = identity;
     mv_identity_card(&r.card, identity);
@@ -537,6 +541,7 @@ static const cli_option options[] = {
     {"keep", 0, NULL, "leave the files on the relay"},
     {"again", 0, NULL, "store also what was received before"},
     {"drop-bad", 0, NULL, "remove files from the relay that are not authentic"},
+    TRANSFER_PACE_OPTIONS,
     PEOPLE_PASSPHRASE_OPTION,
     {NULL, 0, NULL, NULL},
 };

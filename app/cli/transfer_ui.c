@@ -32,18 +32,23 @@ static bool read_rate(uint64_t *out, const char *text)
     return true;
 }
 
-bool transfer_options(mv_queue_run_opts *opts, const cli_args *args)
+bool transfer_pace(unsigned *streams_max, uint64_t *bytes_per_s, const cli_args *args)
 {
     long streams = 0;
     const char *rate = cli_value(args, "limit-rate");
 
-    *opts = mv_queue_run_defaults();
-    opts->wait = cli_flag(args, "wait");
-    if (!cli_number(args, "streams", 1, MV_QUEUE_STREAMS_MAX, (long)opts->streams_max, &streams)) {
+    if (!cli_number(args, "streams", 1, MV_QUEUE_STREAMS_MAX, (long)*streams_max, &streams)) {
         return false;
     }
-    opts->streams_max = (unsigned)streams;
-    return rate == NULL || read_rate(&opts->bytes_per_s, rate);
+    *streams_max = (unsigned)streams;
+    return rate == NULL || read_rate(bytes_per_s, rate);
+}
+
+bool transfer_options(mv_queue_run_opts *opts, const cli_args *args)
+{
+    *opts = mv_queue_run_defaults();
+    opts->wait = cli_flag(args, "wait");
+    return transfer_pace(&opts->streams_max, &opts->bytes_per_s, args);
 }
 
 void transfer_receipt_text(char *out, size_t cap, const mv_receipt *r)

@@ -11,12 +11,13 @@
 
 #include <jansson.h>
 
-#define TRANSFER_OPTIONS                                                                           \
-    {"wait", 0, NULL, "stay until the recipient's receipt is here"},                               \
-        {"limit-rate", 0, "BYTES", "per second, with k, M or G: at most so fast"},                 \
+#define TRANSFER_PACE_OPTIONS                                                                      \
+    {"limit-rate", 0, "BYTES", "per second, with k, M or G: at most so fast"},                     \
     {                                                                                              \
         "streams", 0, "N", "at most so many connections at once, 1 to 32 (default 32)"             \
     }
+#define TRANSFER_OPTIONS                                                                           \
+    {"wait", 0, NULL, "stay until the recipient's receipt is here"}, TRANSFER_PACE_OPTIONS
 
 typedef struct transfer_path {
     char id[MV_QUEUE_ID_MAX];
@@ -37,7 +38,9 @@ typedef struct transfer {
     int first_failure; /* exit code; CLI_OK: none */
 } transfer;
 
-/* transfer_options: the options above. False, with a sentence, for a bad one. */
+/* transfer_pace: TRANSFER_PACE_OPTIONS; what is not given keeps its value. transfer_options: all.
+ * False, with a sentence, for a bad one. */
+bool transfer_pace(unsigned *streams_max, uint64_t *bytes_per_s, const cli_args *args);
 bool transfer_options(mv_queue_run_opts *opts, const cli_args *args);
 
 /* transfer_use_identity: one that is loaded already; *identity becomes the transfer's.

@@ -21,10 +21,11 @@
 extern "C" {
 #endif
 
-#define MV_CLIENT_HASH_LEN  32
-#define MV_CLIENT_FILES_MAX 100000
+#define MV_CLIENT_HASH_LEN    32
+#define MV_CLIENT_FILES_MAX   100000
+#define MV_CLIENT_STREAMS_MAX 32
 
-typedef struct mv_client mv_client; /* one connection to one relay; one thread at a time */
+typedef struct mv_client mv_client; /* connections to one relay; one thread at a time */
 
 typedef struct mv_client_opts {
     const mv_identity *identity; /* borrowed for the client's life; NULL: may only send, unsigned */
@@ -32,6 +33,8 @@ typedef struct mv_client_opts {
     unsigned connect_timeout_ms; /* default 10 s */
     unsigned idle_timeout_ms;    /* without a byte in either direction; default 60 s */
     mv_progress progress;        /* bytes of the file in hand */
+    unsigned streams_max;        /* connections at once for a large download, 1 to 32; default 32 */
+    uint64_t bytes_per_s;        /* all of them together; 0, the default: as fast as it goes */
 } mv_client_opts;
 
 MV_API mv_client_opts mv_client_defaults(void);
@@ -70,12 +73,12 @@ MV_API MV_MUST_CHECK mv_status mv_client_list(mv_client *client, mv_client_file 
                                               size_t *count, mv_error *err);
 MV_API void mv_client_list_free(mv_client_file **files);
 
-/* mv_client_fetch: the file into part_path, from where a former fetch stopped. On MV_OK it is
- * whole, has its hash and is flushed to disk; what is in it is still to be authenticated
- * (mv_envelope_open). On an error part_path stays for the next fetch when it holds bytes that may
- * be good, as after a broken connection or an interrupt; else it is removed. errors also: MV_E_BUSY
- * (another process fetches into the same file), MV_E_IO, MV_E_LIMIT; MV_E_AUTH also when the bytes
- * do not have the hash */
+/* mv_client_fetch: the file into part_path, from where a former fetch stopped; a large one in
+ * pieces over several connections. On MV_OK it is whole, has its hash and is flushed to disk; what
+ * is in it is still to be authenticated (mv_envelope_open). On an error part_path stays for the
+ * next fetch when it holds bytes that may be good, as after a broken connection or an interrupt;
+ * else it is removed. errors also: MV_E_BUSY (another process fetches into the same file), MV_E_IO,
+ * MV_E_LIMIT; MV_E_AUTH also when the bytes do not have the hash */
 MV_API MV_MUST_CHECK mv_status mv_client_fetch(mv_client *client, const mv_client_file *file,
                                                const char *part_path, mv_error *err);
 

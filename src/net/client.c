@@ -17,7 +17,10 @@
 
 mv_client_opts mv_client_defaults(void)
 {
-    const mv_client_opts opts = {.tries = 3, .connect_timeout_ms = 10000, .idle_timeout_ms = 60000};
+    const mv_client_opts opts = {.tries = 3,
+                                 .connect_timeout_ms = 10000,
+                                 .idle_timeout_ms = 60000,
+                                 .streams_max = MV_CLIENT_STREAMS_MAX};
     return opts;
 }
 
@@ -30,9 +33,14 @@ mv_status mv_client_make(mv_client **out, const char *address, const mv_client_o
     *out = NULL;
     MV_REQUIRE(c != NULL, err, MV_E_MEMORY, "out of memory");
     c->opts = *opts;
+    c->opts.streams_max = opts->streams_max < 1                       ? 1
+                          : opts->streams_max > MV_CLIENT_STREAMS_MAX ? MV_CLIENT_STREAMS_MAX
+                                                                      : opts->streams_max;
+    mv_rate_init(&c->own_rate, opts->bytes_per_s);
+    c->rate = rate == NULL ? &c->own_rate : rate;
     MV_TRY(mv_address_read(&c->address, address, err));
     const mv_http_client_opts http = {opts->connect_timeout_ms, opts->idle_timeout_ms,
-                                      opts->progress, rate};
+                                      opts->progress, c->rate};
     MV_TRY(mv_http_client_new(&c->http, &c->address, &http, err));
     if (opts->identity != NULL) {
         mv_identity_card(&c->card, opts->identity);
@@ -53,7 +61,9 @@ mv_status mv_client_new(mv_client **out, const char *address, const mv_client_op
 void mv_client_free(mv_client **client)
 {
     if (*client != NULL) {
+        mv_download_streams_free(*client);
         mv_http_client_free(&(*client)->http);
+        mv_rate_clear(&(*client)->own_rate);
         free(*client);
         *client = NULL;
     }
@@ -233,11 +243,14 @@ static mv_status pause_for(const mv_client *c, double pause_ms)
     return MV_OK;
 }
 
+bool mv_retry_passes(const mv_client *c, mv_status st)
+{
+    return st == MV_E_NETWORK || st == MV_E_BUSY || (st == MV_E_NOT_FOUND && !c->answered);
+}
+
 bool mv_retry_again(mv_client *c, mv_retry *r, mv_status *st, mv_error *err)
 {
-    const bool worth_it =
-        *st == MV_E_NETWORK || *st == MV_E_BUSY || (*st == MV_E_NOT_FOUND && !c->answered);
-    if (!worth_it || r->left == 0) {
+    if (!mv_retry_passes(c, *st) || r->left == 0) {
         return false;
     }
     r->left--;

@@ -25,6 +25,10 @@ struct mv_client {
     bool signs_uploads;     /* the relay asked for it once */
     bool answered;          /* the relay was reached by the last call */
     unsigned retry_after_s; /* it then asked to be left alone for so long */
+    mv_rate own_rate;
+    mv_rate *rate; /* own_rate, or one that is shared */
+    /* further connections for large downloads, made with the first and kept; opts.streams_max */
+    struct download_stream *stream;
 };
 
 /* mv_client_make: as mv_client_new, with a limit on the rate that several clients share. */
@@ -53,6 +57,12 @@ MV_MUST_CHECK mv_status mv_client_epochs(mv_client *c, bool fresh, mv_error *err
 MV_MUST_CHECK mv_status mv_client_mailbox(mv_mailbox *out, mv_client *c, const mv_card *owner,
                                           uint32_t epoch, mv_error *err);
 
+/* mv_client_own_route: a file in the identity's own mailbox, and the request's target. */
+MV_MUST_CHECK mv_status mv_client_own_route(mv_route *route, char target[MV_TARGET_MAX],
+                                            mv_client *c, mv_route_kind kind,
+                                            const mv_client_file *file, mv_error *err);
+void mv_download_streams_free(mv_client *c);
+
 /* ---- trying again ---- */
 
 typedef struct mv_retry {
@@ -61,6 +71,9 @@ typedef struct mv_retry {
 } mv_retry;
 
 mv_retry mv_retry_start(const mv_client *c);
+
+/* mv_retry_passes: broken connections and relays that are overloaded or away. */
+bool mv_retry_passes(const mv_client *c, mv_status st);
 
 /* After a try that ended in *st: whether to try again, after a pause. Busy and broken connections
  * only; *st may become MV_E_INTERRUPTED. */

@@ -248,6 +248,9 @@ static void set_trust(mv_http_client *c)
     (void)curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, 0L);
     (void)curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, 0L);
     (void)curl_easy_setopt(c->easy, CURLOPT_PINNEDPUBLICKEY, c->pin);
+    /* else each connection would read the system's hundred and more issuers, in vain */
+    (void)curl_easy_setopt(c->easy, CURLOPT_CAINFO, NULL);
+    (void)curl_easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
 }
 
 static void set_request(mv_http_client *c, transfer *t, struct curl_slist *headers)

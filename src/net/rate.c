@@ -10,7 +10,7 @@
 
 #define BUCKET_S      0.25
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
-#define STREAMS_FIRST 4
+#define STREAMS_FIRST 8
 #define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
 #define PROBE_STEPS   6   /* steps without a change after which more streams are tried again */
 

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer.c: a mailbox and its owner: listing, fetching with resume, acknowledging; and the
- * receipt that the sender asks for.
+ * transfer.c: a mailbox and its owner: listing and acknowledging; and the receipt that the sender
+ * asks for. Fetching is in download.c.
  */
-#include "base/clock.h"
 #include "client_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sodium.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 _Static_assert(MV_CLIENT_HASH_LEN == MV_FILE_HASH_LEN, "one name for a file everywhere");
 
@@ -132,8 +125,8 @@ done:
 
 /* ---- acknowledging ---- */
 
-static mv_status own_route(mv_route *route, char target[MV_TARGET_MAX], mv_client *c,
-                           mv_route_kind kind, const mv_client_file *file, mv_error *err)
+mv_status mv_client_own_route(mv_route *route, char target[MV_TARGET_MAX], mv_client *c,
+                              mv_route_kind kind, const mv_client_file *file, mv_error *err)
 {
     const mv_status st = mv_client_mailbox(&route->mailbox, c, &c->card, file->epoch, err);
     route->kind = kind;
@@ -153,7 +146,7 @@ mv_status mv_client_remove(mv_client *client, const mv_client_file *file, mv_err
     mv_error own = {0};
 
     MV_TRY(mv_client_require_identity(client, err));
-    MV_TRY(own_route(&route, target, client, MV_ROUTE_FILE, file, err));
+    MV_TRY(mv_client_own_route(&route, target, client, MV_ROUTE_FILE, file, err));
     st = mv_client_ask(client, &call, route.mailbox.epoch, 204, &own);
     if (st == MV_E_NOT_FOUND && call.answered) {
         st = MV_OK; /* removed by an earlier try whose answer was lost */
@@ -183,7 +176,7 @@ mv_status mv_client_ack(mv_client *client, const mv_client_file *file, const uin
     mv_retry r = mv_retry_start(client);
 
     MV_TRY(mv_client_require_identity(client, err));
-    MV_TRY(own_route(&route, target, client, MV_ROUTE_RECEIPT, file, err));
+    MV_TRY(mv_client_own_route(&route, target, client, MV_ROUTE_RECEIPT, file, err));
     do {
         st = mv_client_signed(client, &call, route.mailbox.epoch, err);
         if (st == MV_OK && !settled(call.status)) {
@@ -226,194 +219,5 @@ mv_status mv_client_receipt(mv_client *client, const mv_client_file *file, const
     *there = true;
 done:
     mv_http_call_clear(&call);
-    return st;
-}
-
-/* ---- fetching ---- */
-
-#define HASH_BLOCK 65536
-
-typedef struct incoming {
-    int fd;
-    const char *path;
-    uint64_t have, want;
-    uint64_t from;                 /* what the request in hand asked to begin with */
-    crypto_generichash_state hash; /* of the first have bytes */
-    bool resumed;                  /* some bytes are from an earlier fetch */
-    bool spoilt;                   /* what has arrived is of no use to the next fetch */
-    mv_error *err;
-} incoming;
-
-/* Reads what an earlier fetch left into the hash. */
-static bool hash_earlier(incoming *in)
-{
-    uint8_t block[HASH_BLOCK];
-    for (uint64_t at = 0; at < in->have;) {
-        const ssize_t got = pread(in->fd, block, sizeof block, (off_t)at);
-        if (got <= 0) {
-            return false;
-        }
-        (void)crypto_generichash_update(&in->hash, block, (size_t)got);
-        at += (uint64_t)got;
-    }
-    return true;
-}
-
-static mv_status restart(incoming *in)
-{
-    in->have = in->from = 0;
-    in->resumed = false;
-    (void)crypto_generichash_init(&in->hash, NULL, 0, MV_FILE_HASH_LEN);
-    return ftruncate(in->fd, 0) == 0
-               ? MV_OK
-               : mv_fail(in->err, MV_E_IO, "cannot write %s: %s", in->path, strerror(errno));
-}
-
-static mv_status open_incoming(incoming *in, mv_error *err)
-{
-    mv_status st = MV_OK;
-    struct stat info;
-
-    in->err = err;
-    in->fd = open(in->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    MV_REQUIRE(in->fd >= 0, err, MV_E_IO, "cannot write %s: %s", in->path, strerror(errno));
-    if (flock(in->fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)close(in->fd);
-        in->fd = -1;
-        return mv_fail(err, MV_E_BUSY, "another medveil is receiving %s", in->path);
-    }
-    MV_REQUIRE(fstat(in->fd, &info) == 0 && S_ISREG(info.st_mode), err, MV_E_IO, "%s is not a file",
-               in->path);
-    (void)crypto_generichash_init(&in->hash, NULL, 0, MV_FILE_HASH_LEN);
-    in->have = (uint64_t)info.st_size;
-    in->resumed = in->have != 0;
-    if (in->have > in->want || !hash_earlier(in)) {
-        MV_TRY(restart(in));
-    }
-done:
-    return st;
-}
-
-static mv_status take_bytes(void *user, int status, const uint8_t *bytes, size_t len)
-{
-    mv_status st = MV_OK;
-    incoming *in = user;
-
-    if (status == 200 && in->from != 0) {
-        MV_TRY(restart(in)); /* the relay gives the whole file although a rest was asked for */
-    }
-    MV_REQUIRE(len <= in->want - in->have, in->err, MV_E_AUTH,
-               "the relay sends more bytes than it announced");
-    (void)crypto_generichash_update(&in->hash, bytes, len);
-    while (len != 0) {
-        const ssize_t done = pwrite(in->fd, bytes, len, (off_t)in->have);
-        MV_REQUIRE(done > 0 || errno == EINTR, in->err, MV_E_IO, "cannot write %s: %s", in->path,
-                   strerror(errno));
-        if (done > 0) {
-            bytes += done;
-            len -= (size_t)done;
-            in->have += (uint64_t)done;
-        }
-    }
-done:
-    in->spoilt = st != MV_OK;
-    return st;
-}
-
-/* One request for what is missing. */
-static mv_status fetch_rest(mv_client *c, incoming *in, mv_http_call *call, uint32_t epoch,
-                            mv_error *err)
-{
-    mv_status st = MV_OK;
-    char range_text[MV_RANGE_TEXT_MAX];
-    const mv_byte_range range = {in->have, UINT64_MAX};
-
-    mv_byte_range_write(range_text, &range);
-    call->range = in->have == 0 ? NULL : range_text;
-    call->stage_done = in->from = in->have;
-    st = mv_client_signed(c, call, epoch, err);
-    call->range = NULL;
-    MV_TRY(st);
-    if (call->status != 200 && call->status != 206) {
-        in->spoilt = call->status == 404;
-        st = mv_client_refused(c, call, err);
-        goto done;
-    }
-    MV_REQUIRE(in->have == in->want, err, MV_E_NETWORK, "the relay sent too few bytes");
-done:
-    return st;
-}
-
-static mv_status fetch_all(mv_client *c, incoming *in, const mv_client_file *file, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_route route = {.kind = MV_ROUTE_FILE};
-    char target[MV_TARGET_MAX];
-    mv_http_call call = {.method = "GET",
-                         .target = target,
-                         .sink = take_bytes,
-                         .sink_user = in,
-                         .stage = "receiving",
-                         .stage_total = file->len};
-    mv_retry r = mv_retry_start(c);
-
-    MV_TRY(own_route(&route, target, c, MV_ROUTE_FILE, file, err));
-    while (in->have < in->want) {
-        const uint64_t before = in->have;
-        st = fetch_rest(c, in, &call, route.mailbox.epoch, err);
-        if (in->have > before) {
-            r = mv_retry_start(c); /* a line that moves is worth more patience */
-        }
-        if (st != MV_OK && !mv_retry_again(c, &r, &st, err)) {
-            break;
-        }
-    }
-done:
-    mv_http_call_clear(&call);
-    return st;
-}
-
-/* The whole file with its hash; once from the beginning when an old piece did not fit. */
-static mv_status fetch_checked(mv_client *c, incoming *in, const mv_client_file *file,
-                               mv_error *err)
-{
-    mv_status st = MV_OK;
-    uint8_t hash[MV_FILE_HASH_LEN];
-
-    for (;;) {
-        const bool resumed = in->resumed;
-        MV_TRY(fetch_all(c, in, file, err));
-        (void)crypto_generichash_final(&in->hash, hash, sizeof hash);
-        if (memcmp(hash, file->hash, sizeof hash) == 0) {
-            break;
-        }
-        in->spoilt = !resumed;
-        MV_REQUIRE(resumed, err, MV_E_AUTH, "the relay sent other bytes than it announced");
-        MV_TRY(restart(in));
-    }
-    in->spoilt = fsync(in->fd) != 0;
-    MV_REQUIRE(!in->spoilt, err, MV_E_IO, "cannot write %s: %s", in->path, strerror(errno));
-done:
-    return st;
-}
-
-mv_status mv_client_fetch(mv_client *client, const mv_client_file *file, const char *part_path,
-                          mv_error *err)
-{
-    mv_status st = MV_OK;
-    incoming in = {.fd = -1, .path = part_path, .want = file->len};
-
-    MV_TRY(mv_client_require_identity(client, err));
-    MV_REQUIRE(file->len <= MV_TRANSFER_LEN_MAX, err, MV_E_LIMIT,
-               "the relay offers a file larger than a sealed file can be");
-    MV_TRY(open_incoming(&in, err));
-    st = fetch_checked(client, &in, file, err);
-done:
-    if (in.fd >= 0) {
-        if (st != MV_OK && (in.spoilt || in.have == 0)) {
-            (void)unlink(part_path);
-        }
-        (void)close(in.fd);
-    }
     return st;
 }

@@ -16,7 +16,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef struct proxy {
+enum { PROXY_LINES = 64 };
+
+typedef struct proxy proxy;
+typedef struct proxy_line {
+    proxy *owner;
+    int client;
+    pthread_t thread;
+} proxy_line;
+
+struct proxy {
     int listener;
     uint16_t port, target_port;
     uint64_t limit_up, limit_down; /* bytes of one connection; 0: none */
@@ -24,7 +33,9 @@ typedef struct proxy {
     atomic_ullong up, down;        /* bytes of all connections */
     atomic_bool stop;
     pthread_t thread;
-} proxy;
+    proxy_line line[PROXY_LINES]; /* further connections are closed at once */
+    unsigned lines;
+};
 
 static inline int proxy_socket(uint16_t port, bool listens)
 {
@@ -92,16 +103,37 @@ static inline void proxy_serve(proxy *p, int client)
     (void)close(client);
 }
 
+static inline void *proxy_serve_line(void *user)
+{
+    const proxy_line *line = user;
+    proxy_serve(line->owner, line->client);
+    return NULL;
+}
+
+static inline void proxy_accept(proxy *p)
+{
+    const int client = accept(p->listener, NULL, NULL);
+    proxy_line *line = &p->line[p->lines < PROXY_LINES ? p->lines : 0];
+    if (client >= 0 && p->lines < PROXY_LINES) {
+        line->owner = p;
+        line->client = client;
+        if (pthread_create(&line->thread, NULL, proxy_serve_line, line) == 0) {
+            p->lines++;
+            return;
+        }
+    }
+    if (client >= 0) {
+        (void)close(client);
+    }
+}
+
 static inline void *proxy_run(void *user)
 {
     proxy *p = user;
     while (!atomic_load(&p->stop)) {
         struct pollfd f = {p->listener, POLLIN, 0};
         if (poll(&f, 1, 20) == 1) {
-            const int client = accept(p->listener, NULL, NULL);
-            if (client >= 0) {
-                proxy_serve(p, client); /* one connection at a time is enough here */
-            }
+            proxy_accept(p);
         }
     }
     return NULL;
@@ -124,6 +156,9 @@ static inline void proxy_stop(proxy *p)
 {
     atomic_store(&p->stop, true);
     (void)pthread_join(p->thread, NULL);
+    for (unsigned i = 0; i < p->lines; i++) {
+        (void)pthread_join(p->line[i].thread, NULL);
+    }
     (void)close(p->listener);
 }
 

@@ -58,15 +58,40 @@ over() {
     sed 's/^/  /' "$work/log/line"
 }
 
+# there_then_back NAME FILE OPTION...: first the upload, then the download, each by itself
+there_then_back() {
+    name=$1
+    file=$2
+    shift 2
+    step "$name"
+    rm -rf "$work/state" "$MEDVEIL_HOME" inbox address
+    "$IMPAIR" "$@" \
+        "exec '$MEDVEIL' relay --config relay.ini --address-file address 2>'$work/log/relay'" \
+        "until [ -s address ]; do sleep 0.05; done
+         date +%s.%N >'$work/times'
+         '$MEDVEIL' send $file --to \"\$(cat address)\" -r bob.id.card 2>'$work/log/sender' || exit
+         date +%s.%N >>'$work/times'
+         '$MEDVEIL' receive --from \"\$(cat address)\" -i bob.id -o inbox 2>'$work/log/receiver' || exit
+         date +%s.%N >>'$work/times'" 2>"$work/log/line" || fail "over a line with $*, there and back"
+    same "$file" "$(echo inbox/*.mv)"
+    sed 's/^/  /' "$work/log/line"
+    # one connection alone would take about ten times as long
+    awk -v n="$(size_of "$file")" '{ t[NR] = $1 }
+        END { up = t[2] - t[1]; down = t[3] - t[2]
+              printf "  %.2f MB: %.1f s there, %.1f s back\n", n / 1e6, up, down
+              exit !(down < 2 * up + 2) }' "$work/times" || fail 'the way back takes not much longer'
+}
+
 sealed 64 small
 sealed 600 one
+sealed 2000 parts
 over 'a good line' one.mv delay=1 seed=1
 over '80 ms there and back, 1 % lost, 50 Mbit/s' one.mv delay=40 loss=1 rate=50 seed=2
 over '80 ms, 20 % lost' small.mv delay=40 loss=20 seed=3
 over '80 ms, 10 % overtake' one.mv delay=40 reorder=10 seed=4
 over 'an outage of 3 s in the middle' one.mv delay=20 rate=8 outage=1,3 seed=5
+there_then_back '80 ms, 1 % lost, one way after the other' parts.mv delay=40 loss=1 rate=50 seed=11
 if [ "$length" = long ]; then
-    sealed 2300 parts
     over '80 ms, 1 % lost, 50 Mbit/s, in parts' parts.mv delay=40 loss=1 rate=50 seed=6
     over '80 ms, 5 % lost' one.mv delay=40 loss=5 seed=7
     over '80 ms, 10 % lost' one.mv delay=40 loss=10 seed=8

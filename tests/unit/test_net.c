@@ -180,6 +180,16 @@ static mv_client *client_at(const char *address, const mv_identity *identity, un
     return c;
 }
 
+static mv_client *client_with(const char *address, const mv_identity *identity, unsigned tries,
+                              unsigned streams)
+{
+    mv_client_opts opts = quick(identity, tries);
+    mv_client *c = NULL;
+    opts.streams_max = streams;
+    assert_int_equal(mv_client_new(&c, address, &opts, NULL), MV_OK);
+    return c;
+}
+
 /* The relay's address with the port of the bad line in front of it. */
 static void through(char out[MV_ADDRESS_MAX], const fixture *f, proxy *p)
 {
@@ -434,7 +444,7 @@ static void a_cut_download_goes_on_where_it_stopped(void **state)
     assert_int_equal(mv_client_hash_file(&file, in, NULL), MV_OK);
 
     through(address, f, &bad);
-    mv_client *c = client_at(address, f->alice, 1);
+    mv_client *c = client_with(address, f->alice, 1, 1);
     assert_int_equal(mv_client_fetch(c, &file, part, NULL), MV_E_NETWORK);
     mv_client_free(&c);
     proxy_stop(&bad);
@@ -442,12 +452,63 @@ static void a_cut_download_goes_on_where_it_stopped(void **state)
     assert_true(have > 500000 && have < len);
 
     through(address, f, &good);
-    c = client_at(address, f->alice, 1);
+    c = client_with(address, f->alice, 1, 1);
     assert_int_equal(mv_client_fetch(c, &file, part, NULL), MV_OK);
     mv_client_free(&c);
     proxy_stop(&good);
     assert_same_bytes(in, part);
     assert_true(atomic_load(&good.down) < len - have + 100000);
+}
+
+static void a_cut_download_over_several_connections_goes_on_where_it_stopped(void **state)
+{
+    fixture *f = *state;
+    const size_t len = 6000000;
+    proxy bad = {.limit_down = 700000}, good = {.limit_down = 0};
+    char address[MV_ADDRESS_MAX];
+    mv_client_file file;
+    const char *in = make_file(f, "in", len, 1), *part = path_in(f, "out.part");
+    assert_int_equal(send_file(f, in, NULL), MV_OK);
+    assert_int_equal(mv_client_hash_file(&file, in, NULL), MV_OK);
+
+    through(address, f, &bad);
+    mv_client *c = client_with(address, f->alice, 1, 4);
+    assert_int_equal(mv_client_fetch(c, &file, part, NULL), MV_E_NETWORK);
+    mv_client_free(&c);
+    proxy_stop(&bad);
+    assert_true(bad.lines > 1);
+    assert_int_equal(size_of(part), len + (len + 65535) / 65536); /* the bytes and the map */
+
+    through(address, f, &good);
+    c = client_with(address, f->alice, 1, 4);
+    assert_int_equal(mv_client_fetch(c, &file, part, NULL), MV_OK);
+    mv_client_free(&c);
+    proxy_stop(&good);
+    assert_same_bytes(in, part);
+    assert_true(atomic_load(&good.down) < len - 200000);
+    /* a cut loses less than a block a connection; the rest is what TLS and HTTP add */
+    assert_true(atomic_load(&good.down) + atomic_load(&bad.down) < len + 600000);
+}
+
+static void a_map_that_promises_too_much_is_found_out(void **state)
+{
+    fixture *f = *state;
+    const size_t len = 3000000, blocks = (len + 65535) / 65536;
+    mv_client_file file;
+    uint8_t map[64];
+    mv_client *c = client_with(f->address, f->alice, 1, 4);
+    const char *in = make_file(f, "in", len, 1), *part = make_file(f, "out.part", len + blocks, 2);
+    assert_int_equal(send_file(f, in, NULL), MV_OK);
+    assert_int_equal(mv_client_hash_file(&file, in, NULL), MV_OK);
+    const int fd = open(part, O_WRONLY);
+    assert_true(fd >= 0 && blocks <= sizeof map);
+    memset(map, 1, sizeof map);
+    map[3] = 0; /* one block is missing, the others are not what they should be */
+    assert_int_equal(pwrite(fd, map, blocks, (off_t)len), (ssize_t)blocks);
+    (void)close(fd);
+    assert_int_equal(mv_client_fetch(c, &file, part, NULL), MV_OK);
+    assert_same_bytes(in, part);
+    mv_client_free(&c);
 }
 
 static void a_line_that_breaks_again_and_again_still_brings_the_file(void **state)
@@ -1180,6 +1241,8 @@ int main(void)
         WITH_RELAY(four_senders_at_once_lose_nothing),
         WITH_RELAY(a_cut_upload_leaves_nothing_and_can_be_repeated),
         WITH_RELAY(a_cut_download_goes_on_where_it_stopped),
+        WITH_RELAY(a_cut_download_over_several_connections_goes_on_where_it_stopped),
+        WITH_RELAY(a_map_that_promises_too_much_is_found_out),
         WITH_RELAY(a_line_that_breaks_again_and_again_still_brings_the_file),
         WITH_RELAY(a_silent_line_is_given_up_in_time),
         WITH_RELAY(a_relay_killed_in_the_middle_of_an_upload_shows_no_part_of_it),
