@@ -143,10 +143,10 @@ done:
     return st;
 }
 
-static bool has_dicom_header(const mv_member *member)
+static bool has_section(const mv_member *member, uint32_t kind)
 {
     for (uint32_t k = 0; k < member->further_count; k++) {
-        if (member->further[k].kind == MV_SECTION_DICOM) {
+        if (member->further[k].kind == kind) {
             return true;
         }
     }
@@ -159,10 +159,12 @@ static mv_status collect_original(member_out *m, mv_error *err)
     mv_status st = MV_OK;
     const mv_sink sink = {collect, &m->whole};
 
-    if (m->member->exact_kept) {
+    if (!m->exact && has_section(m->member, MV_SECTION_NIFTI)) { /* also of one slice of a volume */
+        MV_TRY(mv_opener_further(m->opener, m->index, MV_SECTION_NIFTI, &sink, err));
+    } else if (m->member->exact_kept) {
         MV_TRY(mv_opener_exact(m->opener, m->index, &sink, err));
         MV_TRY(collect_voxels(m, err));
-    } else if (has_dicom_header(m->member)) {
+    } else if (has_section(m->member, MV_SECTION_DICOM)) {
         MV_TRY(mv_opener_further(m->opener, m->index, MV_SECTION_DICOM, &sink, err));
     }
 done:

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "deidentified.h"
 #include "dicom_out.h"
+#include "image/image_format.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
@@ -520,6 +521,13 @@ done:
     return st;
 }
 
+static bool is_nifti(const mv_buffer *file)
+{
+    const mv_image_source source = {.bytes = file->bytes, .len = file->len, .name = ""};
+    const mv_image_format *format = mv_image_format_of(&source);
+    return format == &mv_image_nifti || format == &mv_image_nifti_gz;
+}
+
 static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
@@ -538,6 +546,10 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     }
     if (cli_flag(j->args, "lossy") && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
         MV_TRY(dicom_out_header(sealer, &in->bytes, err)); /* behind the embedding: kinds go up */
+    }
+    if (code.feature_count != 0 && (cli_flag(j->args, "lossy") || j->slice >= 0) &&
+        is_nifti(&in->bytes)) {
+        MV_TRY(dicom_out_nifti_header(sealer, &in->bytes, j->slice, err));
     }
     if (!alone) {
         report_member(j, in, &code);

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "commands.h"
 #include "eval.h"
+#include "eval_exact.h"
 #include "paths.h"
 #include "report.h"
 #include "ui.h"
@@ -17,6 +18,7 @@
 
 static const cli_option options[] = {
     {"data", 0, "NAME=DIR", "a data set: DIR/test/CLASS/... or DIR/CLASS/...; may be repeated"},
+    {"exact", 0, NULL, "bytes and speed of the exact image beside other lossless coders instead"},
     {"models", 0, "LIST", "names or files, separated by commas (default: cnn)"},
     {"output", 'o', "DIR", "folder for report.html, tables.csv, figures and the journal"},
     {"timing-images", 0, "N", "images of each set in the serial timing pass (default: 20)"},
@@ -277,6 +279,9 @@ static int run(const cli_args *args)
         ui_say("eval needs --data NAME=DIR and -o DIR");
         return CLI_USAGE;
     }
+    if (cli_flag(args, "exact")) {
+        return eval_exact(args);
+    }
     if (!cli_number(args, "timing-images", 1, 10000, 20, &timing) ||
         !cli_number(args, "repeats", 1, 64, EVAL_REPEATS, &repeats) ||
         !cli_number(args, "threads", 1, MV_POOL_WORKERS_MAX, (long)mv_cpu_count(), &threads)) {
@@ -314,7 +319,10 @@ const cli_command cmd_eval = {
         "nothing; a model's head (medveil train --head) is found on the search path of models.\n"
         "DIR/../manifest.tsv, where there is one, names each image's origin.\n"
         "An interrupted evaluation goes on when the same command is given again. Images that\n"
-        "cannot be read are named, left out, and make the exit code 15.\n",
+        "cannot be read are named, left out, and make the exit code 15.\n"
+        "With --exact there is no network: every file in and beneath the folders is sealed and\n"
+        "opened, and its samples are coded by others too, per DICOM modality or format.\n",
     .examples = "  medveil eval --data chest_xray=data/chest_xray --models cnn -o out\n"
-                "  medveil eval --data a=A --data b=B --models bp,gan,resnet,cnn,lstm -o out\n",
+                "  medveil eval --data a=A --data b=B --models bp,gan,resnet,cnn,lstm -o out\n"
+                "  medveil eval --exact --data ward=examinations -o out\n",
 };

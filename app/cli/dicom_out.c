@@ -174,3 +174,17 @@ done:
     mv_buffer_clear(&header);
     return st;
 }
+
+mv_status dicom_out_nifti_header(mv_sealer *sealer, const mv_buffer *file, long slice,
+                                 mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_image_source source = {.bytes = file->bytes, .len = file->len, .name = "the original"};
+    mv_buffer header = mv_buffer_make(DERIVED_MAX);
+
+    MV_TRY(mv_nifti_header_only(&header, &source, slice, err));
+    MV_TRY(mv_sealer_further(sealer, MV_SECTION_NIFTI, header.bytes, header.len, err));
+done:
+    mv_buffer_clear(&header);
+    return st;
+}

@@ -27,4 +27,9 @@ MV_MUST_CHECK mv_status dicom_out_near(mv_buffer *out, const mv_buffer *file, co
  * not travel. errors: those of reading DICOM, of mv_sealer_further */
 MV_MUST_CHECK mv_status dicom_out_header(mv_sealer *sealer, const mv_buffer *file, mv_error *err);
 
+/* dicom_out_nifti_header: the same for a NIfTI file; slice: of which alone there are features, or
+ * -1. errors: as mv_nifti_header_only, mv_sealer_further */
+MV_MUST_CHECK mv_status dicom_out_nifti_header(mv_sealer *sealer, const mv_buffer *file, long slice,
+                                               mv_error *err);
+
 #endif

@@ -168,7 +168,17 @@ static const char style[] =
     "figure.wide{flex:1 1 100%}b.best{color:#0b5d3b}li{margin:.4rem 0}\n"
     "</style>\n";
 
-static void put_processor(report *r)
+void report_head(report *r, const char *title)
+{
+    put(r,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta "
+        "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>medveil: "
+        "%s</title>\n",
+        title);
+    put(r, "%s</head><body>\n", style);
+}
+
+void report_processor(report *r)
 {
     char line[256] = "";
     FILE *file = fopen("/proc/cpuinfo", "r");
@@ -203,7 +213,7 @@ static void put_intro(report *r)
         "and after pre-processing. Made by medveil %s on %s. Machine: ",
         images - job->unreadable_count, job->set_count, job->set_count == 1 ? "" : "s",
         job->model_count, job->model_count == 1 ? "" : "s", MV_VERSION, day);
-    put_processor(r);
+    report_processor(r);
     put(r, ". For research; not for diagnosis.</p>\n");
     put(r, "<p class=\"note\">The comparison follows Suvitha and Murugan, &ldquo;Integrating Deep "
            "Learning and Homomorphic Encryption for Secure Image Transmission&rdquo;, Journal of "
@@ -243,10 +253,7 @@ static void put_methods(report *r)
 
 static void put_page(report *r)
 {
-    put(r, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta "
-           "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>medveil: "
-           "methods compared</title>\n");
-    put(r, "%s</head><body>\n", style);
+    report_head(r, "methods compared");
     put_intro(r);
     put(r, "<h2 id=\"findings\">Findings</h2>\n");
     report_findings(r);
@@ -264,22 +271,32 @@ static void put_page(report *r)
     put(r, "</body></html>\n");
 }
 
+mv_status report_save(report *r, const char *folder)
+{
+    mv_status st = r->st;
+    char path[PATH_SIZE];
+
+    MV_REQUIRE(st == MV_OK, r->err, st, "the report cannot be made: %s", mv_status_sentence(st));
+    MV_TRY(path_join(path, sizeof path, folder, "report.html", "", r->err));
+    MV_TRY(mv_file_write(path, r->html.bytes, r->html.len, MV_OUTPUT_FORCE, r->err));
+    MV_TRY(path_join(path, sizeof path, folder, "tables.csv", "", r->err));
+    MV_TRY(mv_file_write(path, r->csv.bytes, r->csv.len, MV_OUTPUT_FORCE, r->err));
+done:
+    mv_buffer_clear(&r->html);
+    mv_buffer_clear(&r->csv);
+    return st;
+}
+
+report report_make(const eval_job *job, mv_error *err)
+{
+    return (report){job, mv_buffer_make(HTML_MAX), mv_buffer_make(HTML_MAX), MV_OK, err};
+}
+
 mv_status report_write(const eval_job *job, mv_error *err)
 {
-    mv_status st = MV_OK;
-    char path[PATH_SIZE];
-    report r = {job, mv_buffer_make(HTML_MAX), mv_buffer_make(HTML_MAX), MV_OK, err};
+    report r = report_make(job, err);
 
     put_csv(&r, "table,set,method,way,origin,figure,count,mean,deviation,low5,from95,to95\n");
     put_page(&r);
-    st = r.st;
-    MV_REQUIRE(st == MV_OK, err, st, "the report cannot be made: %s", mv_status_sentence(st));
-    MV_TRY(path_join(path, sizeof path, job->out, "report.html", "", err));
-    MV_TRY(mv_file_write(path, r.html.bytes, r.html.len, MV_OUTPUT_FORCE, err));
-    MV_TRY(path_join(path, sizeof path, job->out, "tables.csv", "", err));
-    MV_TRY(mv_file_write(path, r.csv.bytes, r.csv.len, MV_OUTPUT_FORCE, err));
-done:
-    mv_buffer_clear(&r.html);
-    mv_buffer_clear(&r.csv);
-    return st;
+    return report_save(&r, job->out);
 }

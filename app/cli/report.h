@@ -8,6 +8,7 @@
  *     report_figures.c   bars, curves, histograms, block diagrams as SVG
  *     report_pictures.c  images before, encrypted, after, as PNG
  *     report_findings.c  sentences made from the numbers
+ *     report_exact.c     the page of --exact instead
  */
 #ifndef MV_CLI_REPORT_H
 #define MV_CLI_REPORT_H
@@ -28,6 +29,14 @@ typedef struct report {
     mv_status st;
     mv_error *err;
 } report;
+
+/* report_make: job NULL where no figure or model is put. report_save writes both files into the
+ * folder and frees what is in r. errors: MV_E_IO, MV_E_MEMORY, MV_E_LIMIT */
+report report_make(const eval_job *job, mv_error *err);
+MV_MUST_CHECK mv_status report_save(report *r, const char *folder);
+
+void report_head(report *r, const char *title); /* up to <body>, with the style */
+void report_processor(report *r);               /* which machine this is */
 
 void put(report *r, const char *format, ...) MV_PRINTF(2, 3);     /* HTML as it is */
 void put_text(report *r, const char *text);                       /* escaped */

@@ -160,7 +160,8 @@ enum {
 
 /* Kinds of further sections. */
 enum {
-    MV_SECTION_DICOM = 2 /* of a DICOM file that is left out: its data set without the pixels */
+    MV_SECTION_DICOM = 2, /* of a DICOM file that is left out: its data set without the pixels */
+    MV_SECTION_NIFTI = 3  /* of NIfTI, left out or of which one slice has features: a .hdr file */
 };
 
 /* What the manifest says of a member. */

@@ -122,6 +122,7 @@ typedef enum stage { HEAD, BEFORE, FRAME_HEAD, FRAME, AFTER, DIGEST, DONE } stag
 struct mv_exact_decoder {
     const mv_sink *to;
     uint64_t file_len;
+    bool own; /* the encoder's: its streams were made a moment ago, in this process */
     stage stage;
     uint64_t left; /* bytes of this stage still to come */
     uint8_t item[DIGEST_LEN];
@@ -253,7 +254,12 @@ static mv_status flush_batch(mv_exact_decoder *d, mv_error *err)
         d->rebuilt_room = d->rebuilt != NULL ? len : 0;
         MV_REQUIRE(d->rebuilt != NULL, err, MV_E_MEMORY, "out of memory for a frame");
     }
-    MV_TRY(run_child(d, len, err));
+    if (!d->own) {
+        MV_TRY(run_child(d, len, err));
+    } else if (!mv_exact_rebuild(d->rebuilt, &d->raster, d->batch.bytes, d->batch.len)) {
+        st = not_a_coding(err);
+        goto done;
+    }
     d->batch.len = 0;
     d->batch_frames = 0;
     MV_TRY(give_on(d, d->rebuilt, len, err));
@@ -404,11 +410,10 @@ typedef struct encoder {
     uint8_t piece[PIECE_LEN];
 } encoder;
 
-/* A lossless coding that our own decoder does not take, or for which there is no sandbox, is no
- * failure: the file travels as it is. */
+/* A lossless coding that our own decoder does not take is no failure: the file travels as it is. */
 static bool is_forgiven(const encoder *e, mv_status st)
 {
-    return e->max_error == 0 && (st == MV_E_FORMAT || st == MV_E_POLICY);
+    return e->max_error == 0 && st == MV_E_FORMAT;
 }
 
 static mv_status emit(encoder *e, const uint8_t *bytes, size_t len, mv_error *err)
@@ -634,6 +639,7 @@ mv_status mv_exact_encode(bool *coded, uint64_t *coded_len, const mv_sink *out,
     if (found) {
         MV_TRY(make_room(e, err));
         MV_TRY(mv_exact_decoder_new(&e->decoder, source->len, &comparing));
+        e->decoder->own = true;
         MV_TRY(encode(e, err));
         MV_REQUIRE(!e->given_up || max_error == 0, err, MV_E_INTERNAL,
                    "the samples cannot be kept within the stated error");

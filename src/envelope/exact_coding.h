@@ -4,8 +4,8 @@
  * and the file again from that; docs/formats/mv.md, section "Coded originals", has the bytes.
  *
  * The sealer uses a coding only after it has rebuilt the file from it and compared; otherwise the
- * file travels as it is. Both directions work frame by frame. Streams are decoded in the sandbox
- * of image/sandbox.h, the sealer's own too.
+ * file travels as it is. Both directions work frame by frame. Streams of others are decoded in the
+ * sandbox of image/sandbox.h; those that the sealer has just made itself, in its own process.
  */
 #ifndef MV_EXACT_CODING_H
 #define MV_EXACT_CODING_H
@@ -18,8 +18,8 @@
 /* mv_exact_encode: source in its coding, into the sink. *coded false: it has no raw samples, or the
  * coding would not be smaller, or does not rebuild; what the sink got is then worth nothing.
  * max_error not 0: samples may come back different, none by more than that.
- * errors: MV_E_MEMORY; with a max_error also MV_E_UNSUPPORTED (no raw samples), MV_E_POLICY (no
- * sandbox), MV_E_INTERNAL (not within it); those of source and sink */
+ * errors: MV_E_MEMORY; with a max_error also MV_E_UNSUPPORTED (no raw samples), MV_E_INTERNAL (not
+ * within it); those of source and sink */
 MV_MUST_CHECK mv_status mv_exact_encode(bool *coded, uint64_t *coded_len, const mv_sink *out,
                                         const mv_source *source, uint32_t max_error, mv_error *err);
 

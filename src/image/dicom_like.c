@@ -142,6 +142,32 @@ done:
     return st;
 }
 
+/* ---- modality ---- */
+
+static uint32_t modality_work(const mv_sandbox_job *job)
+{
+    return mv_dicom_find_modality(job->answer, job->bytes, job->len);
+}
+
+mv_status mv_dicom_modality(char out[MV_DICOM_MODALITY_MAX], const mv_dicom_original *original,
+                            mv_error *err)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ";
+    const mv_image_source source = source_of(original);
+    mv_sandbox_job job = mv_dicom_job(&source, 0);
+
+    memset(out, 0, MV_DICOM_MODALITY_MAX);
+    job.work = modality_work;
+    job.answer = out;
+    job.answer_len = MV_DICOM_MODALITY_MAX;
+    const mv_status st = mv_dicom_run(&job, ORIGINAL, err);
+    out[MV_DICOM_MODALITY_MAX - 1] = '\0';
+    if (st != MV_OK || out[strspn(out, allowed)] != '\0') {
+        out[0] = '\0';
+    }
+    return st;
+}
+
 /* ---- DICOM again ---- */
 
 #define ROOM_BESIDES ((size_t)1 << 20) /* what a new head and marks take, and longer lengths */

@@ -8,6 +8,7 @@
 #define MV_DICOM_LIKE_H
 
 #include "base/bytes.h"
+#include "image/dicom_shim.h"
 #include "medveil/image.h"
 
 /* The original, or mv_dicom_header_only of it. Borrowed. */
@@ -27,6 +28,11 @@ MV_MUST_CHECK mv_status mv_dicom_shown(mv_image *out, const mv_image *image,
  * not say. errors: those of reading DICOM */
 MV_MUST_CHECK mv_status mv_dicom_place_nifti(bool *placed, uint8_t *bytes, size_t len,
                                              const mv_dicom_original *original, mv_error *err);
+
+/* mv_dicom_modality: "CT", "MR", ..; "" where the file does not say, or nothing of this kind.
+ * errors: those of reading DICOM */
+MV_MUST_CHECK mv_status mv_dicom_modality(char out[MV_DICOM_MODALITY_MAX],
+                                          const mv_dicom_original *original, mv_error *err);
 
 /* mv_dicom_header_only: append the original without its pixels. errors: those of reading DICOM */
 MV_MUST_CHECK mv_status mv_dicom_header_only(mv_buffer *out, const mv_dicom_original *original,

@@ -56,6 +56,12 @@ typedef struct mv_dicom_place {
 
 mv_dicom_verdict mv_dicom_find_place(mv_dicom_place *out, const uint8_t *bytes, size_t len);
 
+enum { MV_DICOM_MODALITY_MAX = 17 };
+
+/* mv_dicom_find_modality: 0008,0060, or "" where the file does not say. */
+mv_dicom_verdict mv_dicom_find_modality(char out[MV_DICOM_MODALITY_MAX], const uint8_t *bytes,
+                                        size_t len);
+
 /* mv_dicom_strip: the file without its pixels, explicit little endian. *out_len: in the room, out
  * the bytes. */
 mv_dicom_verdict mv_dicom_strip(uint8_t *out, size_t *out_len, const uint8_t *bytes, size_t len);

@@ -8,6 +8,7 @@
 #include <dcmtk/dcmdata/dcdeftag.h>
 
 #include <cmath>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -323,6 +324,18 @@ mv_dicom_verdict find_place(mv_dicom_place *out, const uint8_t *bytes, size_t le
     return MV_DICOM_OK;
 }
 
+mv_dicom_verdict find_modality(char *out, const uint8_t *bytes, size_t len)
+{
+    File file;
+    OFString modality;
+    const mv_dicom_verdict verdict = mv_dicom::open_file(file, bytes, len);
+    if (verdict == MV_DICOM_OK) {
+        (void)file.data->findAndGetOFString(DCM_Modality, modality);
+        (void)modality.copy(out, MV_DICOM_MODALITY_MAX - 1);
+    }
+    return verdict;
+}
+
 } // namespace
 
 mv_dicom_verdict mv_dicom_display(uint8_t *out, const mv_image *image, const uint8_t *bytes,
@@ -342,6 +355,19 @@ mv_dicom_verdict mv_dicom_find_place(mv_dicom_place *out, const uint8_t *bytes, 
     *out = mv_dicom_place();
     try {
         return find_place(out, bytes, len);
+    } catch (const std::bad_alloc &) {
+        return MV_DICOM_MEMORY;
+    } catch (...) {
+        return MV_DICOM_DAMAGED;
+    }
+}
+
+mv_dicom_verdict mv_dicom_find_modality(char out[MV_DICOM_MODALITY_MAX], const uint8_t *bytes,
+                                        size_t len)
+{
+    std::memset(out, 0, MV_DICOM_MODALITY_MAX);
+    try {
+        return find_modality(out, bytes, len);
     } catch (const std::bad_alloc &) {
         return MV_DICOM_MEMORY;
     } catch (...) {

@@ -42,4 +42,7 @@ extern const mv_image_format mv_image_nifti_gz;
 extern const mv_image_format mv_image_npy;
 extern const mv_image_format mv_image_dicom;
 
+/* mv_image_format_of: the format that recognises these bytes, or NULL. */
+const mv_image_format *mv_image_format_of(const mv_image_source *source);
+
 #endif

@@ -20,7 +20,7 @@ static const mv_image_format *const formats[] = {
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-static const mv_image_format *format_of(const mv_image_source *source)
+const mv_image_format *mv_image_format_of(const mv_image_source *source)
 {
     for (size_t i = 0; i < FORMATS; i++) {
         if (formats[i]->recognises(source)) {
@@ -81,7 +81,7 @@ mv_status mv_image_decode_files(mv_image *out, const mv_image_files *files, cons
                                     .voxels = files->voxels,
                                     .voxels_len = files->voxels_len,
                                     .name = name == NULL ? "the image" : name};
-    const mv_image_format *format = format_of(&source);
+    const mv_image_format *format = mv_image_format_of(&source);
     mv_image shape = {0}, image = {0};
 
     memset(out, 0, sizeof *out);
@@ -196,7 +196,7 @@ bool mv_image_can_copy(const char *path, const uint8_t *bytes, size_t len)
 {
     const mv_image_source source = {.bytes = bytes, .len = len, .name = path};
     const mv_image_format *wanted = format_for(path);
-    return wanted == NULL || wanted == format_of(&source);
+    return wanted == NULL || wanted == mv_image_format_of(&source);
 }
 
 mv_status mv_image_save(const mv_image *image, const char *path, bool overwrite, mv_error *err)

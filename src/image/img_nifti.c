@@ -286,11 +286,7 @@ static mv_status check_magic(nifti_header *h, const mv_image_source *source, mv_
     mv_status st = MV_OK;
 
     h->is_pair = memcmp(magic, h->is_v2 ? "ni2" : "ni1", 4) == 0;
-    if (h->is_pair && source->voxels == NULL) {
-        st = mv_fail(err, MV_E_UNSUPPORTED, "%s is a NIfTI header; its pixels are in an .img file",
-                     source->name);
-        mv_hint(err, "keep the .img file of the same name beside it");
-    } else if (!h->is_pair && memcmp(magic, h->is_v2 ? "n+2" : "n+1", 4) != 0) {
+    if (!h->is_pair && memcmp(magic, h->is_v2 ? "n+2" : "n+1", 4) != 0) {
         st = mv_fail(err, MV_E_FORMAT, "%s looks like NIfTI but lacks its mark (is it ANALYZE?)",
                      source->name);
     }
@@ -376,6 +372,20 @@ static const uint8_t *voxel_bytes(const nifti_header *h, const mv_image_source *
     return h->is_pair ? source->voxels : source->bytes;
 }
 
+/* All that the header says of the image but its scaling and spacing. */
+static mv_status read_kind(mv_image *out, nifti_header *h, nifti_stream *s,
+                           const mv_image_source *source, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(read_header(h, s, source, err));
+    MV_TRY(read_type(out, h, source, err));
+    MV_TRY(read_shape(out, h, source, err));
+    MV_REQUIRE(header_offset(h) >= 0, err, MV_E_FORMAT,
+               "%s is a damaged NIfTI file: its voxels start nowhere", source->name);
+done:
+    return st;
+}
+
 static mv_status check_length(const mv_image *shape, const nifti_header *h,
                               const mv_image_source *source, mv_error *err)
 {
@@ -386,8 +396,12 @@ static mv_status check_length(const mv_image *shape, const nifti_header *h,
     const uint64_t samples =
         (uint64_t)shape->width * shape->height * shape->depth * shape->channels;
 
-    MV_REQUIRE(header_offset(h) >= 0, err, MV_E_FORMAT,
-               "%s is a damaged NIfTI file: its voxels start nowhere", source->name);
+    if (h->is_pair && bytes == NULL) {
+        st = mv_fail(err, MV_E_UNSUPPORTED, "%s is a NIfTI header; its pixels are in an .img file",
+                     source->name);
+        mv_hint(err, "keep the .img file of the same name beside it");
+        goto done;
+    }
     MV_REQUIRE((uint64_t)header_offset(h) + samples * mv_sample_size(shape->type) <= have, err,
                MV_E_TRUNCATED, "%s is a NIfTI file that ends too early", source->name);
 done:
@@ -404,9 +418,7 @@ static mv_status nifti_header_step(mv_image *out, const mv_image_source *source,
     if (st != MV_OK) {
         return damaged(st, source, err);
     }
-    MV_TRY(read_header(&h, &s, source, err));
-    MV_TRY(read_type(out, &h, source, err));
-    MV_TRY(read_shape(out, &h, source, err));
+    MV_TRY(read_kind(out, &h, &s, source, err));
     MV_TRY(check_length(out, &h, source, err));
     out->bits = out->type == MV_SAMPLE_F32 || out->type == MV_SAMPLE_F64
                     ? 0
@@ -448,25 +460,23 @@ done:
     return st;
 }
 
-mv_status mv_nifti_head_read(mv_nifti_head *out, mv_buffer *extensions,
+mv_status mv_nifti_head_read(mv_nifti_head *out, mv_image *shape, mv_buffer *extensions,
                              const mv_image_source *source, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_image shape = {0};
     nifti_stream s;
 
-    MV_TRY(nifti_header_step(&shape, source, err));
     st = stream_open(&s, source->bytes, source->len);
     if (st != MV_OK) {
         return damaged(st, source, err);
     }
-    st = read_header(out, &s, source, err);
-    if (st == MV_OK && extensions != NULL) {
-        st = read_extensions(extensions, &s, out);
-        st = st == MV_OK ? MV_OK : damaged(st, source, err);
+    MV_TRY(read_kind(shape, out, &s, source, err));
+    st = read_extensions(extensions, &s, out);
+    if (st != MV_OK) {
+        (void)damaged(st, source, err);
     }
-    stream_close(&s);
 done:
+    stream_close(&s);
     return st;
 }
 

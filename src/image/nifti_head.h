@@ -20,11 +20,18 @@ typedef struct mv_nifti_head {
     bool is_pair; /* the voxels are in an .img file */
 } mv_nifti_head;
 
-/* mv_nifti_head_read: the header, checked as for reading pixels, and what stands between it and the
- * voxels (of a pair: after it) appended to extensions, which may be NULL.
+/* mv_nifti_head_read: the header; width, height, depth, channels and type into shape; what stands
+ * between it and the voxels (of a pair: after it) appended to extensions. Voxels need not be there.
  * errors: as the header step of mv_image_nifti; MV_E_LIMIT (too many extensions) */
-MV_MUST_CHECK mv_status mv_nifti_head_read(mv_nifti_head *out, mv_buffer *extensions,
-                                           const mv_image_source *source, mv_error *err);
+MV_MUST_CHECK mv_status mv_nifti_head_read(mv_nifti_head *out, mv_image *shape,
+                                           mv_buffer *extensions, const mv_image_source *source,
+                                           mv_error *err);
+
+/* mv_nifti_header_only: append the header and the extensions of a file as the .hdr file of a pair;
+ * slice at least 0: of that slice of the stack alone, placed where it lies.
+ * errors: as mv_nifti_head_read */
+MV_MUST_CHECK mv_status mv_nifti_header_only(mv_buffer *out, const mv_image_source *source,
+                                             long slice, mv_error *err);
 
 /* An unsigned field of size bytes at place at, in the file's byte order. */
 uint64_t mv_nifti_get(const mv_nifti_head *h, size_t at, size_t size);

@@ -20,18 +20,38 @@ static void check_pair(const uint8_t *bytes, size_t len)
     }
 }
 
+/* The header alone, of all or of one slice, is a header of the same shape again. */
+static void check_only(const mv_image_source *source, const mv_image *shape, long slice)
+{
+    mv_buffer only = mv_buffer_make(SIZE_MAX / 2), extensions = only;
+    mv_nifti_head head;
+    mv_image again = {0};
+    if (mv_nifti_header_only(&only, source, slice, NULL) == MV_OK) {
+        const mv_image_source alone = {.bytes = only.bytes, .len = only.len, .name = "header"};
+        if (mv_nifti_head_read(&head, &again, &extensions, &alone, NULL) != MV_OK ||
+            !head.is_pair || again.width != shape->width || again.height != shape->height ||
+            again.depth != (slice < 0 ? shape->depth : 1)) {
+            abort();
+        }
+    }
+    mv_buffer_clear(&only);
+    mv_buffer_clear(&extensions);
+}
+
 /* A header that is read once is read again, with all its extensions, unless these are too many. */
 static void check_head(const uint8_t *bytes, size_t len)
 {
     const mv_image_source source = {.bytes = bytes, .len = len, .name = "input"};
     mv_buffer extensions = mv_buffer_make(MV_NIFTI_EXTENSIONS_MAX);
     mv_nifti_head head;
-    mv_image shape = {0};
+    mv_image shape = {0}, again = {0};
     if (mv_image_nifti.header(&shape, &source, NULL) == MV_OK) {
-        const mv_status st = mv_nifti_head_read(&head, &extensions, &source, NULL);
+        const mv_status st = mv_nifti_head_read(&head, &again, &extensions, &source, NULL);
         if (st != MV_OK && st != MV_E_LIMIT && st != MV_E_TRUNCATED && st != MV_E_FORMAT) {
             abort();
         }
+        check_only(&source, &shape, -1);
+        check_only(&source, &shape, (long)shape.depth - 1);
     }
     mv_buffer_clear(&extensions);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * eval_exact.h: medveil eval --exact: what the exact image costs beside other lossless coders.
+ */
+#ifndef MV_CLI_EVAL_EXACT_H
+#define MV_CLI_EVAL_EXACT_H
+
+#include "cli.h"
+
+/* Who coded the samples. The section is ours, with its heads and its hash. */
+typedef enum exact_coder {
+    EXACT_SECTION,
+    EXACT_JPEGLS,
+    EXACT_J2K,
+    EXACT_PNG,
+    EXACT_GZIP,
+    EXACT_CODERS
+} exact_coder;
+
+extern const char *const exact_coder_name[EXACT_CODERS];
+
+enum { EXACT_NAME_MAX = 96, EXACT_GROUPS_MAX = 256 };
+
+/* Sums over the files of a set that have one modality, or one format where there is no modality. */
+typedef struct exact_group {
+    char set[EXACT_NAME_MAX], kind[EXACT_NAME_MAX];
+    size_t files, identical;         /* sealed and opened; came back bit for bit */
+    double file_bytes, inside_bytes; /* of those files, and of their exact sections */
+    size_t measured, frames;         /* files with samples of 2 to 16 bits: what is below */
+    double raw, bytes[EXACT_CODERS];
+    double encode_ms, decode_ms; /* of the section; processor time, children's too */
+} exact_group;
+
+typedef struct exact_result {
+    exact_group group[EXACT_GROUPS_MAX];
+    size_t group_count;
+    exact_group all;
+    size_t unreadable;
+} exact_result;
+
+/* eval_exact: the whole command; the exit code. */
+int eval_exact(const cli_args *args);
+
+/* report_exact: report.html and tables.csv in the folder (report_exact.c).
+ * errors: MV_E_IO, MV_E_MEMORY */
+MV_MUST_CHECK mv_status report_exact(const exact_result *result, const char *folder, mv_error *err);
+
+#endif
