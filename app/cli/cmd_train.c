@@ -54,7 +54,6 @@ static const cli_option options[] = {
     {"threads", 0, "N", "processors to use (default: all)"},
     {"table", 0, "NAME", "kernels: onednn or portable (default: best for this processor)"},
     {"licence", 0, "TEXT", "licence of the weights, kept in the model file (default: unstated)"},
-    {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"force", 'f', NULL, "replace an existing model file"},
     {NULL, 0, NULL, NULL},
 };
