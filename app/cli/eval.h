@@ -104,6 +104,12 @@ typedef struct eval_model {
                                             of the head when it does not know them */
 } eval_model;
 
+/* eval_in_budget: whether the model sends what the paper's network sends. */
+static inline bool eval_in_budget(const eval_model *model)
+{
+    return model->features == EVAL_BUDGET && model->info.feature_bits == EVAL_BITS;
+}
+
 typedef struct eval_job {
     eval_set set[EVAL_SETS_MAX];
     size_t set_count;

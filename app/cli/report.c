@@ -70,8 +70,9 @@ void put_model(report *r, size_t m)
 {
     const eval_model *model = &r->job->model[m];
     put_text(r, model->info.name);
-    if (model->features != EVAL_BUDGET) {
-        put(r, " <small>(%zu features)</small>", model->features);
+    if (!eval_in_budget(model)) {
+        put(r, " <small>(another budget: %zu features, trained for %u bits)</small>",
+            model->features, model->info.feature_bits);
     }
 }
 

@@ -129,8 +129,17 @@ void report_table_4(report *r)
          "The ciphertext loses nothing; the network does. The exact file travels beside the "
          "features unless it is refused by hand."},
         {"Some analysis might be possible on encrypted features",
-         "Exact sums of features, and on slots inner products and matrices, are computed on "
-         "ciphertexts. The MAP above is of decrypted features, equal to those encrypted."},
+         "It is. Exact sums: codes of networks whose features are plain numbers (bp, cnn) are "
+         "added "
+         "under encryption, bit for bit; those of gan, lstm and resnet are cut out of one string "
+         "of "
+         "bits, and their sums mean nothing. Search: a keeper compares an encrypted embedding of "
+         "128 numbers with a gallery, plain or encrypted, and the key holder checks the encrypted "
+         "answer. Classification: a linear model, also one that stays private to its owner, and a "
+         "network with one hidden layer, on an encrypted embedding. Scores are the integers of the "
+         "plain computation; those of the hidden layer agree within the bound of their noise. What "
+         "the keeper has is ciphertext; embeddings are made where the image is in the clear "
+         "(docs/modules/analysis.md)."},
         {"Histograms of ciphertext show security",
          "They do not: any sound encryption looks like noise. See the cipher statistics."},
         {"Encryption is fast enough for real time",

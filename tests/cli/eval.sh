@@ -107,6 +107,17 @@ evaluate 0 lone-out --data lone=lone --models cnn
 says 'one class only'
 grep -q 'MAP classes' lone-out/tables.csv && fail 'there is no MAP'
 
+step 'a model trained for another budget is refused unless one asks for it'
+expect 0 train --model bp --bits 6 --table onednn --threads 1 --batch 1 --patch 16 --validate-images 1 --steps 1 \
+    --data body -o six.mvm
+evaluate 2 six --data body=body --models cnn,./six.mvm
+says 'bp is of another budget: it was trained for 37632 features of 6 bits'
+says 'give --any-budget'
+absent six
+evaluate 0 six --data body=body --models cnn,./six.mvm --any-budget
+grep -q 'bp <small>(another budget: 37632 features, trained for 6 bits)' six/report.html || fail 'its rows are marked'
+grep -q 'cnn <small>(another' six/report.html && fail 'only its rows are marked'
+
 step 'wrong input is refused with a sentence'
 mkdir -p hollow/test/a
 evaluate 10 x --data hollow=hollow
