@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "paths.h"
 #include "people.h"
+#include "search_page.h"
 #include "searching.h"
 #include "show.h"
 #include "ui.h"
@@ -18,6 +19,9 @@ static const cli_option options[] = {
     SEARCHING_KEY_OPTIONS,
     {"archive", 0, "FOLDER", "the gallery to search"},
     {"top", 0, "N", "how many rows to show (default 10)"},
+    {"html", 0, "FILE", "write a page with the query and its neighbours as pictures"},
+    {"images", 0, "FOLDER", "with --html: where the neighbours' files are, .mv or images"},
+    {"force", 'f', NULL, "replace an existing page"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -33,6 +37,8 @@ typedef struct job {
     uint32_t *index;
     size_t rows;
     bool checked;
+    mv_embedding query;
+    mv_buffer page;
 } job;
 
 static void job_clear(job *j)
@@ -41,6 +47,7 @@ static void job_clear(job *j)
     mv_search_check_free(&j->check);
     mv_gallery_free(&j->gallery);
     searching_source_close(&j->source);
+    mv_buffer_clear(&j->page);
     free(j->score);
     free(j->index);
 }
@@ -92,7 +99,44 @@ done:
     return st;
 }
 
-static mv_status print_row(const job *j, size_t rank, uint32_t row)
+/* The file of this name, if it is the row's image: its embedding has exactly the row's score. */
+static mv_status page_row(job *j, uint32_t row, const char *name, double cosine)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    mv_embedding e;
+    int32_t dot = 0;
+    char path[PATH_SIZE], words[64];
+    const char *folder = cli_value(j->args, "images");
+    bool found = false;
+    if (folder != NULL) {
+        MV_TRY(path_join(path, sizeof path, folder, name, "", NULL));
+        found = access(path, R_OK) == 0 &&
+                searching_embed(&e, j->args, &j->source, path, NULL) == MV_OK &&
+                mv_embedding_dot(&dot, &e, &j->query) == MV_OK && dot == j->score[row] &&
+                searching_image(&image, j->args, path, NULL) == MV_OK;
+    }
+    (void)snprintf(words, sizeof words, "%.4f%s", cosine, found ? "" : ", no such image here");
+    MV_TRY(search_page_tile(&j->page, found ? &image : NULL, name, words));
+done:
+    mv_image_clear(&image);
+    return st;
+}
+
+static mv_status page_begin(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    j->page = mv_buffer_make((size_t)1 << 28);
+    MV_TRY(searching_image(&image, j->args, j->args->operand[0], err));
+    MV_TRY(search_page_begin(&j->page, j->checked));
+    MV_TRY(search_page_tile(&j->page, &image, path_base(j->args->operand[0]), "the query"));
+done:
+    mv_image_clear(&image);
+    return st;
+}
+
+static mv_status print_row(job *j, size_t rank, uint32_t row)
 {
     mv_status st = MV_OK;
     uint8_t id[MV_SEARCH_ROW_ID];
@@ -108,6 +152,9 @@ static mv_status print_row(const job *j, size_t rank, uint32_t row)
                           j->checked));
     } else {
         printf("%3zu  %7.4f  %s\n", rank, cosine, name);
+    }
+    if (cli_flag(j->args, "html")) {
+        MV_TRY(page_row(j, row, name, cosine));
     }
 done:
     return st;
@@ -134,16 +181,28 @@ done:
 static mv_status search(job *j, size_t top, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_embedding e;
+    const char *html = cli_value(j->args, "html");
     j->folder = cli_value(j->args, "archive");
     MV_REQUIRE(j->folder != NULL, err, MV_E_ARGUMENT, "search needs --archive FOLDER");
+    MV_REQUIRE(html != NULL || !cli_flag(j->args, "images"), err, MV_E_ARGUMENT,
+               "--images goes with --html");
+    MV_REQUIRE(html == NULL || !cli_flag(j->args, "vectors"), err, MV_E_ARGUMENT,
+               "--vectors have no pictures for --html");
+    MV_REQUIRE(html == NULL || cli_flag(j->args, "force") || access(html, F_OK) != 0, err,
+               MV_E_EXISTS, "%s exists already", html);
     MV_TRY(searching_source_open(&j->source, j->args, err));
-    MV_TRY(searching_embed(&e, j->args, &j->source, j->args->operand[0], err));
+    MV_TRY(searching_embed(&j->query, j->args, &j->source, j->args->operand[0], err));
     MV_TRY(searching_key(&j->key, j->args, &j->source, err));
     MV_TRY(mv_gallery_open(&j->gallery, j->folder, err));
-    MV_TRY(ask(j, e.value, err));
-    MV_TRY(check(j, e.value, err));
+    MV_TRY(ask(j, j->query.value, err));
+    MV_TRY(check(j, j->query.value, err));
+    if (html != NULL) {
+        MV_TRY(page_begin(j, err));
+    }
     MV_TRY(report(j, top));
+    if (html != NULL) {
+        MV_TRY(search_page_write(&j->page, html, cli_flag(j->args, "force"), err));
+    }
 done:
     return st;
 }

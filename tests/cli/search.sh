@@ -94,3 +94,17 @@ is name 'v == "p2.png"'
 is checked 'v'
 expect 2 search --vectors -i alice.id --collection ward.mv --archive pictures v1.npy
 says 'another collection or head'
+
+step 'a page shows the query and those neighbours whose files are here and are theirs'
+mkdir files
+cp p1.png p2.png files/
+cp p1.png files/p3.png
+expect 0 search -i alice.id --collection ward.mv --archive pictures p2.png --images files --html page.html
+[ "$(stat -c %a page.html)" = 600 ] || fail 'the page is private'
+[ "$(grep -c 'data:image/bmp' page.html)" = 3 ] || fail 'query and two neighbours are shown'
+[ "$(grep -c 'no such image here' page.html)" = 1 ] || fail 'a file with other pixels is not shown'
+grep -q '<script' page.html && fail 'a page has no scripts'
+expect 1 search -i alice.id --collection ward.mv --archive pictures p2.png --html page.html
+says 'exists already'
+[ ! -s "$out" ] || fail 'nothing is printed before'
+expect 2 search -i alice.id --collection ward.mv --archive pictures p2.png --images files
