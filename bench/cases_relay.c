@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cases_relay.c: pre-sealed bytes through a relay on loopback, TLS and flushes to disk included;
- * both ends and the relay in this one process. With MEDVEIL_BENCH_POSTGRES (a libpq connection
- * string; tests/support/with_postgres starts a server) the relay's database is that one, else
- * SQLite.
+ * both ends and the relay in this one process, and the send queue in a folder of the bench's own.
+ * With MEDVEIL_BENCH_POSTGRES (a libpq connection string; tests/support/with_postgres starts a
+ * server) the relay's database is that one, else SQLite.
  */
 #include "bench.h"
 
 #include "base/file.h"
 #include "base/rng.h"
 #include "medveil/client.h"
+#include "medveil/queue.h"
 #include "relay.h"
 
 #include <pthread.h>
@@ -196,9 +197,60 @@ done:
     return st;
 }
 
+/* The objects of one round into the queue, with one flush, and from there to the relay. */
+static mv_status through_queue(const state *s, mv_queue *queue, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_queue_order order = {.relay = relay_address(s->relay), .recipient = &s->card};
+    mv_queue_run_opts opts = mv_queue_run_defaults();
+    mv_queue_item *item = malloc(sizeof *item);
+    char path[PATH_LEN];
+
+    MV_REQUIRE(item != NULL, err, MV_E_MEMORY, "out of memory");
+    (void)snprintf(path, sizeof path, "%s/object", s->dir);
+    for (int i = 0; i < OBJECTS; i++) {
+        MV_TRY(write_fresh(path, OBJECT_LEN, s->round * OBJECTS + (uint64_t)i, err));
+        MV_TRY(mv_queue_add(queue, item, path, &order, err));
+    }
+    MV_TRY(mv_queue_commit(queue, err));
+    MV_TRY(mv_queue_run(queue, &opts, err));
+done:
+    free(item);
+    return st;
+}
+
+static mv_status count_unsent(void *user, const mv_queue_item *item)
+{
+    int *unsent = user;
+    *unsent += item->state != MV_QUEUE_SENT;
+    return MV_OK;
+}
+
+static mv_status queued(void *user, mv_error *err)
+{
+    mv_status st = MV_OK;
+    state *s = user;
+    mv_queue *queue = NULL;
+    int unsent = 0;
+    char home[PATH_LEN];
+
+    s->round++;
+    (void)snprintf(home, sizeof home, "%s/home-%llu", s->dir, (unsigned long long)s->round);
+    MV_REQUIRE(mkdir(home, 0700) == 0 && setenv("MEDVEIL_HOME", home, 1) == 0, err, MV_E_IO,
+               "cannot make a folder");
+    MV_TRY(mv_queue_open(&queue, err));
+    MV_TRY(through_queue(s, queue, err));
+    MV_TRY(mv_queue_each(queue, count_unsent, &unsent, err));
+    MV_REQUIRE(unsent == 0, err, MV_E_NETWORK, "%d objects were not stored", unsent);
+done:
+    mv_queue_free(&queue);
+    return st;
+}
+
 const bench_case bench_cases_relay[] = {
     {"relay whole path", "256 MiB sent, fetched", "TLS 1.3", prepare, whole_path, finish},
     {"relay upload", "256 MiB sent", "TLS 1.3", prepare, upload, finish},
     {"relay objects", "1000 x 50 kB, 16 senders", "TLS 1.3", prepare_objects, objects, finish},
+    {"relay queue", "1000 x 50 kB, added, sent", "TLS 1.3", prepare_objects, queued, finish},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
