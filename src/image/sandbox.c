@@ -142,49 +142,50 @@ static _Noreturn void child(const mv_sandbox_job *job, int pipe_end)
 
 /* ---- in the parent ---- */
 
-typedef enum read_end { READ_ALL, READ_SHORT, READ_LATE } read_end;
-
-static read_end read_all(int fd, void *bytes, size_t len, double deadline_ms)
+static mv_sandbox_end read_all(int fd, void *bytes, size_t len, double deadline_ms)
 {
     uint8_t *next = bytes;
     while (len != 0) {
         struct pollfd wait = {fd, POLLIN, 0};
         const double left = deadline_ms - mv_clock_ms();
         if (left <= 0) {
-            return READ_LATE;
+            return MV_SANDBOX_TOO_SLOW;
         }
         if (poll(&wait, 1, (int)left + 1) <= 0) {
             continue; /* late, or a signal: the deadline above decides */
         }
         const ssize_t n = read(fd, next, len);
         if (n == 0 || (n < 0 && errno != EINTR)) {
-            return READ_SHORT;
+            return MV_SANDBOX_DIED;
         }
         if (n > 0) {
             next += n;
             len -= (size_t)n;
         }
     }
-    return READ_ALL;
+    return MV_SANDBOX_ANSWERED;
 }
 
-static read_end read_answer(uint32_t *result, const mv_sandbox_job *job, int fd)
+mv_sandbox_end mv_sandbox_receive(uint32_t *result, bool *ended, const mv_sandbox_job *job, int fd)
 {
     const double deadline_ms = mv_clock_ms() + 1000.0 * job->seconds;
     const size_t room = job->bulk_len != NULL ? *job->bulk_len : 0;
     reply r;
-    read_end end = read_all(fd, &r, sizeof r, deadline_ms);
-    if (end == READ_ALL) {
+    mv_sandbox_end end = read_all(fd, &r, sizeof r, deadline_ms);
+    if (end == MV_SANDBOX_ANSWERED) {
         end = read_all(fd, job->answer, job->answer_len, deadline_ms);
     }
-    if (end != READ_ALL || r.bulk_len > room) {
-        return end == READ_ALL ? READ_SHORT : end;
+    *ended = end == MV_SANDBOX_DIED;
+    if (end != MV_SANDBOX_ANSWERED || r.bulk_len > room) {
+        return end == MV_SANDBOX_ANSWERED ? MV_SANDBOX_DIED : end;
     }
     *result = r.result;
     if (job->bulk_len != NULL) {
         *job->bulk_len = (size_t)r.bulk_len;
     }
-    return read_all(fd, job->bulk, (size_t)r.bulk_len, deadline_ms);
+    end = read_all(fd, job->bulk, (size_t)r.bulk_len, deadline_ms);
+    *ended = end == MV_SANDBOX_DIED;
+    return end;
 }
 
 static int collect(pid_t pid, bool stop)
@@ -198,14 +199,16 @@ static int collect(pid_t pid, bool stop)
     return status;
 }
 
+/* A pipe that ended is that of a child which is dead; any other has to be ended. */
 static mv_sandbox_end parent(uint32_t *result, const mv_sandbox_job *job, pid_t pid, int fd)
 {
-    const read_end end = read_answer(result, job, fd);
-    const int status = collect(pid, end != READ_SHORT);
-    if (end == READ_ALL) {
-        return MV_SANDBOX_ANSWERED;
+    bool ended = false;
+    const mv_sandbox_end end = mv_sandbox_receive(result, &ended, job, fd);
+    const int status = collect(pid, !ended);
+    if (!ended) {
+        return end;
     }
-    if (end == READ_LATE || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         return MV_SANDBOX_TOO_SLOW;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_SANDBOX ? MV_SANDBOX_REFUSED

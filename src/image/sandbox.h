@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 typedef struct mv_sandbox_job mv_sandbox_job;
 
 struct mv_sandbox_job {
@@ -39,5 +41,10 @@ typedef enum mv_sandbox_end {
  * MV_SANDBOX_ANSWERED, and are then still the word of an untrusted process: the caller checks them.
  * Blocks until the child is gone. */
 mv_sandbox_end mv_sandbox_run(uint32_t *result, const mv_sandbox_job *job);
+
+/* mv_sandbox_receive: what the parent makes of the bytes in the pipe: MV_SANDBOX_ANSWERED,
+ * MV_SANDBOX_TOO_SLOW, or MV_SANDBOX_DIED (*ended: the pipe ended too early; else more was to come
+ * than there is room for). Called by mv_sandbox_run and by the fuzzer. */
+mv_sandbox_end mv_sandbox_receive(uint32_t *result, bool *ended, const mv_sandbox_job *job, int fd);
 
 #endif

@@ -442,6 +442,14 @@ static uint32_t sends_too_much(const mv_sandbox_job *job)
     return 0;
 }
 
+enum { FLOOD_LEN = 1 << 20 }; /* more than a pipe holds */
+
+static uint32_t floods(const mv_sandbox_job *job)
+{
+    *job->bulk_len = FLOOD_LEN;
+    return 0;
+}
+
 static uint32_t computes(const mv_sandbox_job *job)
 {
     *(uint32_t *)job->answer = job->bytes[0] + (uint32_t)job->len;
@@ -498,6 +506,17 @@ static void the_child_may_compute_and_answer_and_nothing_else(void **state)
     }
 }
 
+/* It waits for somebody to read, who waits for its end, unless it is stopped. */
+static void a_child_that_floods_its_pipe_is_stopped(void **state)
+{
+    static uint8_t bulk[FLOOD_LEN];
+    uint32_t result = 0, answer = 0;
+    size_t bulk_len = 0;
+    (void)state;
+    assert_int_equal(sandboxed(&result, &answer, bulk, &bulk_len, floods), MV_SANDBOX_DIED);
+    assert_int_equal(bulk_len, 2);
+}
+
 static void the_child_has_bounded_time_and_memory(void **state)
 {
     uint32_t result = 0, answer = 0;
@@ -524,6 +543,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_cut_anywhere_is_refused_with_a_sentence),
         cmocka_unit_test(only_what_opens_like_dicom_is_taken_for_it),
         cmocka_unit_test(the_child_may_compute_and_answer_and_nothing_else),
+        cmocka_unit_test(a_child_that_floods_its_pipe_is_stopped),
         cmocka_unit_test(the_child_has_bounded_time_and_memory),
     };
     if (argc != 2) {
