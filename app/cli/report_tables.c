@@ -108,7 +108,7 @@ void report_table_3(report *r)
         put(r, "</td><td>%llu</td><td>%zu</td><td class=\"t\">",
             (unsigned long long)info->parameter_count, r->job->model[m].features);
         put_text(r, info->licence);
-        put(r, "</td><td class=\"t\">");
+        put(r, "</td><td class=\"t long\">");
         put_text(r, info->training);
         put(r, "</td></tr>\n");
         put_csv(r, "3,,%s,,,weights,%llu,,,,,\n", info->name,
@@ -149,7 +149,8 @@ void report_table_4(report *r)
     put(r, "<h2 id=\"table-4\">Table 4: the paper's claims</h2>\n");
     TABLE(r, "claim", "<answer");
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
-        put(r, "<tr><td class=\"t\">%s</td><td class=\"t\">%s</td></tr>\n", rows[k][0], rows[k][1]);
+        put(r, "<tr><td class=\"t\">%s</td><td class=\"t long\">%s</td></tr>\n", rows[k][0],
+            rows[k][1]);
     }
     table_end(r);
 }
