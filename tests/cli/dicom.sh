@@ -14,6 +14,7 @@ set -- $(find "$data" -name '*.dcm' ! -name 'pydicom__no_meta.dcm' | sort)
 # a small size for the network saves its time; the exact bytes are whole
 expect 0 encrypt -s alice.id -r bob.id.card --resize 64x64 "$@" -o sealed/
 grep -v '^medveil: ' "$err" && fail 'only medveil itself speaks'
+grep 'reader died' "$err" && fail 'no file is more than its reader can take'
 whole=$(grep -c 'it travels whole, without features$' "$err")
 expect 0 decrypt -i bob.id --from alice.id.card sealed/*.mv -o back/
 for file; do same "$file" "back/${file##*/}"; done
