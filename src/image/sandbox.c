@@ -83,6 +83,9 @@ static bool add_rules(scmp_filter_ctx filter, int pipe_end)
         SCMP_SYS(futex),         SCMP_SYS(rt_sigreturn),    SCMP_SYS(rt_sigprocmask),
         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),    SCMP_SYS(time),
         SCMP_SYS(getrandom),     SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
+#ifdef HAS_SHADOW_MEMORY
+        SCMP_SYS(sigaltstack), /* an address sanitizer asks for it when an exception is thrown */
+#endif
     };
     const struct scmp_arg_cmp to_the_pipe = {0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)pipe_end};
     const struct scmp_arg_cmp memory_alone[2] = {
