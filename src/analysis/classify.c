@@ -274,10 +274,11 @@ bool mv_classify_fits(const int32_t *weight, int64_t bias, mv_classify_kind kind
 {
     uint64_t length2 = 0;
     const int64_t limit = mv_classify_limit(kind);
-    const int64_t size = bias < 0 ? -bias : bias;
+    int64_t room = 0; /* what the weights may add to the bias */
     if (bias < -limit || bias > limit) {
         return false;
     }
+    room = limit - (bias < 0 ? -bias : bias);
     for (size_t k = 0; k < DIM; k++) {
         const int64_t w = weight[k];
         if (w > limit || w < -limit) {
@@ -289,7 +290,7 @@ bool mv_classify_fits(const int32_t *weight, int64_t bias, mv_classify_kind kind
             return false;
         }
     }
-    return length2 * LENGTH2_MAX <= (uint64_t)((limit - size) * (limit - size));
+    return length2 * LENGTH2_MAX <= (uint64_t)(room * room);
 }
 
 static mv_status encode_model(mv_classifier *m, const int32_t *weight, const int64_t *bias)
