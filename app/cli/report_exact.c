@@ -53,7 +53,7 @@ static void put_bytes(report *r, const exact_result *result)
     put(r, "<h2 id=\"bytes\">Bytes of the same samples</h2>\n<p class=\"note\">Lossless, frame by "
            "frame, of files with integers of 2 to 16 bits, whatever they were compressed with. "
            "Exact section: all that our coding takes for the samples, heads and hash included. "
-           "JPEG-LS: CharLS in the bits that the file states, colour by pixel. JPEG 2000: "
+           "JPEG-LS: plain, in the bits that the file states, colour by pixel. JPEG 2000: "
            "OpenJPEG, reversible. PNG: libpng. gzip: zlib, level 6, of the samples alone. JPEG XL "
            "is not in this program: bench/exact_bytes.py asks <code>cjxl</code>, which is mostly "
            "smaller than all of these. Best in bold.</p>\n<div class=\"scroll\"><table><tr>"

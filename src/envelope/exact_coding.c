@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/secret.h"
-#include "codec/jpegls.h"
+#include "codec/picture_coding.h"
 #include "codec/raster.h"
 #include "derive.h"
 #include "envelope_io.h"
@@ -186,7 +186,7 @@ bool mv_exact_rebuild(uint8_t *out, const mv_raster *r, const uint8_t *batch, si
         ok = mv_read_view(&in, &head, FRAME_HEAD_LEN) == MV_OK && frame_head_read(&f, head, r) &&
              mv_read_view(&in, &stream, f.len) == MV_OK;
         const mv_jpegls_frame picture = picture_of(r, ok ? f.range : 0);
-        ok = ok && mv_jpegls_decode(samples, &picture, stream, f.len) == MV_OK;
+        ok = ok && mv_picture_decode(samples, &picture, stream, f.len) == MV_OK;
         const uint8_t *small = (const uint8_t *)samples;
         for (size_t i = 0; ok && i < count; i++) {
             const uint32_t v = picture.bits <= 8 ? small[i] : samples[i];
@@ -538,7 +538,7 @@ static mv_status encode_frame(encoder *e, uint64_t at, mv_error *err)
     mv_jpegls_frame picture = picture_of(&e->raster, f.range);
     picture.near = e->max_error < f.range / 2 ? e->max_error : f.range / 2;
     lower(e, &f, picture.bits);
-    st = mv_jpegls_encode(e->stream, mv_jpegls_room(&picture), &len, &picture, e->samples);
+    st = mv_picture_encode(e->stream, mv_jpegls_room(&picture), &len, &picture, e->samples);
     if (st == MV_E_SPACE) { /* noise: no smaller than the file */
         e->given_up = true;
         st = MV_OK;
