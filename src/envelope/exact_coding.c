@@ -527,7 +527,8 @@ typedef struct encoder {
     bool given_up;           /* larger than the file, or rebuilt differently */
     uint8_t *frame, *stream; /* of a strip */
     uint16_t *samples;
-    mv_buffer pixels; /* its stream of the pixel coder */
+    size_t frame_room, samples_room; /* bytes */
+    mv_buffer pixels;                /* its stream of the pixel coder */
     uint8_t piece[PIECE_LEN];
 } encoder;
 
@@ -722,9 +723,8 @@ done:
 static void encoder_free(encoder *e)
 {
     if (e != NULL) {
-        const mv_raster largest = mv_exact_strip(&e->strips, 0);
-        mv_wipe(e->frame, e->frame == NULL ? 0 : (size_t)mv_raster_frame_len(&largest));
-        mv_wipe(e->samples, e->samples == NULL ? 0 : sample_count(&largest) * 2);
+        mv_wipe(e->frame, e->frame == NULL ? 0 : e->frame_room);
+        mv_wipe(e->samples, e->samples == NULL ? 0 : e->samples_room);
         mv_buffer_clear(&e->pixels);
         mv_exact_decoder_free(&e->decoder);
         free(e->frame);
@@ -739,12 +739,14 @@ static mv_status make_room(encoder *e, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_raster largest = mv_exact_strip(&e->strips, 0);
-    const size_t frame_len = (size_t)mv_raster_frame_len(&largest);
+    const size_t len = (size_t)mv_raster_frame_len(&largest);
     const mv_jpegls_frame widest = picture_of(&largest, mask_of(&largest));
 
     e->pixels = mv_buffer_make(SIZE_MAX / 2);
-    e->frame = malloc(frame_len < PIECE_LEN ? PIECE_LEN : frame_len);
-    e->samples = malloc(sample_count(&largest) * sizeof *e->samples);
+    e->frame_room = len < PIECE_LEN ? PIECE_LEN : len;
+    e->samples_room = sample_count(&largest) * sizeof *e->samples;
+    e->frame = malloc(e->frame_room);
+    e->samples = malloc(e->samples_room);
     e->stream = malloc(mv_jpegls_room(&widest));
     MV_REQUIRE(e->frame != NULL && e->samples != NULL && e->stream != NULL, err, MV_E_MEMORY,
                "out of memory for a frame");

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "codec/veil_strip.h"
 #include "envelope/exact_coding.h"
 
 #include <stdio.h>
@@ -133,6 +134,11 @@ static void the_coding_is_that_of_the_format_page(void **state)
         0x00, 0x00, 0x00, 0xbf, 0xff, 0x7f, 0xff, 0x52, 0xbf, 0xfd, 0x7f, 0xff, 0x5f, 0xff, 0x7f,
         0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff,
         0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x00, 0xff, 0xd9};
+    static const uint8_t strip[] = {
+        0x02, 0x2d, 0x00, 0x00, 0x00, 0x28, 0x00, 0x1e, 0x00, 0x00, 0x28, 0x00, 0x00, 0x00,
+        0xb2, 0x01, 0x02, 0x00, 0x08, 0xd1, 0x75, 0xae, 0x89, 0xa8, 0xf5, 0x90, 0x0e, 0xbb,
+        0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63,
+        0xb7, 0x63, 0xb7, 0x63, 0x70, 0x5e, 0x18, 0x84, 0xf6, 0x5a, 0x0a, 0x6a};
     const made m = {"|u1", 1, 16, 16, 1, 40, 1};
     mv_buffer file = npy_of(&m), coded = mv_buffer_make(1 << 10);
     (void)state;
@@ -144,6 +150,12 @@ static void the_coding_is_that_of_the_format_page(void **state)
     assert_memory_equal(coded.bytes, head, 24);
     assert_memory_equal(coded.bytes + 24, file.bytes, 128);
     assert_memory_equal(coded.bytes + 152, frame, sizeof frame);
+    coded.len = 0;
+    assert_true(encode(&coded, &file, &pixels, 0));
+    assert_int_equal(coded.len, 24 + 128 + sizeof strip + 32);
+    assert_memory_equal(coded.bytes, head, 24);
+    assert_memory_equal(coded.bytes + 24, file.bytes, 128);
+    assert_memory_equal(coded.bytes + 152, strip, sizeof strip);
     mv_buffer_clear(&file);
     mv_buffer_clear(&coded);
 }
@@ -247,15 +259,14 @@ static void a_coding_is_not_taken_for_the_other(void **state)
  * than JPEG-LS but for the heads, and both orders of kinds in a batch occur. */
 static void a_frame_of_many_strips_takes_the_smaller_coder_for_each(void **state)
 {
-    const made m = {"<u2", 2, 500, 4500, 1, 100, 12};
+    const made m = {"<u2", 2, 600, 2100, 1, 100, 12};
     mv_buffer file = npy_of(&m), plain = mv_buffer_make((size_t)1 << 28);
     mv_buffer coded = plain, back = plain;
     uint32_t random = 1;
     (void)state;
-    for (size_t i = 0; i < (size_t)2 * 500 * 4500;
-         i++) { /* rows 100 to 399: two values, at random */
+    for (size_t i = 0; i < (size_t)2 * 600 * 2100; i++) {
         random = random * 1664525u + 1013904223u;
-        if (i / 4500 % 500 / 100 % 4 != 0) {
+        if (i / 2100 % 600 >= 499) { /* the second strip: two values, at random */
             mv_store_u16le(file.bytes + 128 + 2 * i, (uint16_t)((random >> 30) % 2 * 60000));
         }
     }
@@ -349,6 +360,41 @@ static void odd_pictures_fall_back_by_size_and_keep_a_stated_error(void **state)
     }
 }
 
+static void a_strip_of_colour_is_that_of_the_format_page(void **state)
+{
+    static const uint8_t stream[] = {
+        0x01, 0x37, 0x00, 0x00, 0x00, 0x05, 0x05, 0x00, 0x00, 0x00, 0x36, 0x00, 0x00, 0x00, 0xfa,
+        0xff, 0xff, 0xff, 0xfc, 0xff, 0xff, 0xff, 0x04, 0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00,
+        0x5a, 0x4a, 0x01, 0x00, 0x1a, 0xd0, 0xae, 0xc4, 0x6e, 0xdf, 0xa1, 0xb7, 0xeb, 0xfb, 0x91,
+        0x79, 0xf9, 0x76, 0x42, 0xed, 0x12, 0xe7, 0x86, 0x64, 0x97, 0xae, 0xb5, 0x1e, 0x75, 0xa2};
+    const mv_veil_strip strip = {8, 8, 3, 59};
+    uint16_t samples[192], back[192];
+    mv_buffer out = mv_buffer_make(1 << 10);
+    (void)state;
+    for (size_t i = 0; i < 192; i++) {
+        samples[i] = (uint16_t)(i / 3 % 8 * (i / 24) + 5 * (i % 3));
+    }
+    assert_int_equal(mv_veil_strip_encode(&out, &strip, 1, 1, samples), MV_OK);
+    assert_int_equal(out.len, sizeof stream);
+    assert_memory_equal(out.bytes, stream, out.len);
+    assert_int_equal(mv_veil_strip_decode(back, &strip, 1, stream, sizeof stream), MV_OK);
+    for (size_t i = 0; i < 192; i++) {
+        assert_in_range(back[i] + 1 - samples[i], 0, 2);
+    }
+    mv_buffer_clear(&out);
+}
+
+static void a_sample_above_the_range_is_refused(void **state)
+{
+    const mv_veil_strip strip = {2, 1, 1, 6};
+    const uint16_t samples[2] = {6, 7};
+    mv_buffer out = mv_buffer_make(1 << 10);
+    (void)state;
+    assert_int_equal(mv_veil_strip_encode(&out, &strip, 0, 1, samples), MV_E_RANGE);
+    assert_int_equal(out.len, 0);
+    mv_buffer_clear(&out);
+}
+
 /* Gray in three channels, as ultrasound often is: the second and third cost nothing. */
 static void gray_in_colour_costs_no_more_than_gray(void **state)
 {
@@ -395,6 +441,8 @@ int main(void)
         cmocka_unit_test(a_coding_is_not_taken_for_the_other),
         cmocka_unit_test(a_frame_of_many_strips_takes_the_smaller_coder_for_each),
         cmocka_unit_test(odd_pictures_fall_back_by_size_and_keep_a_stated_error),
+        cmocka_unit_test(a_strip_of_colour_is_that_of_the_format_page),
+        cmocka_unit_test(a_sample_above_the_range_is_refused),
         cmocka_unit_test(gray_in_colour_costs_no_more_than_gray),
         cmocka_unit_test(an_error_without_raw_samples_is_refused),
     };
