@@ -176,13 +176,14 @@ static void tell_sent(const sending *s)
     }
 }
 
-/* The ended stream through the queue: that it is stored, or how it gets there, and its receipt. */
+/* The ended stream is the queue's: to bring there what the relay has not stored, and the receipt. */
 static int through_queue(sending *s, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *identity = cli_value(s->args, "sender");
     transfer t = {.args = s->args, .json = cli_flag(s->args, "json")};
-    const mv_queue_order order = {cli_value(s->args, "to"), &s->recipient, identity, s->sender};
+    const mv_queue_order order = {cli_value(s->args, "to"), &s->recipient, identity, s->sender,
+                                  s->sent.stored ? s->sent.file.epoch : 0};
     mv_queue_run_opts opts = mv_queue_run_defaults();
     mv_queue_item item;
     int code = CLI_OK;

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROOM_STEP     ((uint64_t)16 << 20)
+#define ROOM_STEP     ((uint64_t)4 << 20)
 #define STREAM_LIFE_S 600 /* of a live stream to which nothing is added */
 
 static const uint8_t not_ended[MV_FILE_HASH_LEN];
