@@ -176,7 +176,8 @@ static void tell_sent(const sending *s)
     }
 }
 
-/* The ended stream is the queue's: to bring there what the relay has not stored, and the receipt. */
+/* The ended stream is the queue's: to bring there what the relay has not stored, and the receipt.
+ */
 static int through_queue(sending *s, mv_error *err)
 {
     mv_status st = MV_OK;

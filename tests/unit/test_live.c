@@ -13,6 +13,7 @@
 #include "envelope/live_record.h"
 #include "envelope/recipients.h"
 #include "medveil/live_line.h"
+#include "wire/hex.h"
 
 enum { SIDE = 48, FRAMES = 12, STREAM_MAX = 1 << 20 };
 
@@ -321,6 +322,35 @@ static void frames_that_do_not_follow_or_fit_are_refused(void **state)
     free(t);
 }
 
+/* The vector of docs/formats/live.md, computed there by another implementation of BLAKE2b. */
+static void the_chain_agrees_with_another_implementation(void **state)
+{
+    void *memory = NULL;
+    mv_live_chain chain;
+    uint8_t head[1244], content[24] = {2}, want[MV_HASH_LEN];
+    (void)state;
+    assert_int_equal(mv_secret_new(&memory, sizeof(mv_live_secret)), MV_OK);
+    mv_live_secret *secret = memory;
+    for (size_t i = 0; i < sizeof head; i++) {
+        head[i] = (uint8_t)i;
+    }
+    memcpy(secret->keys.envelope, head, MV_KEY_LEN);
+    content[16] = 5;
+    mv_live_begin(secret, &chain, head, sizeof head);
+    assert_true(mv_hex_read(want, sizeof want,
+                            "8dfecce82b4e81062936720ae187d665f97a6d948c08df2a28fe5e42e5a26720"));
+    assert_memory_equal(chain.transcript, want, sizeof want);
+    assert_true(mv_hex_read(want, sizeof want,
+                            "dcfc2bd4b5b7a06417d0e7605dd5124ae916f9732ccc13989354d8f8ae0dd99b"));
+    assert_memory_equal(secret->record_key, want, sizeof want);
+    mv_live_extend(&chain, content, sizeof content);
+    assert_true(mv_hex_read(want, sizeof want,
+                            "c61e79340900224f22412af604dee78b855b74d95ff0fcb13d0ac95537af614d"));
+    assert_memory_equal(chain.transcript, want, sizeof want);
+    assert_int_equal(chain.index, 1);
+    mv_secret_free(&memory);
+}
+
 /* ---- over a relay ---- */
 
 typedef struct receiver {
@@ -621,6 +651,7 @@ int main(void)
         WITH_FOLDER(a_record_of_another_stream_is_refused),
         WITH_FOLDER(another_recipient_cannot_make_a_frame),
         WITH_FOLDER(frames_that_do_not_follow_or_fit_are_refused),
+        cmocka_unit_test(the_chain_agrees_with_another_implementation),
         WITH_RELAY(frames_arrive_while_the_stream_goes_on),
         WITH_RELAY(a_receiver_that_comes_late_gets_all_frames),
         WITH_RELAY(a_receiver_that_comes_after_the_end_gets_the_file),
