@@ -56,6 +56,8 @@ const cli_command *const cli_commands[] = {
     &cmd_gallery_add,
     &cmd_gallery_remove,
     &cmd_search,
+    &cmd_features_plan,
+    &cmd_features_make,
     &cmd_features_take,
     &cmd_add,
     &cmd_features_open,

@@ -10,6 +10,7 @@
 #include "people.h"
 #include "sealed.h"
 #include "searching.h"
+#include "sums.h"
 #include "ui.h"
 
 #include <string.h>
@@ -34,7 +35,9 @@ static const cli_option open_options[] = {
     {"identity", 'i', "IDENTITY", "who you are: a holder of the collection"},
     PEOPLE_PASSPHRASE_OPTION,
     {"collection", 0, "FILE", "whose key the features are under"},
-    {"output", 'o', "FILE.npy", "the sums, unsigned 32 bits"},
+    {"plan", 0, "FILE", "of pictures from features make; OUT is then their mean"},
+    {"levels", 0, NULL, "with --plan: the sums of the integers instead, a .npy of 32 bits"},
+    {"output", 'o', "OUT", "the sums, a .npy of unsigned 32 bits; with --plan a picture"},
     {"force", 'f', NULL, "replace an existing file"},
     {NULL, 0, NULL, NULL},
 };
@@ -184,6 +187,7 @@ static mv_status save_npy(const cli_args *args, const uint32_t *sum, const mv_su
     const char *path = NULL;
     mv_image image = {0};
     MV_TRY(searching_need(args, "output", &path, err));
+    MV_REQUIRE(!cli_flag(args, "levels"), err, MV_E_ARGUMENT, "--levels needs --plan");
     MV_REQUIRE(strcmp(path_extension(path), ".npy") == 0, err, MV_E_ARGUMENT,
                "sums are written as .npy");
     MV_TRY(mv_image_alloc(&image, info->width * info->channels, info->height, info->frames, 1,
@@ -211,7 +215,8 @@ static mv_status open_sum(const cli_args *args, mv_error *err)
     MV_TRY(searching_collection(&collection, args, err));
     MV_TRY(load(&bytes, args->operand[0], err));
     MV_TRY(mv_summand_open(&sum, &info, collection, bytes.bytes, bytes.len, err));
-    MV_TRY(save_npy(args, sum, &info, err));
+    MV_TRY(cli_flag(args, "plan") ? sums_save(args, collection, sum, &info, err)
+                                  : save_npy(args, sum, &info, err));
 done:
     if (sum != NULL) {
         mv_wipe(sum, (size_t)info.features.shape.count * sizeof *sum);

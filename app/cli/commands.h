@@ -59,6 +59,8 @@ extern const cli_command cmd_classify_run;
 extern const cli_command cmd_classify_answer;
 extern const cli_command cmd_classify_plain;
 extern const cli_command cmd_export_head;
+extern const cli_command cmd_features_plan;
+extern const cli_command cmd_features_make;
 extern const cli_command cmd_features_take;
 extern const cli_command cmd_add;
 extern const cli_command cmd_features_open;

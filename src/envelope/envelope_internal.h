@@ -46,4 +46,10 @@ MV_MUST_CHECK mv_status mv_opener_ciphertext(mv_buffer *out, uint8_t id[MV_COLLE
 const mv_manifest *mv_opener_manifest(const mv_opener *opener);   /* borrowed */
 const uint8_t *mv_opener_collection_key(const mv_opener *opener); /* borrowed; secret */
 
+/* mv_summand_header: what stands before the ciphertext of a summand; sides: frames, height, width,
+ * channels, whose product is the number of features. */
+#define MV_SUMMAND_HEADER 88
+void mv_summand_header(uint8_t out[MV_SUMMAND_HEADER], const uint8_t id[MV_COLLECTION_ID_LEN],
+                       const uint8_t model[MV_MODEL_HASH_LEN], const uint32_t sides[4]);
+
 #endif

@@ -17,17 +17,25 @@ enum {
     AT_SHAPE = AT_MODEL + MV_MODEL_HASH_LEN,
     HEADER = AT_SHAPE + 16
 };
+_Static_assert(HEADER == MV_SUMMAND_HEADER, "others make room for it");
+
+void mv_summand_header(uint8_t out[MV_SUMMAND_HEADER], const uint8_t id[MV_COLLECTION_ID_LEN],
+                       const uint8_t model[MV_MODEL_HASH_LEN], const uint32_t sides[4])
+{
+    memcpy(out, magic, sizeof magic);
+    memcpy(out + AT_COLLECTION, id, MV_COLLECTION_ID_LEN);
+    memcpy(out + AT_MODEL, model, MV_MODEL_HASH_LEN);
+    for (size_t i = 0; i < 4; i++) {
+        mv_store_u32le(out + AT_SHAPE + 4 * i, sides[i]);
+    }
+}
 
 static void write_header(uint8_t out[HEADER], const uint8_t id[MV_COLLECTION_ID_LEN],
                          const mv_code_meta *code)
 {
-    memcpy(out, magic, sizeof magic);
-    memcpy(out + AT_COLLECTION, id, MV_COLLECTION_ID_LEN);
-    memcpy(out + AT_MODEL, code->model_hash, MV_MODEL_HASH_LEN);
-    mv_store_u32le(out + AT_SHAPE, code->frames);
-    mv_store_u32le(out + AT_SHAPE + 4, code->feature_height);
-    mv_store_u32le(out + AT_SHAPE + 8, code->feature_width);
-    mv_store_u32le(out + AT_SHAPE + 12, code->feature_channels);
+    const uint32_t sides[4] = {code->frames, code->feature_height, code->feature_width,
+                               code->feature_channels};
+    mv_summand_header(out, id, code->model_hash, sides);
 }
 
 /* Packed features with room for one more. */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_veil_sum.c: pictures as digits that add up: exactly, for every number of summands that there
+ * is room for, of every kind of image; plans survive their bytes and nothing else is taken for one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "codec/veil_sum.h"
+#include "image/phantom.h"
+#include "medveil/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static mv_image picture(uint32_t width, uint32_t height, mv_sample_type type, uint64_t seed)
+{
+    mv_image image = {0};
+    mv_phantom_opts opts = mv_phantom_defaults();
+    opts.width = width;
+    opts.height = height;
+    opts.type = type;
+    opts.seed = seed;
+    assert_int_equal(mv_phantom_make(&image, &opts, NULL), MV_OK);
+    return image;
+}
+
+/* A plan from pictures of these seeds: 1 to count. */
+static mv_sum_plan plan_of(const mv_image *image, uint32_t count, uint32_t sums, uint32_t step)
+{
+    mv_sum_plan plan;
+    assert_int_equal(mv_sum_plan_for(&plan, &image[0], true, NULL), MV_OK);
+    plan.sums = sums;
+    plan.step16 = step * MV_SUM_GREY;
+    const size_t levels = mv_sum_levels_count(&plan), blocks = levels / MV_VEIL_BANDS;
+    int32_t *level = calloc(levels, sizeof *level);
+    double *cost = calloc(blocks * MV_SUM_CLASSES, sizeof *cost);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(mv_sum_levels(level, &plan, &image[i]), MV_OK);
+        mv_sum_weigh(cost, &plan, level);
+    }
+    mv_sum_choose(&plan, cost);
+    free(level);
+    free(cost);
+    return plan;
+}
+
+/* The levels that the words of a picture keep, and the words. */
+static void keep(int32_t *kept, uint32_t *word, const mv_sum_plan *plan,
+                 const mv_sum_layout *layout, const mv_image *image)
+{
+    const size_t levels = mv_sum_levels_count(plan);
+    assert_int_equal(mv_sum_levels(kept, plan, image), MV_OK);
+    (void)mv_sum_put(word, layout, kept);
+    mv_sum_get(kept, levels, layout, word, 1);
+}
+
+static void check_sums(uint32_t sums, uint32_t bits)
+{
+    enum { PICTURES = 5 };
+    mv_image image[PICTURES];
+    mv_sum_layout layout;
+    for (uint32_t i = 0; i < PICTURES; i++) {
+        image[i] = picture(61, 43, MV_SAMPLE_U8, i + 1);
+    }
+    mv_sum_plan plan = plan_of(image, 2, sums, 8);
+    plan.word = bits;
+    assert_int_equal(mv_sum_layout_make(&layout, &plan), MV_OK);
+    const size_t levels = mv_sum_levels_count(&plan);
+    int32_t *kept = calloc(levels, sizeof *kept), *want = calloc(levels, sizeof *want);
+    uint32_t *word = calloc(layout.words, sizeof *word), *sum = calloc(layout.words, sizeof *sum);
+    for (uint32_t k = 1; k <= sums; k++) {
+        keep(kept, word, &plan, &layout, &image[k % PICTURES]);
+        for (size_t i = 0; i < levels; i++) {
+            want[i] += kept[i];
+        }
+        for (size_t i = 0; i < layout.words; i++) {
+            assert_true(word[i] >> bits == 0);
+            sum[i] += word[i];
+        }
+        mv_sum_get(kept, levels, &layout, sum, k);
+        assert_memory_equal(kept, want, levels * sizeof *want);
+    }
+    free(kept);
+    free(want);
+    free(word);
+    free(sum);
+    mv_sum_layout_clear(&layout);
+    mv_sum_plan_clear(&plan);
+    for (uint32_t i = 0; i < PICTURES; i++) {
+        mv_image_clear(&image[i]);
+    }
+}
+
+static void sums_are_exact_up_to_n(void **state)
+{
+    (void)state;
+    for (uint32_t sums = 1; sums <= MV_SUM_MAX; sums = 2 * sums + 1) {
+        check_sums(sums, 12);
+        check_sums(sums, 15);
+    }
+    check_sums(MV_SUM_MAX, 16);
+}
+
+/* Levels as far off as can be, to both sides: clipped, and no digit reaches into its neighbour. */
+static void the_largest_levels_are_clipped_and_still_add_up(void **state)
+{
+    mv_image image = picture(40, 24, MV_SAMPLE_U8, 3);
+    mv_sum_plan plan = plan_of(&image, 1, 3, 8);
+    mv_sum_layout layout;
+    (void)state;
+    plan.word = 14;
+    assert_int_equal(mv_sum_layout_make(&layout, &plan), MV_OK);
+    const size_t levels = mv_sum_levels_count(&plan);
+    int32_t *high = calloc(levels, sizeof *high), *low = calloc(levels, sizeof *low);
+    int32_t *got = calloc(levels, sizeof *got);
+    uint32_t *a = calloc(layout.words, sizeof *a), *b = calloc(layout.words, sizeof *b);
+    for (size_t i = 0; i < levels; i++) {
+        high[i] = 1 << 20;
+        low[i] = -(1 << 20);
+    }
+    assert_int_equal(mv_sum_put(a, &layout, high), layout.digits);
+    assert_int_equal(mv_sum_put(b, &layout, low), layout.digits);
+    mv_sum_get(high, levels, &layout, a, 1);
+    mv_sum_get(low, levels, &layout, b, 1);
+    for (size_t i = 0; i < layout.words; i++) {
+        a[i] += a[i] + b[i];
+    }
+    mv_sum_get(got, levels, &layout, a, 3);
+    for (size_t i = 0; i < levels; i++) {
+        assert_int_equal(got[i], 2 * high[i] + low[i]);
+    }
+    free(high);
+    free(low);
+    free(got);
+    free(a);
+    free(b);
+    mv_sum_layout_clear(&layout);
+    mv_sum_plan_clear(&plan);
+    mv_image_clear(&image);
+}
+
+/* The mean of pictures that are the same is that picture, near enough; finer steps are nearer. */
+static void pictures_come_back_nearer_with_finer_steps(void **state)
+{
+    static const mv_sample_type types[] = {MV_SAMPLE_U8, MV_SAMPLE_U16, MV_SAMPLE_I16};
+    (void)state;
+    for (size_t t = 0; t < 3; t++) {
+        mv_image image = picture(100, 75, types[t], 7), back;
+        double last = 0;
+        for (uint32_t step = 16; step >= 2; step /= 2) {
+            mv_sum_plan plan = plan_of(&image, 1, 2, step);
+            mv_sum_layout layout;
+            mv_comparison c;
+            assert_int_equal(mv_sum_layout_make(&layout, &plan), MV_OK);
+            int32_t *kept = calloc(mv_sum_levels_count(&plan), sizeof *kept);
+            uint32_t *word = calloc(layout.words, sizeof *word);
+            keep(kept, word, &plan, &layout, &image);
+            assert_int_equal(mv_sum_picture(&back, &plan, kept, 1), MV_OK);
+            assert_int_equal(mv_compare(&c, &image, &back, NULL), MV_OK);
+            assert_true(c.psnr_db > last && c.psnr_db > 30);
+            last = c.psnr_db;
+            mv_image_clear(&back);
+            free(kept);
+            free(word);
+            mv_sum_layout_clear(&layout);
+            mv_sum_plan_clear(&plan);
+        }
+        mv_image_clear(&image);
+    }
+}
+
+static void a_plan_comes_back_from_its_bytes_and_nothing_else_is_one(void **state)
+{
+    mv_image image = picture(37, 29, MV_SAMPLE_U16, 2);
+    mv_sum_plan plan = plan_of(&image, 1, 5, 4), back;
+    mv_buffer bytes = mv_buffer_make(1 << 16), again = bytes;
+    (void)state;
+    assert_int_equal(mv_sum_plan_write(&bytes, &plan), MV_OK);
+    assert_int_equal(mv_sum_plan_read(&back, bytes.bytes, bytes.len), MV_OK);
+    assert_memory_equal(back.class_of, plan.class_of, 5 * 4);
+    assert_int_equal(mv_sum_plan_write(&again, &back), MV_OK);
+    assert_int_equal(again.len, bytes.len);
+    assert_memory_equal(again.bytes, bytes.bytes, bytes.len);
+    mv_sum_plan_clear(&back);
+    for (size_t len = 0; len < bytes.len; len++) {
+        assert_int_equal(mv_sum_plan_read(&back, bytes.bytes, len), MV_E_FORMAT);
+    }
+    for (size_t i = 0; i < 44; i++) { /* the head: whatever is taken can be laid out, or is not */
+        for (uint32_t bit = 0; bit < 8; bit++) {
+            bytes.bytes[i] ^= (uint8_t)(1u << bit);
+            if (mv_sum_plan_read(&back, bytes.bytes, bytes.len) == MV_OK) {
+                mv_sum_layout layout;
+                if (mv_sum_layout_make(&layout, &back) == MV_OK) {
+                    mv_sum_layout_clear(&layout);
+                }
+                mv_sum_plan_clear(&back);
+            }
+            bytes.bytes[i] ^= (uint8_t)(1u << bit);
+        }
+    }
+    mv_sum_plan_clear(&plan);
+    mv_image_clear(&image);
+    mv_buffer_clear(&bytes);
+    mv_buffer_clear(&again);
+}
+
+/* The first bytes of docs/formats/mv.md, "Sums by classes". */
+static void a_plan_is_that_of_the_format_page(void **state)
+{
+    static const uint8_t want[] = {1, 1, 8,    14,   16,   0, 0, 0, 8, 0, 0, 0, 1,    0, 0, 0,
+                                   1, 0, 0,    0,    0,    0, 0, 0, 0, 0, 0, 0, 0,    0, 0, 0,
+                                   0, 0, 0xf0, 0x3f, 0x80, 0, 0, 0, 2, 0, 0, 0, 0xe5, 3};
+    uint8_t class_of[2] = {5, 31};
+    const mv_sum_plan plan = {.width = 16,
+                              .height = 8,
+                              .depth = 1,
+                              .channels = 1,
+                              .type = MV_SAMPLE_U8,
+                              .bits = 8,
+                              .unit = 1,
+                              .step16 = 128,
+                              .sums = 2,
+                              .word = 14,
+                              .class_of = class_of};
+    mv_buffer bytes = mv_buffer_make(1 << 10);
+    (void)state;
+    assert_int_equal(mv_sum_plan_write(&bytes, &plan), MV_OK);
+    assert_int_equal(bytes.len, sizeof want);
+    assert_memory_equal(bytes.bytes, want, sizeof want);
+    mv_buffer_clear(&bytes);
+}
+
+static void pictures_that_cannot_be_added_are_refused(void **state)
+{
+    mv_image image = {0};
+    mv_sum_plan plan;
+    mv_error err = {0};
+    (void)state;
+    assert_int_equal(mv_image_alloc(&image, 9, 9, 1, 1, MV_SAMPLE_F32), MV_OK);
+    assert_int_equal(mv_sum_plan_for(&plan, &image, false, &err), MV_E_UNSUPPORTED);
+    mv_image_clear(&image);
+    assert_int_equal(mv_image_alloc(&image, 4096, 1025, 1, 1, MV_SAMPLE_U8), MV_OK);
+    assert_int_equal(mv_sum_plan_for(&plan, &image, false, &err), MV_E_LIMIT);
+    assert_true(err.text[0] != '\0');
+    mv_image_clear(&image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_are_exact_up_to_n),
+        cmocka_unit_test(the_largest_levels_are_clipped_and_still_add_up),
+        cmocka_unit_test(pictures_come_back_nearer_with_finer_steps),
+        cmocka_unit_test(a_plan_comes_back_from_its_bytes_and_nothing_else_is_one),
+        cmocka_unit_test(a_plan_is_that_of_the_format_page),
+        cmocka_unit_test(pictures_that_cannot_be_added_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
