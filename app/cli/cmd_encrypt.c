@@ -44,6 +44,8 @@ static const cli_option options[] = {
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
     {"no-features", 0, NULL, "leave the pixel features out; image and embedding travel"},
+    {"features-if-smaller", 0, NULL,
+     "leave pixel features out where they would take more bytes than the exact image"},
     {"no-embedding", 0, NULL, "leave the embedding out, which says what the image shows"},
     {"sums", 0, "N", "leave room to add up to N such ciphertexts (default: 1)"},
     {"resize", 0, "WxH", "resize before the network; the exact image keeps its size"},
@@ -163,6 +165,11 @@ static bool parse_set(job *j)
         ui_say("--no-features and --lossy together leave nothing to send");
         return false;
     }
+    if (cli_flag(j->args, "features-if-smaller") && cli_flag(j->args, "lossy")) {
+        ui_say("--lossy needs the features; --features-if-smaller may leave them out");
+        return false;
+    }
+    j->seal.features_if_smaller = cli_flag(j->args, "features-if-smaller");
     j->seal.form = form != NULL && strcmp(form, "pk") == 0 ? MV_HE_PK : MV_HE_SYM;
     if (name != NULL) {
         j->seal.set = people_set(name);
@@ -440,12 +447,13 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                               (json_int_t)s->bytes_features, "bytes_ciphertext",
                               (json_int_t)s->bytes_ciphertext, "bytes_total",
                               (json_int_t)s->bytes_total, "members", (json_int_t)count);
-        (void)json_object_update_new(o,
-                                     json_pack("{s:s?, s:s?, s:I, s:s?}", "set",
-                                               s->set == NULL ? NULL : mv_he_set_name(s->set),
-                                               "form", s->set == NULL ? NULL : show_form(s->form),
-                                               "bytes_embedding", (json_int_t)s->bytes_embedding,
-                                               "embedding_why", j->why[0] != '\0' ? j->why : NULL));
+        (void)json_object_update_new(
+            o, json_pack("{s:s?, s:s?, s:I, s:s?, s:I}", "set",
+                         s->set == NULL ? NULL : mv_he_set_name(s->set), "form",
+                         s->set == NULL ? NULL : show_form(s->form), "bytes_embedding",
+                         (json_int_t)s->bytes_embedding, "embedding_why",
+                         j->why[0] != '\0' ? j->why : NULL, "features_left_out",
+                         (json_int_t)s->features_left_out));
         ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
@@ -456,16 +464,20 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                : j->seal.max_error != 0 ? ", near-lossless"
                                         : "",
                j->sender == NULL ? ", anonymous" : "");
+        if (s->features_left_out != 0) {
+            ui_say("without features, which would be larger than the exact image: %zu of %zu",
+                   s->features_left_out, count);
+        }
     }
 }
 
 /* One file of a study, as soon as it is in the sealer. */
-static void report_member(const job *j, const input *in, const mv_code *code)
+static void report_member(const job *j, const input *in, const mv_code *code, size_t features)
 {
     if (cli_flag(j->args, "json")) {
         ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I}", "file", in->path, "member", in->name,
                           "bytes_in", (json_int_t)in->bytes.len, "image", code->meta.width != 0,
-                          "features", (json_int_t)code->feature_count));
+                          "features", (json_int_t)features));
     }
 }
 
@@ -576,7 +588,7 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
         MV_TRY(dicom_out_nifti_header(sealer, &in->bytes, j->slice, err));
     }
     if (!alone) {
-        report_member(j, in, &code);
+        report_member(j, in, &code, mv_sealer_features(sealer));
     }
 done:
     mv_wipe(&told, sizeof told);

@@ -36,7 +36,8 @@ static const char *coding_name(const mv_member *m)
 static const char *why_features(const mv_member *m)
 {
     return m->feature_count != 0 ? "kept, for reconstruction and for computing while encrypted"
-                                 : "none travel";
+           : m->described        ? "left out: they would be larger than the exact image"
+                                 : "none travel: the sender left them out, or read no image";
 }
 
 static size_t bytes_features(const mv_member *m)

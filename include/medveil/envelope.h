@@ -90,6 +90,8 @@ typedef struct mv_seal_opts {
     uint32_t max_error;    /* 0: originals come back bit for bit; 1..255: no sample further off */
     mv_exact_choice exact; /* how raw samples of originals are coded */
     unsigned threads;      /* that coding may use; 0: as many as there are processors */
+    bool features_if_smaller; /* an image whose features would take more bytes than its original
+                               * travels without them */
 } mv_seal_opts;
 
 /* Times and sizes, for --json and the bench. */
@@ -104,7 +106,8 @@ typedef struct mv_envelope_stats {
     uint64_t bytes_total;      /* the .mv */
     const mv_he_set *set;      /* of the features; NULL: none are inside */
     mv_he_form form;
-    bool exact_kept; /* the original bytes are inside, of every member */
+    bool exact_kept;          /* the original bytes are inside, of every member */
+    size_t features_left_out; /* members without the features they had: features_if_smaller */
 } mv_envelope_stats;
 
 /* One envelope in the making. Belongs to one thread at a time. */
@@ -126,6 +129,9 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
+
+/* mv_sealer_features: how many features of the member that was added last travel. */
+MV_API size_t mv_sealer_features(const mv_sealer *sealer);
 
 /* mv_sealer_embed: the embedding of the member added last; pack4096 in the envelope's form.
  * errors: MV_E_ARGUMENT (no member, a second one, no public key of pack4096), MV_E_RANGE

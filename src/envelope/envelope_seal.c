@@ -275,12 +275,35 @@ done:
     return st;
 }
 
+static mv_pack_shape shape_of(const mv_sealer *s, const mv_code *code)
+{
+    return (mv_pack_shape){code->meta.feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
+                           (uint32_t)code->feature_count, s->opts.form};
+}
+
+/* Whether they are to be left out: the original is there, and takes fewer bytes. A set that cannot
+ * hold them is complained about when they are encrypted. */
+static bool are_too_large(const mv_sealer *s, const mv_member *member, const mv_code *code)
+{
+    const mv_pack_shape shape = shape_of(s, code);
+    size_t size = 0;
+    return s->opts.features_if_smaller && member->exact_kept && code->feature_count <= UINT32_MAX &&
+           mv_features_measure(&size, chosen_set(s), &shape) == MV_OK &&
+           size > mv_member_exact_len(member);
+}
+
+static void leave_features_out(mv_sealer *s, mv_member *member)
+{
+    member->feature_count = 0;
+    member->code.frames = 0; /* so the receiver expects none */
+    s->stats.features_left_out++;
+}
+
 static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *code, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_he_set *set = chosen_set(s);
-    const mv_pack_shape shape = {code->meta.feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
-                                 (uint32_t)code->feature_count, s->opts.form};
+    const mv_pack_shape shape = shape_of(s, code);
 
     MV_REQUIRE(code->feature_count <= UINT32_MAX, err, MV_E_LIMIT, "there are too many features");
     last_origin(s)->features_at = s->spool.len;
@@ -366,11 +389,14 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     }
     MV_REQUIRE(exact != NULL || member->feature_count != 0, err, MV_E_ARGUMENT,
                "there is nothing to seal: neither features nor the original");
-    if (member->feature_count != 0) {
-        MV_TRY(add_features(s, member, code, err));
-    }
     if (exact != NULL) {
         MV_TRY(add_exact(s, member, exact, err));
+    }
+    if (member->feature_count != 0 && are_too_large(s, member, code)) {
+        leave_features_out(s, member);
+    }
+    if (member->feature_count != 0) {
+        MV_TRY(add_features(s, member, code, err));
     }
 done:
     return st;
@@ -394,6 +420,12 @@ mv_status mv_sealer_add(mv_sealer *s, const char *file_name, const mv_code *code
 done:
     s->spent = s->spent || st != MV_OK; /* nothing is sealed with a member left out */
     return st;
+}
+
+size_t mv_sealer_features(const mv_sealer *s)
+{
+    return s->manifest.count == 0 ? 0
+                                  : (size_t)s->manifest.member[s->manifest.count - 1].feature_count;
 }
 
 mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, size_t len,

@@ -35,3 +35,31 @@ prints patient-doe.png
 prints pack4096
 prints cnn
 expect 12 inspect -i alice.id scan.mv
+
+step 'features travel only where they are smaller than the exact image, when that is asked for'
+/usr/bin/python3 - <<'END'
+import random
+random.seed(1)
+def npy(name, values):
+    head = b"{'descr': '<u2', 'fortran_order': False, 'shape': (96, 96), }".ljust(117) + b"\n"
+    open(name, "wb").write(b"\x93NUMPY\x01\x00\x76\x00" + head + b"".join(v.to_bytes(2, "little") for v in values))
+npy("flat.npy", [i % 96 // 12 for i in range(96 * 96)])
+npy("noise.npy", [random.randrange(65536) for i in range(96 * 96)])
+END
+expect 0 encrypt -r bob.id.card flat.npy -o flat.mv --features-if-smaller
+says 'without features, which would be larger than the exact image: 1 of 1'
+expect 0 inspect -i bob.id flat.mv
+prints 'left out: they would be larger than the exact image'
+expect 0 inspect -i bob.id flat.mv --json
+is inside 'v["features"] is None and v["embedding"]["values"] == 128 and v["image"]["width"] == 96'
+expect 0 decrypt -i bob.id flat.mv -o back.npy
+same flat.npy back.npy
+expect 10 decrypt -i bob.id --reconstruct flat.mv -o network.npy
+expect 0 encrypt -r bob.id.card flat.npy -o kept.mv
+expect 0 decrypt -i bob.id --reconstruct kept.mv -o network.npy
+expect 0 encrypt -r bob.id.card flat.npy noise.npy -o both.mv --features-if-smaller --json
+is features_left_out 'v == 1'
+expect 0 inspect -i bob.id both.mv --json
+is inside '[m["features"] is None for m in v["members"]] == [True, False]'
+expect 2 encrypt -r bob.id.card flat.npy -o lossy.mv --features-if-smaller --lossy
+absent lossy.mv
