@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define WATCH_MS   100
-#define STREAMS_MS 500.0
+#define STREAMS_MS 250.0
 #define PAUSES_MS  500.0
 
 mv_queue_run_opts mv_queue_run_defaults(void)
