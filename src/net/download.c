@@ -25,12 +25,11 @@
 
 #define BLOCK        65536u
 #define SPREAD_MIN   (1u << 20) /* smaller files are not worth further connections */
-#define PIECE_MIN    4          /* blocks */
+#define PIECE_MIN    2          /* blocks */
 #define PIECE_MAX    128
-#define PIECES       128 /* of a file, when that fits the limits above */
-#define HASH_AT_ONCE 64  /* blocks */
+#define HASH_AT_ONCE 64 /* blocks */
 #define WATCH_MS     100
-#define STREAMS_MS   500.0
+#define STREAMS_MS   250.0
 
 enum { MISSING, HERE, TAKEN }; /* TAKEN: a connection is at it; on disk it is missing */
 
@@ -40,7 +39,7 @@ typedef struct download {
     int fd;
     char target[MV_TARGET_MAX];
     uint32_t epoch;
-    size_t blocks, piece_blocks;
+    size_t blocks, piece_max;
     bool resumed; /* some bytes are from an earlier fetch */
     bool mapped;  /* the map lies on disk */
 
@@ -134,8 +133,12 @@ static bool next_piece(download *d, piece *p)
     while (d->lowest < d->blocks && d->map[d->lowest] != MISSING) {
         d->lowest++;
     }
+    const uint64_t share = mv_streams_share(&d->streams, d->blocks - d->lowest);
+    const size_t most = share < PIECE_MIN      ? PIECE_MIN
+                        : share < d->piece_max ? (size_t)share
+                                               : d->piece_max;
     p->first = p->end = d->lowest;
-    while (p->end < d->blocks && d->map[p->end] == MISSING && p->end - p->first < d->piece_blocks) {
+    while (p->end < d->blocks && d->map[p->end] == MISSING && p->end - p->first < most) {
         d->map[p->end++] = TAKEN;
     }
     p->at = (uint64_t)p->first * BLOCK;
@@ -373,7 +376,7 @@ static bool spoils(const mv_client *c, mv_status st)
 
 static mv_status fetch_alone(mv_client *c, download *d, mv_error *err)
 {
-    d->piece_blocks = d->blocks;
+    d->piece_max = d->blocks;
     d->streams = mv_streams_make(1);
     const mv_status st = fetch_pieces(c, d, err);
     d->spoilt = spoils(c, st);
@@ -509,14 +512,13 @@ done:
 static mv_status fetch_spread(mv_client *c, download *d, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t wanted = d->blocks / PIECES;
+    const size_t left = d->blocks - d->here;
+    const unsigned most = left < c->opts.streams_max ? (unsigned)left : c->opts.streams_max;
 
-    d->piece_blocks = wanted < PIECE_MIN ? PIECE_MIN : wanted > PIECE_MAX ? PIECE_MAX : wanted;
+    d->piece_max = PIECE_MAX;
     d->streams = mv_streams_make(c->opts.streams_max);
-    const size_t pieces = (d->blocks - d->here + d->piece_blocks - 1) / d->piece_blocks;
     MV_TRY(begin_map(d, err));
-    MV_TRY(start_streams(
-        c, d, pieces < c->opts.streams_max ? (unsigned)pieces : c->opts.streams_max, err));
+    MV_TRY(start_streams(c, d, most, err));
     (void)pthread_mutex_lock(&d->mutex);
     st = watch_streams(c, d, err);
     (void)pthread_mutex_unlock(&d->mutex);

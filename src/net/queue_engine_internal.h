@@ -68,7 +68,10 @@ typedef struct engine {
     size_t sender_count;
     stream *stream;
     mv_streams streams;
-    uint64_t moved, total; /* bytes that are on the relays; of all entries */
+    uint64_t moved, total;          /* bytes that are on the relays; of all entries */
+    char (*known)[MV_QUEUE_ID_MAX]; /* all items that there were, of a run that takes all */
+    size_t known_count;
+    double looked_ms; /* when it last looked for more */
     bool stop;
     mv_status st; /* what kept something from being sent */
     mv_error err;
@@ -120,7 +123,8 @@ bool mv_engine_any_left(const engine *g); /* to be sent in this run; with the mu
 uint64_t mv_engine_bytes(const mv_runs *runs);
 MV_MUST_CHECK mv_status mv_engine_client(engine *g, stream *s, const entry *e, mv_error *err);
 
-/* mv_engine_receipts: asks until all are here, or once. */
-MV_MUST_CHECK mv_status mv_engine_receipts(engine *g, mv_error *err);
+/* mv_engine_receipts: asks until all are here, or once; with wait also ends when *more: items were
+ * added to the queue that this run does not know. */
+MV_MUST_CHECK mv_status mv_engine_receipts(engine *g, bool *more, mv_error *err);
 
 #endif

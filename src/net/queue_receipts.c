@@ -10,6 +10,7 @@
 
 #define RECEIPTS_MIN_MS 500.0
 #define RECEIPTS_MAX_MS 10000.0
+#define LOOK_MS         1000.0 /* between looks for new items */
 
 /* Whether what the relay gave is this recipient's receipt for these very bytes, for this sender. */
 static mv_status judge(uint8_t bytes[MV_RECEIPT_LEN], const mv_queue_item *item,
@@ -131,6 +132,29 @@ static mv_status ask_all(engine *g, stream *s, size_t *left, bool *news, mv_erro
     return st;
 }
 
+/* Whether the queue has an item that was not there when the run began; looks now and then. */
+static bool has_more(engine *g)
+{
+    char(*id)[MV_QUEUE_ID_MAX] = NULL;
+    size_t count = 0;
+    bool more = false;
+
+    if (g->known == NULL || mv_clock_ms() - g->looked_ms < LOOK_MS) {
+        return false;
+    }
+    g->looked_ms = mv_clock_ms();
+    if (mv_queue_ids(g->queue, &id, &count, NULL) == MV_OK) {
+        for (size_t i = 0; i < count && !more; i++) {
+            more = true;
+            for (size_t k = 0; k < g->known_count && more; k++) {
+                more = memcmp(id[i], g->known[k], MV_QUEUE_ID_MAX) != 0;
+            }
+        }
+    }
+    free(id);
+    return more;
+}
+
 static mv_status pause_between(engine *g, double pause_ms, const char *stage)
 {
     mv_status st = MV_OK;
@@ -146,7 +170,7 @@ static mv_status pause_between(engine *g, double pause_ms, const char *stage)
 }
 
 /* Asks until all are here, or once. A line that fails is no reason to stop waiting. */
-mv_status mv_engine_receipts(engine *g, mv_error *err)
+mv_status mv_engine_receipts(engine *g, bool *more, mv_error *err)
 {
     mv_status st = MV_OK;
     double pause_ms = RECEIPTS_MIN_MS;
@@ -172,7 +196,8 @@ mv_status mv_engine_receipts(engine *g, mv_error *err)
                                broken ? "waiting to try again" : "waiting for receipts");
         }
         left += broken ? 1 : 0;
-    } while (st == MV_OK && g->opts->wait && left != 0);
+        *more = st == MV_OK && g->opts->wait && has_more(g);
+    } while (st == MV_OK && g->opts->wait && left != 0 && !*more);
     mv_client_free(&s.client);
     return st;
 }

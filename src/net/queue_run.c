@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define WATCH_MS   100
-#define STREAMS_MS 500.0
+#define STREAMS_MS 250.0
 #define PAUSES_MS  500.0
 
 mv_queue_run_opts mv_queue_run_defaults(void)
@@ -129,6 +129,11 @@ static mv_status load(engine *g, mv_error *err)
         }
     }
     MV_TRY(load_ids(g, (const char(*)[MV_QUEUE_ID_MAX])id, count, err));
+    if (g->opts->id == NULL) {
+        g->known = id;
+        g->known_count = count;
+        id = NULL;
+    }
 done:
     free(id);
     return st;
@@ -301,6 +306,7 @@ static void clear(engine *g)
         mv_engine_release(g, &g->entry[i]);
     }
     free(g->entry);
+    free(g->known);
     free(g->line);
     free(g->sender);
     mv_rate_clear(&g->rate);
@@ -308,14 +314,15 @@ static void clear(engine *g)
     (void)pthread_mutex_destroy(&g->mutex);
 }
 
-mv_status mv_queue_run(mv_queue *queue, const mv_queue_run_opts *opts, mv_error *err)
+/* Everything that is in the queue now; *more: something else has come meanwhile. */
+static mv_status run_once(mv_queue *queue, const mv_queue_run_opts *o, bool *more, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_queue_run_opts o = within_limits(opts);
     pthread_condattr_t monotonic;
-    engine g = {.queue = queue, .opts = &o, .streams = mv_streams_make(o.streams_max)};
+    engine g = {.queue = queue, .opts = o, .streams = mv_streams_make(o->streams_max)};
 
-    mv_rate_init(&g.rate, o.bytes_per_s);
+    *more = false;
+    mv_rate_init(&g.rate, o->bytes_per_s);
     (void)pthread_mutex_init(&g.mutex, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* the wall clock may jump */
@@ -326,7 +333,7 @@ mv_status mv_queue_run(mv_queue *queue, const mv_queue_run_opts *opts, mv_error 
         MV_TRY(send_all(&g, err));
     }
     MV_TRY(drop_finished(&g, err));
-    MV_TRY(mv_engine_receipts(&g, err));
+    MV_TRY(mv_engine_receipts(&g, more, err));
     if (g.st != MV_OK) {
         st = g.st;
         if (err != NULL) {
@@ -335,5 +342,16 @@ mv_status mv_queue_run(mv_queue *queue, const mv_queue_run_opts *opts, mv_error 
     }
 done:
     clear(&g);
+    return st;
+}
+
+mv_status mv_queue_run(mv_queue *queue, const mv_queue_run_opts *opts, mv_error *err)
+{
+    const mv_queue_run_opts o = within_limits(opts);
+    mv_status st = MV_OK;
+    bool more = false;
+    do {
+        st = run_once(queue, &o, &more, err);
+    } while (st == MV_OK && more);
     return st;
 }

@@ -14,9 +14,8 @@
 #define SMALL_MAX    (256u << 10) /* larger files are not bundled */
 #define BUNDLE_LEN   (4u << 20)
 #define WHOLE_MAX    (4u << 20) /* larger files go in parts */
-#define PART_MIN     (256ull << 10)
+#define PART_MIN     (2ull * MV_BLOCK_LEN)
 #define PART_MAX     (8ull << 20)
-#define PARTS_WANTED 128
 #define RESTARTS_MAX 5
 
 /* ---- choosing work; with the mutex held ---- */
@@ -47,32 +46,33 @@ static bool free_to_go(engine *g, entry *e)
     return e->locked;
 }
 
-static uint64_t part_len(uint64_t len)
+/* Bytes of the next part of so many that are left; of whole blocks. */
+static uint64_t part_len(const engine *g, uint64_t left)
 {
-    const uint64_t wanted = len / PARTS_WANTED / MV_BLOCK_LEN * MV_BLOCK_LEN;
+    const uint64_t wanted = mv_streams_share(&g->streams, left) / MV_BLOCK_LEN * MV_BLOCK_LEN;
     return wanted < PART_MIN ? PART_MIN : wanted > PART_MAX ? PART_MAX : wanted;
 }
 
 /* The first gap in what the relay has, as far as one part goes. */
-static bool next_part(parts *p, mv_run *out)
+static bool next_part(const engine *g, parts *p, mv_run *out)
 {
     const bool from_start = p->have.count == 0 || p->have.run[0].first != 0;
     out->first = from_start ? 0 : p->have.run[0].end;
     const size_t after = from_start ? 0 : 1;
     const uint64_t gap_end = after < p->have.count ? p->have.run[after].first : p->have.len;
-    const uint64_t end = out->first + part_len(p->have.len);
+    const uint64_t end = out->first + part_len(g, p->have.len - mv_engine_bytes(&p->have));
     out->end = end < gap_end ? end : gap_end;
     return out->first < out->end && mv_runs_add(&p->have, out->first, out->end);
 }
 
-static bool work_on_parts(entry *e, work *w)
+static bool work_on_parts(const engine *g, entry *e, work *w)
 {
     parts *p = e->parts;
     if (p->stale || p->finishing) {
         w->kind = BEGIN;
         return p->stale && p->out == 0;
     }
-    if (next_part(p, &w->part)) {
+    if (next_part(g, p, &w->part)) {
         w->kind = PART;
         return true;
     }
@@ -110,7 +110,7 @@ static bool take(engine *g, size_t at, work *w)
     w->entry[0] = e;
     w->count = 1;
     if (e->state == AT_WORK && e->parts != NULL) {
-        return free_to_go(g, e) && work_on_parts(e, w);
+        return free_to_go(g, e) && work_on_parts(g, e, w);
     }
     if (e->state != READY || !free_to_go(g, e)) {
         return false;

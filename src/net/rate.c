@@ -10,9 +10,9 @@
 
 #define BUCKET_S      0.25
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
-#define STREAMS_FIRST 8
+#define STREAMS_FIRST 16
 #define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
-#define PROBE_STEPS   6   /* steps without a change after which more streams are tried again */
+#define PROBE_STEPS   12  /* steps without a change after which more streams are tried again */
 
 void mv_rate_init(mv_rate *rate, uint64_t bytes_per_s)
 {
@@ -82,6 +82,11 @@ mv_streams mv_streams_make(unsigned max)
 {
     const mv_streams s = {.now = max < STREAMS_FIRST ? max : STREAMS_FIRST, .max = max};
     return s;
+}
+
+uint64_t mv_streams_share(const mv_streams *s, uint64_t left)
+{
+    return s->max == 1 ? left : left / (2 * s->now);
 }
 
 static void try_more(mv_streams *s, double rate)

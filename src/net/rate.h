@@ -37,6 +37,9 @@ typedef struct mv_streams {
     unsigned settled;   /* steps since the last change */
 } mv_streams;
 
+/* mv_streams_share: how much of what is left the next stream takes, so that they end together: much
+ * at first, for each request costs a round trip, and less and less. One stream alone: all. */
+uint64_t mv_streams_share(const mv_streams *s, uint64_t left);
 mv_streams mv_streams_make(unsigned max);
 void mv_streams_step(mv_streams *s, double rate); /* rate: with s->now, over the last step */
 

@@ -34,6 +34,7 @@ mv_status mv_disk_status(int error)
         return MV_E_NOT_FOUND;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* larger than the file system or this process may have files */
         return MV_E_POLICY;
     case ENOMEM:
         return MV_E_MEMORY;
