@@ -265,6 +265,7 @@ static void report_public(const cli_args *args, const char *path, const mv_colle
                (unsigned)mv_collection_public_generation(key), hash);
         ui_hint("bind it to your card: medveil card renew -i IDENTITY --he-public %s", path);
     }
+    people_say_limits(mv_collection_public_set(key));
 }
 
 static mv_status publish(job *j, const mv_he_set *set, const char *out, mv_error *err)

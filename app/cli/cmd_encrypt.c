@@ -43,6 +43,8 @@ static const cli_option options[] = {
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
+    {"quantum", 0, NULL,
+     "refuse a set that has 128 bits of security against classical attacks only"},
     {"no-features", 0, NULL, "leave the pixel features out; image and embedding travel"},
     {"features-if-smaller", 0, NULL,
      "leave pixel features out where they would take more bytes than the exact image"},
@@ -281,6 +283,18 @@ done:
     return st;
 }
 
+/* The set that will be used, whoever chose it. */
+static mv_status check_set(const job *j, mv_error *err)
+{
+    const mv_he_set *set =
+        j->public_key != NULL ? mv_collection_public_set(j->public_key) : j->seal.set;
+    if (set == NULL || !cli_flag(j->args, "quantum")) {
+        return MV_OK; /* the default, pack4096, keeps both limits */
+    }
+    mv_hint(err, "pack4096, add4096, score4096, private8192, real8192 and search8192 keep it");
+    return mv_he_set_require(set, MV_HE_QUANTUM_128, err);
+}
+
 static mv_status find_people(job *j, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -291,6 +305,7 @@ static mv_status find_people(job *j, mv_error *err)
     }
     j->seal.sender = j->sender;
     MV_TRY(open_collection(j, err));
+    MV_TRY(check_set(j, err));
     MV_TRY(find_recipients(j, err));
 done:
     return st;
@@ -469,6 +484,7 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                    s->features_left_out, count);
         }
     }
+    people_say_limits(s->set);
 }
 
 /* One file of a study, as soon as it is in the sealer. */

@@ -79,6 +79,9 @@ static void print_features(const mv_member *member, const mv_features_info *info
            (unsigned)m->feature_channels, (unsigned)m->feature_bits, bytes_features(member),
            (unsigned long long)member->ciphertext_len, mv_he_set_name(info->set));
     printf("              %s\n", why_features(member));
+    if (mv_he_set_require(info->set, MV_HE_QUANTUM_128, NULL) != MV_OK) {
+        puts("              128 bits of security against classical attacks only");
+    }
     printf("              form %s, %llu cipher%s, margin %.1f bits", show_form(info->shape.form),
            (unsigned long long)info->ciphers, info->ciphers == 1 ? "" : "s", info->margin_bits);
     if (info->error_bound > 0) {
@@ -153,14 +156,16 @@ static json_t *features_json(const mv_member *member, const mv_features_info *in
         return json_null();
     }
     show_hex(hash, m->model_hash, sizeof m->model_hash);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:I, s:[I,I,I,I], s:I, s:I, s:s}", "model",
-        m->model_name, "model_hash", hash, "set", mv_he_set_name(info->set), "form",
-        show_form(info->shape.form), "ciphers", (json_int_t)info->ciphers, "margin_bits",
-        info->margin_bits, "error_bound", info->error_bound, "bits", (json_int_t)m->feature_bits,
-        "shape", (json_int_t)m->frames, (json_int_t)m->feature_height, (json_int_t)m->feature_width,
-        (json_int_t)m->feature_channels, "bytes_features", (json_int_t)bytes_features(member),
-        "bytes_ciphertext", (json_int_t)member->ciphertext_len, "why", why_features(member));
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:I, s:[I,I,I,I], s:I, s:I, s:s}",
+                     "model", m->model_name, "model_hash", hash, "set", mv_he_set_name(info->set),
+                     "form", show_form(info->shape.form), "quantum",
+                     mv_he_set_require(info->set, MV_HE_QUANTUM_128, NULL) == MV_OK, "ciphers",
+                     (json_int_t)info->ciphers, "margin_bits", info->margin_bits, "error_bound",
+                     info->error_bound, "bits", (json_int_t)m->feature_bits, "shape",
+                     (json_int_t)m->frames, (json_int_t)m->feature_height,
+                     (json_int_t)m->feature_width, (json_int_t)m->feature_channels,
+                     "bytes_features", (json_int_t)bytes_features(member), "bytes_ciphertext",
+                     (json_int_t)member->ciphertext_len, "why", why_features(member));
 }
 
 static json_t *embedding_json(const mv_member *m)

@@ -162,6 +162,13 @@ const mv_he_set *people_set(const char *name)
     return set;
 }
 
+void people_say_limits(const mv_he_set *set)
+{
+    if (set != NULL && mv_he_set_require(set, MV_HE_QUANTUM_128, NULL) != MV_OK) {
+        ui_say("%s: %s", mv_he_set_name(set), mv_he_set_purpose(set));
+    }
+}
+
 mv_status people_public(mv_collection_public **out, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;

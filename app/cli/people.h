@@ -32,6 +32,9 @@ MV_MUST_CHECK mv_status people_recipient(mv_card *out, const char *wanted, mv_er
  * names, and returns NULL. */
 const mv_he_set *people_set(const char *name);
 
+/* people_say_limits: names a set that is secure against classical attacks only; set may be NULL. */
+void people_say_limits(const mv_he_set *set);
+
 /* people_public: the public key of a collection at path. errors: as mv_collection_public_read and
  * of reading, with the file named */
 MV_MUST_CHECK mv_status people_public(mv_collection_public **out, const char *path, mv_error *err);

@@ -46,6 +46,10 @@ typedef enum mv_he_scheme { MV_HE_PACK, MV_HE_BFV, MV_HE_CKKS } mv_he_scheme;
 /* How a cipher was made: with the secret key (9), or with the public key (8), (12). */
 typedef enum mv_he_form { MV_HE_SYM, MV_HE_PK } mv_he_form;
 
+/* Limits on log2 of the modulus, for 128 bits of security: [FHEGuide24], and more conservative ones
+ * against quantum attacks. docs/modules/he.md has the numbers. */
+typedef enum mv_he_profile { MV_HE_CLASSICAL_128, MV_HE_QUANTUM_128 } mv_he_profile;
+
 /* A checked, immutable parameter set; shared freely between threads; static, never freed. */
 typedef struct mv_he_set mv_he_set;
 
@@ -54,6 +58,10 @@ MV_API const mv_he_set *mv_he_set_find(const char *name);
 MV_API const mv_he_set *mv_he_set_at(size_t i); /* NULL past the last */
 MV_API const char *mv_he_set_name(const mv_he_set *set);
 MV_API const char *mv_he_set_purpose(const mv_he_set *set); /* one line, says classical-only */
+/* mv_he_set_require: refuse a set that is above the limits of a profile; all keep the classical
+ * one. errors: MV_E_SECURITY; err, which may be NULL, names N, the bits and the limit */
+MV_API MV_MUST_CHECK mv_status mv_he_set_require(const mv_he_set *set, mv_he_profile profile,
+                                                 mv_error *err);
 MV_API mv_he_scheme mv_he_set_scheme(const mv_he_set *set);
 MV_API uint32_t mv_he_set_degree(const mv_he_set *set);        /* N */
 MV_API uint32_t mv_he_set_modulus_bits(const mv_he_set *set);  /* all primes */

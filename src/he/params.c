@@ -98,9 +98,8 @@ done:
     return st;
 }
 
-mv_status mv_he_set_check_security(const mv_he_set *set, mv_error *err)
+mv_status mv_he_set_require(const mv_he_set *set, mv_he_profile profile, mv_error *err)
 {
-    const mv_he_profile profile = set->literal.profile;
     const uint32_t limit_bits = mv_he_limit_bits(set->literal.degree, profile);
     if (set->modulus_bits <= limit_bits) {
         return MV_OK;
@@ -110,6 +109,11 @@ mv_status mv_he_set_check_security(const mv_he_set *set, mv_error *err)
                    ", the limit for 128 bits of %s security",
                    set->literal.name, set->modulus_bits, set->literal.degree, limit_bits,
                    profile == MV_HE_QUANTUM_128 ? "quantum" : "classical");
+}
+
+mv_status mv_he_set_check_security(const mv_he_set *set, mv_error *err)
+{
+    return mv_he_set_require(set, set->literal.profile, err);
 }
 
 /* Ring and tables in one allocation, the tables on a cache line. */

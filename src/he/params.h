@@ -17,8 +17,6 @@
 
 #include <pthread.h>
 
-typedef enum mv_he_profile { MV_HE_CLASSICAL_128, MV_HE_QUANTUM_128 } mv_he_profile;
-
 /* What promises that decryption is right. */
 typedef enum mv_he_bound {
     MV_HE_WORST_CASE, /* no choice of the coins makes it fail */

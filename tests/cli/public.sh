@@ -9,7 +9,7 @@ image scan.png 32 32
 step 'every set carries features in both forms, inspect says which, the picture is the same'
 expect 0 encrypt -r bob.id.card scan.png -o ref.mv
 expect 0 decrypt -i bob.id --reconstruct ref.mv -o ref.png
-for set in pack4096 add4096 pack2048 pack1024 score4096 score4096w private8192 real8192 deep8192; do
+for set in pack4096 add4096 pack2048 pack1024 score4096 score4096w private8192 real8192 deep8192 search8192; do
     for form in sym pk; do
         expect 0 encrypt -r bob.id.card --he $set --form $form --lossy scan.png -o x.mv -f --json
         is set "v == '$set'"
@@ -21,6 +21,21 @@ for set in pack4096 add4096 pack2048 pack1024 score4096 score4096w private8192 r
         same x.png ref.png
     done
 done
+
+step 'a set below the quantum limit is named as such, and refused on request with the numbers'
+expect 0 encrypt -r bob.id.card --he pack2048 scan.png -o classical.mv
+says '128 bits classical only'
+expect 0 inspect -i bob.id classical.mv
+prints 'against classical attacks only'
+expect 0 inspect -i bob.id classical.mv --json
+is inside "v['features']['quantum'] is False"
+expect 14 encrypt -r bob.id.card --quantum --he pack2048 scan.png -o refused.mv
+says '50 bits at N = 2048 is above 41, the limit for 128 bits of quantum security'
+absent refused.mv
+expect 0 encrypt -r bob.id.card --quantum --he real8192 scan.png -o quantum.mv
+expect 0 encrypt -r bob.id.card --quantum scan.png -o quantum.mv -f
+expect 0 inspect -i bob.id quantum.mv --json
+is inside "v['features']['quantum'] is True"
 
 step 'an outside sender needs the public key alone; the receiver needs the collection'
 expect 0 collection new -i alice.id -r bob.id.card -o trial.mv

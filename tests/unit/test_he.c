@@ -55,6 +55,12 @@ static void the_named_sets_are_there_and_say_what_they_are_for(void **state)
                          want[i].classical_only);
         assert_int_equal(mv_he_set_check_security(set, NULL), MV_OK);
     }
+    for (size_t i = 0; i < 10; i++) {
+        const mv_he_set *set = mv_he_set_at(i);
+        const mv_status quantum = mv_he_set_require(set, MV_HE_QUANTUM_128, NULL);
+        assert_int_equal(mv_he_set_require(set, MV_HE_CLASSICAL_128, NULL), MV_OK);
+        assert_true((quantum == MV_OK) == (strstr(mv_he_set_purpose(set), "quantum") != NULL));
+    }
     assert_null(mv_he_set_at(10));
     assert_null(mv_he_set_find("pack512"));
     assert_null(mv_he_set_find(NULL));
