@@ -198,8 +198,8 @@ static mv_status prepare_coded(void **out, size_t *bytes, mv_error *err)
 
 const bench_case bench_cases_exact[] = {
     {"dicom read", "512 x 512 x 16 bit", "DCMTK", prepare, read_image, finish},
-    {"exact encode", "512 x 512 x 16 bit", "CharLS", prepare_coded, encode, finish},
-    {"exact decode", "512 x 512 x 16 bit", "CharLS", prepare_coded, decode, finish},
+    {"exact encode", "512 x 512 x 16 bit", "JPEG-LS", prepare_coded, encode, finish},
+    {"exact decode", "512 x 512 x 16 bit", "JPEG-LS", prepare_coded, decode, finish},
     {"exact veil encode", "512 x 512 x 16 bit", "pixel coder", prepare_veil, encode, finish},
     {"exact veil decode", "512 x 512 x 16 bit", "all processors", prepare_veil, decode, finish},
     {"slice encrypt", "512 x 512 x 16 bit", "no features", prepare, encrypt, finish},

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/secret.h"
-#include "codec/jpegls.h"
+#include "codec/picture_coding.h"
 #include "codec/raster.h"
 #include "codec/veil_strip.h"
 #include "derive.h"
@@ -244,7 +244,7 @@ static bool rebuild_strip(uint8_t *out, const mv_raster *strip, const strip_head
     const mv_jpegls_frame picture = picture_of(strip, f->range);
     const mv_veil_strip pixels = {strip->width, strip->height, strip->channels, f->range};
     const bool ok = f->kind == KIND_JPEGLS
-                        ? mv_jpegls_decode(samples, &picture, stream, f->len) == MV_OK
+                        ? mv_picture_decode(samples, &picture, stream, f->len) == MV_OK
                         : mv_veil_strip_decode(samples, &pixels, threads, stream, f->len) == MV_OK;
     if (ok) {
         lift(out, strip, f, samples, f->kind == KIND_JPEGLS && picture.bits <= 8);
@@ -330,7 +330,7 @@ static mv_status give_on(mv_exact_decoder *d, const uint8_t *bytes, size_t len, 
                                                         : MV_E_INTERNAL;
 }
 
-/* Streams for CharLS that came from outside are rebuilt in a child; the pixel coder is our own. */
+/* JPEG-LS streams that came from outside are rebuilt in a child, as a second wall. */
 static mv_status flush_batch(mv_exact_decoder *d, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -684,7 +684,7 @@ static mv_status code_jpegls(size_t *len, encoder *e, const mv_raster *strip, co
     if (picture.bits <= 8) {
         narrow(e->samples, sample_count(strip));
     }
-    st = mv_jpegls_encode(e->stream, mv_jpegls_room(&picture), len, &picture, e->samples);
+    st = mv_picture_encode(e->stream, mv_jpegls_room(&picture), len, &picture, e->samples);
     if (st == MV_E_SPACE) { /* noise: no smaller than the file */
         *len = 0;
         st = MV_OK;

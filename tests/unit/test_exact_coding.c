@@ -11,9 +11,11 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "codec/jpegls.h"
 #include "codec/veil_strip.h"
 #include "envelope/exact_coding.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +162,70 @@ static void the_coding_is_that_of_the_format_page(void **state)
     mv_buffer_clear(&coded);
 }
 
+/* Sample (x, y) is g + 1, g, g + 2 with g = 40 + x + y. */
+static mv_buffer colour_file(void)
+{
+    const made m = {"|u1", 1, 16, 16, 3, 40, 1};
+    static const uint8_t more[3] = {1, 0, 2};
+    mv_buffer file = npy_of(&m);
+    for (size_t i = 0; i < (size_t)3 * 256; i++) {
+        file.bytes[128 + i] = (uint8_t)(40 + i / 3 % 16 + i / 48 + more[i % 3]);
+    }
+    return file;
+}
+
+static void colour_is_coded_as_the_format_page_says(void **state)
+{
+    static const uint8_t head[24] = {128, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0,
+                                     16,  0, 0, 0, 1, 0, 0, 0, 3,  1, 0, 0};
+    static const uint8_t frame[] = {
+        0x50, 0x00, 0x00, 0x00, 0x28, 0x00, 0x20, 0x00, 0xff, 0xd8, 0xff, 0xf7, 0x00, 0x0b, 0x06,
+        0x00, 0x30, 0x00, 0x10, 0x01, 0x01, 0x11, 0x00, 0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00,
+        0x00, 0x00, 0x00, 0xbf, 0xff, 0x7f, 0xff, 0x52, 0xbf, 0xfd, 0x7f, 0xff, 0x5f, 0xff, 0x7f,
+        0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff,
+        0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x00, 0x00, 0x03, 0x0d, 0xff,
+        0x7d, 0x7f, 0xff, 0x7f, 0xfc, 0x0e, 0xff, 0x7e, 0xff, 0x7f, 0x80, 0xff, 0xd9};
+    mv_buffer file = colour_file(), coded = mv_buffer_make(1 << 10);
+    (void)state;
+    assert_true(encode(&coded, &file, &jpegls, 0));
+    assert_int_equal(coded.len, 24 + 128 + sizeof frame + 32);
+    assert_memory_equal(coded.bytes, head, 24);
+    assert_memory_equal(coded.bytes + 24, file.bytes, 128);
+    assert_memory_equal(coded.bytes + 152, frame, sizeof frame);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
+/* As every colour frame was before there were planes. */
+static void a_colour_frame_by_pixel_is_read_too(void **state)
+{
+    static const uint8_t head[24] = {128, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0,
+                                     16,  0, 0, 0, 1, 0, 0, 0, 3,  1, 0, 0};
+    const mv_jpegls_frame picture = {16, 16, 3, 6, 0};
+    mv_buffer file = colour_file(), coded = mv_buffer_make(1 << 12), back = coded;
+    uint8_t lowered[3 * 256], stream[2000], digest[32];
+    size_t len = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof lowered; i++) {
+        lowered[i] = (uint8_t)(file.bytes[128 + i] - 40);
+    }
+    assert_int_equal(mv_jpegls_encode(stream, sizeof stream, &len, &picture, lowered), MV_OK);
+    assert_int_equal(EVP_Digest(file.bytes, file.len, digest, NULL, EVP_sha256(), NULL), 1);
+    assert_int_equal(mv_buffer_append(&coded, head, sizeof head), MV_OK);
+    assert_int_equal(mv_buffer_append(&coded, file.bytes, 128), MV_OK);
+    assert_int_equal(mv_buffer_put_u32le(&coded, (uint32_t)len), MV_OK);
+    assert_int_equal(mv_buffer_put_u16le(&coded, 40), MV_OK);
+    assert_int_equal(mv_buffer_put_u16le(&coded, 32), MV_OK);
+    assert_int_equal(mv_buffer_append(&coded, stream, len), MV_OK);
+    assert_int_equal(mv_buffer_append(&coded, digest, sizeof digest), MV_OK);
+    assert_int_equal(decode(&back, &coded, &jpegls, file.len, NULL), MV_OK);
+    assert_int_equal(back.len, file.len);
+    assert_memory_equal(back.bytes, file.bytes, file.len);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+    mv_buffer_clear(&back);
+}
+
 static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
 {
     static const made kinds[] = {
@@ -174,6 +240,33 @@ static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
         check_comes_back(&kinds[i], &jpegls);
         check_comes_back(&kinds[i], &best);
         check_comes_back(&kinds[i], &pixels);
+    }
+}
+
+/* Height and frames that the head of the coding says. */
+static void check_joined(const made *m, const way *w, uint32_t height, uint32_t frames)
+{
+    mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 24);
+    assert_true(encode(&coded, &file, w, 0));
+    assert_int_equal(mv_load_u32le(coded.bytes + 12), height);
+    assert_int_equal(mv_load_u32le(coded.bytes + 16), frames);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+    check_comes_back(m, w);
+}
+
+static void small_frames_are_coded_as_one_picture(void **state)
+{
+    static const made all = {"<i2", 20, 17, 21, 1, -5, 9}, some = {"<i2", 12, 128, 128, 1, 0, 9},
+                      none = {"|u1", 7, 120, 100, 1, 0, 9}, colour = {"|u1", 4, 9, 9, 3, 0, 9},
+                      high = {"|u1", 10, 10000, 1, 3, 0, 9};
+    (void)state;
+    for (const way *w = &jpegls; w != NULL; w = w == &jpegls ? &best : NULL) {
+        check_joined(&all, w, 340, 1);
+        check_joined(&some, w, 512, 3);
+        check_joined(&none, w, 120, 7); /* no number of them below 7 divides 7 */
+        check_joined(&colour, w, 36, 1);
+        check_joined(&high, w, 20000, 5); /* not so high that its planes would be too high */
     }
 }
 
@@ -434,7 +527,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_coding_is_that_of_the_format_page),
+        cmocka_unit_test(colour_is_coded_as_the_format_page_says),
+        cmocka_unit_test(a_colour_frame_by_pixel_is_read_too),
         cmocka_unit_test(every_kind_of_samples_comes_back_bit_for_bit),
+        cmocka_unit_test(small_frames_are_coded_as_one_picture),
         cmocka_unit_test(what_gets_no_smaller_is_left_as_it_is),
         cmocka_unit_test(nothing_altered_or_cut_is_taken_for_the_file),
         cmocka_unit_test(a_stated_error_is_kept_by_every_sample_and_saves_bytes),
