@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cases_veil.c: one slice of 512 x 512 samples of 16 bits through the learned pixel coder, beside
- * JPEG-LS of the same samples. One thread.
+ * JPEG-LS of the same samples; and one of 8 bits as digits that add up, under its own plan, without
+ * encryption. One thread.
  */
 #include "bench.h"
 
 #include "codec/jpegls.h"
 #include "codec/veil_pixels.h"
+#include "codec/veil_sum.h"
 #include "image/phantom.h"
 
 #include <stdlib.h>
@@ -116,8 +118,88 @@ done:
     return st;
 }
 
+/* ---- sums by classes ---- */
+
+typedef struct sums {
+    mv_image image;
+    mv_sum_plan plan;
+    mv_sum_layout layout;
+    int32_t *level;
+    uint32_t *word;
+} sums;
+
+static void finish_sums(void *user)
+{
+    sums *s = user;
+    mv_sum_layout_clear(&s->layout);
+    mv_sum_plan_clear(&s->plan);
+    mv_image_clear(&s->image);
+    free(s->level);
+    free(s->word);
+    free(s);
+}
+
+static mv_status choose_plan(sums *s)
+{
+    mv_status st = MV_OK;
+    const size_t blocks = mv_sum_levels_count(&s->plan) / MV_VEIL_BANDS;
+    double *cost = calloc(blocks * MV_SUM_CLASSES, sizeof *cost);
+    MV_ENSURE(cost != NULL, MV_E_MEMORY);
+    MV_TRY(mv_sum_levels(s->level, &s->plan, &s->image));
+    mv_sum_weigh(cost, &s->plan, s->level);
+    mv_sum_choose(&s->plan, cost);
+done:
+    free(cost);
+    return st;
+}
+
+static mv_status put_sum(void *user, mv_error *err)
+{
+    sums *s = user;
+    const mv_status st = mv_sum_levels(s->level, &s->plan, &s->image);
+    (void)err;
+    (void)mv_sum_put(s->word, &s->layout, s->level);
+    return st;
+}
+
+static mv_status get_sum(void *user, mv_error *err)
+{
+    sums *s = user;
+    mv_image back = {0};
+    (void)err;
+    mv_sum_get(s->level, mv_sum_levels_count(&s->plan), &s->layout, s->word, 1);
+    const mv_status st = mv_sum_picture(&back, &s->plan, s->level, 1);
+    mv_image_clear(&back);
+    return st;
+}
+
+static mv_status prepare_sums(void **out, size_t *bytes, mv_error *err)
+{
+    mv_status st = MV_OK;
+    sums *s = calloc(1, sizeof *s);
+    mv_phantom_opts opts = mv_phantom_defaults();
+    *out = s;
+    MV_ENSURE(s != NULL, MV_E_MEMORY);
+    opts.width = opts.height = SIDE;
+    MV_TRY(mv_phantom_make(&s->image, &opts, err));
+    MV_TRY(mv_sum_plan_for(&s->plan, &s->image, false, err));
+    s->plan.word = 14;
+    s->level = malloc(mv_sum_levels_count(&s->plan) * sizeof *s->level);
+    MV_ENSURE(s->level != NULL, MV_E_MEMORY);
+    MV_TRY(choose_plan(s));
+    MV_TRY(mv_sum_layout_make(&s->layout, &s->plan));
+    s->word = malloc(s->layout.words * sizeof *s->word);
+    MV_ENSURE(s->word != NULL, MV_E_MEMORY);
+    MV_TRY(put_sum(s, err));
+    *bytes = s->layout.words * s->plan.word / 8;
+done:
+    return st;
+}
+
 const bench_case bench_cases_veil[] = {
     {"veil pixels encode", "512x512 16 bit", "small net", prepare, encode, finish},
     {"veil pixels decode", "512x512 16 bit", "small net", prepare, decode, finish},
     {"veil pixels jpeg-ls encode", "512x512 16 bit", "JPEG-LS", prepare_jpegls, jpegls, finish},
+    {"veil sum to words", "512x512 8 bit", "portable", prepare_sums, put_sum, finish_sums},
+    {"veil sum to picture", "512x512 8 bit", "portable", prepare_sums, get_sum, finish_sums},
     {NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -238,8 +238,10 @@ static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         check_comes_back(&kinds[i], &jpegls);
-        check_comes_back(&kinds[i], &best);
-        check_comes_back(&kinds[i], &pixels);
+        if (kinds[i].frames < 40) { /* the last is for the children of JPEG-LS */
+            check_comes_back(&kinds[i], &best);
+            check_comes_back(&kinds[i], &pixels);
+        }
     }
 }
 
@@ -348,18 +350,18 @@ static void a_coding_is_not_taken_for_the_other(void **state)
     mv_buffer_clear(&back);
 }
 
-/* Frames of several strips, the last of fewer rows, of several bands each: best is never larger
+/* A frame of several strips, the last of fewer rows, of several bands each: best is never larger
  * than JPEG-LS but for the heads, and both orders of kinds in a batch occur. */
 static void a_frame_of_many_strips_takes_the_smaller_coder_for_each(void **state)
 {
-    const made m = {"<u2", 2, 600, 2100, 1, 100, 12};
+    const made m = {"<u2", 1, 600, 2100, 1, 100, 12};
     mv_buffer file = npy_of(&m), plain = mv_buffer_make((size_t)1 << 28);
     mv_buffer coded = plain, back = plain;
     uint32_t random = 1;
     (void)state;
-    for (size_t i = 0; i < (size_t)2 * 600 * 2100; i++) {
+    for (size_t i = 0; i < (size_t)600 * 2100; i++) {
         random = random * 1664525u + 1013904223u;
-        if (i / 2100 % 600 >= 499) { /* the second strip: two values, at random */
+        if (i / 2100 >= 499) { /* the second strip: two values, at random */
             mv_store_u16le(file.bytes + 128 + 2 * i, (uint16_t)((random >> 30) % 2 * 60000));
         }
     }
