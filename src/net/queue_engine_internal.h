@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_engine_internal.h: one run of the queue, as its four files see it: queue_run.c loads,
- * watches and stops it, queue_work.c is what a stream does, queue_receipts.c brings the receipts
- * home, queue_engine.c keeps what became of items and relays.
+ * queue_engine_internal.h: one run of the queue, as its five files see it: queue_run.c loads,
+ * watches and stops it, queue_choose.c is what a stream takes next and queue_work.c what it does
+ * with it, queue_receipts.c brings the receipts home, queue_engine.c keeps what became of items and
+ * relays.
  */
 #ifndef MV_NET_QUEUE_ENGINE_INTERNAL_H
 #define MV_NET_QUEUE_ENGINE_INTERNAL_H
@@ -11,6 +12,7 @@
 #include "queue_internal.h"
 
 #define BUNDLE_FILES 200
+#define SMALL_MAX    (256u << 10) /* larger files are not bundled */
 #define NO_IDENTITY  SIZE_MAX
 
 typedef enum entry_state { READY, AT_WORK, ON_RELAY, DELIVERED_UNFLUSHED, OVER } entry_state;
@@ -117,6 +119,8 @@ void mv_engine_line_failed(engine *g, stream *s, relay_line *l, mv_status st, co
 void mv_engine_line_works(engine *g, relay_line *l);
 
 /* ---- streams ---- */
+
+bool mv_engine_next(engine *g, work *w); /* a piece of work, if there is any; with the mutex held */
 
 void *mv_engine_stream(void *user);       /* a thread: user is its stream */
 bool mv_engine_any_left(const engine *g); /* to be sent in this run; with the mutex held */

@@ -17,6 +17,9 @@
 #include "base/bytes.h"
 #include "medveil/queue.h"
 
+#include <jansson.h>
+#include <sys/types.h>
+
 #define MV_QUEUE_FILE_MAX (MV_QUEUE_ID_MAX + 16) /* "{id}.receipt.new" */
 
 struct mv_queue {
@@ -45,5 +48,23 @@ void mv_queue_drop_bytes(mv_queue *q, const char *id);
 /* mv_queue_ids: all items in the order in which they were added. owner: *ids, free() */
 MV_MUST_CHECK mv_status mv_queue_ids(const mv_queue *q, char (**ids)[MV_QUEUE_ID_MAX],
                                      size_t *count, mv_error *err);
+
+/* ---- what queue.c, queue_item.c and queue_add.c share ---- */
+
+#define MV_QUEUE_ADDING ((off_t)1 << 62) /* above all items */
+
+/* mv_queue_range: takes (F_WRLCK, F_RDLCK) or lets go (F_UNLCK) a byte of the lock file. */
+bool mv_queue_range(const mv_queue *q, short type, off_t at);
+mv_status mv_queue_cannot_write(mv_error *err); /* of errno */
+bool mv_queue_write_all(int fd, const uint8_t *bytes, size_t len);
+
+/* mv_queue_put: writes {id}.{kind}.new and gives it its name. */
+MV_MUST_CHECK mv_status mv_queue_put(mv_queue *q, const char *id, const char *kind,
+                                     const uint8_t *bytes, size_t len, mv_error *err);
+MV_MUST_CHECK mv_status mv_queue_put_json(mv_queue *q, const char *id, const char *kind,
+                                          json_t *object, mv_error *err);
+
+/* mv_queue_read_id: the id that a file's name begins with; false: it is not ours. */
+bool mv_queue_read_id(char id[MV_QUEUE_ID_MAX], const char *name);
 
 #endif

@@ -91,6 +91,26 @@ over '80 ms, 20 % lost' small.mv delay=40 loss=20 seed=3
 over '80 ms, 10 % overtake' one.mv delay=40 reorder=10 seed=4
 over 'an outage of 3 s in the middle' one.mv delay=20 rate=8 outage=1,3 seed=5
 there_then_back '80 ms, 1 % lost, one way after the other' parts.mv delay=40 loss=1 rate=50 seed=11
+
+step 'a live stream: 80 ms, 1 % lost, an outage of 2 s in the middle'
+rm -rf "$work/state" "$MEDVEIL_HOME" address
+expect 0 phantom --size 64x64 --depth 60 -o cine.npy
+"$IMPAIR" delay=40 loss=1 rate=50 outage=3,2 seed=12 \
+    "exec '$MEDVEIL' relay --config relay.ini --address-file address 2>'$work/log/relay'" \
+    "until [ -s address ]; do sleep 0.05; done
+     '$MEDVEIL' live receive --from \"\$(cat address)\" -i bob.id -o - >seen 2>'$work/log/receiver' &
+     watcher=\$!
+     '$MEDVEIL' live send cine.npy --fps 12 --embed-every 0 --to \"\$(cat address)\" -r bob.id.card -s alice.id --wait \
+         2>'$work/log/sender'
+     code=\$?
+     wait \$watcher || code=\$?
+     exit \$code" 2>"$work/log/line" || fail 'a live stream over a bad line ends with the receipt'
+grep -q '60/60 bit-identical' "$work/log/sender" || fail 'the sender of the stream has the receipt'
+tail -c "$(size_of seen)" cine.npy >wanted
+[ "$(size_of seen)" = $((60 * 64 * 64)) ] || fail 'all frames are seen'
+same wanted seen
+sed 's/^/  /' "$work/log/line"
+
 if [ "$length" = long ]; then
     over '80 ms, 1 % lost, 50 Mbit/s, in parts' parts.mv delay=40 loss=1 rate=50 seed=6
     over '80 ms, 5 % lost' one.mv delay=40 loss=5 seed=7
