@@ -116,7 +116,15 @@ static void warn(const mv_card *card, const char *whose, const char *what)
 {
     const mv_card_state state = mv_card_state_on(card, mv_today());
     char day[MV_DAY_TEXT_MAX];
+    uint32_t revoked_day = 0;
 
+    if (mv_card_revoked(&revoked_day, card)) {
+        ui_say("%s card is revoked: whoever knows it seals nothing for it and is told of its "
+               "signatures",
+               whose);
+        ui_hint("make a new identity with medveil keygen, and give its card around");
+        return;
+    }
     mv_day_text(day, card->expires_day);
     if (state == MV_CARD_EXPIRED || state == MV_CARD_EXPIRES_SOON) {
         ui_say("%s card %s on %s", whose, state == MV_CARD_EXPIRED ? "expired" : "expires", day);

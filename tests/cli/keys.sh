@@ -148,6 +148,10 @@ expect 0 decrypt -i erin.id erin.mv -o erin.png
 same scan.png erin.png
 expect 0 inspect -i erin.id erin.mv
 prints 'revoked by its owner'
+expect 0 encrypt -s erin.id -r alice.id.card scan.png -o late.mv
+says 'your own card is revoked'
+expect 0 verify -i alice.id late.mv
+prints 'revoked by its owner'
 expect 2 card revoke
 flip erin.revoked 120
 code=0

@@ -15,13 +15,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/cbor.h"
 #include "base/file.h"
+#include "envelope/armour.h"
 #include "envelope/container.h"
 #include "envelope/envelope_internal.h"
 #include "envelope/envelope_signature.h"
 #include "envelope/recipients.h"
 #include "envelope/records.h"
 #include "envelope_sample.h"
+#include "he/cipher_internal.h"
 
 static const char *variable(const char *name)
 {
@@ -449,6 +452,90 @@ static void expect_collection_id(const char *page)
     expect_hex(page, "collection id", id, sizeof id);
 }
 
+/* pack4096's public key of the collection key 60 .. 7f, mask seed 20 .. 3f, error seed 40 .. 5f. */
+static mv_buffer counted_public(void)
+{
+    uint8_t collection[MV_COLLECTION_KEY_LEN];
+    mv_he_seeds seeds;
+    mv_he_key *key = NULL;
+    mv_he_public *pub = NULL;
+    const mv_he_set *set = mv_he_set_find("pack4096");
+    mv_buffer out = mv_buffer_make(100000);
+    count_up(collection, 0x60);
+    count_up(seeds.mask, 0x20);
+    count_up(seeds.error, 0x40);
+    assert_int_equal(mv_he_key_new(&key, set, collection), MV_OK);
+    assert_int_equal(mv_he_public_seeded(&pub, key, &seeds), MV_OK);
+    assert_int_equal(mv_buffer_append_zeros(&out, mv_he_public_size(set)), MV_OK);
+    assert_int_equal(mv_he_public_write(out.bytes, out.len, &out.len, pub), MV_OK);
+    mv_he_public_free(&pub);
+    mv_he_key_free(&key);
+    return out;
+}
+
+static void put_pair(mv_buffer *b, uint64_t key, uint64_t value)
+{
+    assert_int_equal(mv_cbor_put_uint(b, key), MV_OK);
+    assert_int_equal(mv_cbor_put_uint(b, value), MV_OK);
+}
+
+/* The map of the page, made from its table alone. */
+static mv_buffer counted_map(const mv_identity *holder, const mv_buffer *he)
+{
+    const uint8_t blank[MV_SIGNATURE_LEN] = {0};
+    uint8_t collection[MV_COLLECTION_KEY_LEN], id[MV_COLLECTION_ID_LEN], message[MV_HASH_LEN];
+    mv_buffer b = mv_buffer_make(100000);
+    count_up(collection, 0x60);
+    mv_collection_id(id, collection);
+    assert_int_equal(mv_cbor_put_map(&b, 7), MV_OK);
+    put_pair(&b, 1, 1);
+    put_pair(&b, 2, 1);
+    assert_int_equal(mv_cbor_put_uint(&b, 3), MV_OK);
+    assert_int_equal(mv_cbor_put_bytes(&b, id, sizeof id), MV_OK);
+    assert_int_equal(mv_cbor_put_uint(&b, 4), MV_OK);
+    assert_int_equal(mv_cbor_put_array(&b, 1), MV_OK);
+    assert_int_equal(mv_cbor_put_bytes(&b, he->bytes, he->len), MV_OK);
+    assert_int_equal(mv_cbor_put_uint(&b, 5), MV_OK);
+    assert_int_equal(mv_cbor_put_array(&b, 1), MV_OK);
+    assert_int_equal(mv_cbor_put_bytes(&b, holder->card.bytes, holder->card.bytes_len), MV_OK);
+    put_pair(&b, 6, 0);
+    assert_int_equal(mv_cbor_put_uint(&b, 7), MV_OK);
+    assert_int_equal(mv_cbor_put_bytes(&b, blank, sizeof blank), MV_OK);
+    const mv_part part = {b.bytes, b.len - sizeof blank};
+    mv_derive(message, NULL, "medveil 1 collection public", &part, 1);
+    assert_int_equal(
+        mv_identity_sign(b.bytes + b.len - sizeof blank, holder, message, sizeof message), MV_OK);
+    return b;
+}
+
+static void the_public_key_of_a_collection_is_the_printed_one(void **state)
+{
+    char *page = squeezed("mv.md");
+    mv_identity *holder = counted_identity(0);
+    mv_buffer he = counted_public(), map = counted_map(holder, &he);
+    mv_buffer text = mv_buffer_make(MV_COLLECTION_PUBLIC_FILE_MAX);
+    mv_collection_public *key = NULL;
+    uint8_t hash[32], message[MV_HASH_LEN];
+    (void)state;
+    missing = 0;
+    assert_int_equal(mv_armour_write(&text, MV_ARMOUR_PUBLIC, "# page", map.bytes, map.len), MV_OK);
+    assert_int_equal(mv_collection_public_read(&key, text.bytes, text.len, NULL), MV_OK);
+    expect_hex(page, "hash of the keys", mv_collection_public_hash(key), MV_HASH_LEN);
+    const mv_part part = {map.bytes, map.len - MV_SIGNATURE_LEN};
+    mv_derive(message, NULL, "medveil 1 collection public", &part, 1);
+    expect_hex(page, "what is signed", message, sizeof message);
+    expect_hex(page, "signature", map.bytes + map.len - MV_SIGNATURE_LEN, MV_SIGNATURE_LEN);
+    (void)crypto_generichash(hash, sizeof hash, map.bytes, map.len, NULL, 0);
+    expect_hex(page, "BLAKE2b-256 of the map", hash, sizeof hash);
+    mv_collection_public_free(&key);
+    mv_buffer_clear(&text);
+    mv_buffer_clear(&map);
+    mv_buffer_clear(&he);
+    mv_identity_free(&holder);
+    free(page);
+    assert_int_equal(missing, 0);
+}
+
 static void expect_wrap(const char *page, const mv_buffer *file, const mv_identity *receiver)
 {
     static mv_envelope_keys keys;
@@ -713,6 +800,7 @@ int main(void)
         cmocka_unit_test(a_file_of_the_trial_format_is_refused_with_one_clear_sentence),
         cmocka_unit_test(the_vectors_of_identity_md_are_right),
         cmocka_unit_test(the_vectors_of_mv_md_are_right),
+        cmocka_unit_test(the_public_key_of_a_collection_is_the_printed_one),
         cmocka_unit_test(the_reference_reader_opens_what_we_seal),
         cmocka_unit_test(the_reference_reader_opens_studies_and_collections),
         cmocka_unit_test(the_reference_reader_opens_outside_senders_embeddings_and_slots),
