@@ -381,10 +381,23 @@ static int run_head(const cli_args *args)
 
 static int run_veil(const cli_args *args)
 {
-    static const char *const known[] = {
-        "model",           "data",    "origins", "output",  "resume",
-        "steps",           "seed",    "batch",   "threads", "validate-every",
-        "validate-images", "licence", "force",   "json",    NULL};
+    static const char *const known[] = {"model",
+                                        "data",
+                                        "origins",
+                                        "output",
+                                        "resume",
+                                        "steps",
+                                        "seed",
+                                        "batch",
+                                        "threads",
+                                        "validate-every",
+                                        "validate-images",
+                                        "rate",
+                                        "from",
+                                        "licence",
+                                        "force",
+                                        "json",
+                                        NULL};
     return only_known(args, known, "--model veil") ? train_veil(args) : CLI_USAGE;
 }
 

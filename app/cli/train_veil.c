@@ -12,6 +12,7 @@
 #include "ui.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ typedef struct job {
     const cli_args *args;
     train_data data[SCALES];
     mv_veil_train_opts opts;
+    mv_veil *from; /* --from, or NULL */
     mv_veil_point last;
 } job;
 
@@ -71,9 +73,11 @@ done:
 static void describe_run(char *out, size_t cap, const job *j)
 {
     const mv_train_data *data = &j->data[0].data;
-    size_t len = (size_t)snprintf(out, cap, "seed %llu, %llu steps of %u images;",
-                                  (unsigned long long)j->opts.seed,
-                                  (unsigned long long)j->opts.steps, j->opts.batch);
+    size_t len =
+        (size_t)snprintf(out, cap, "seed %llu, %llu steps of %u image%s, rate %g%s;",
+                         (unsigned long long)j->opts.seed, (unsigned long long)j->opts.steps,
+                         j->opts.batch, j->opts.batch == 1 ? "" : "s", j->opts.rate,
+                         j->from != NULL ? ", from earlier networks" : "");
     for (size_t i = 0; i < data->set_count && len < cap; i++) {
         len += (size_t)snprintf(out + len, cap - len, " %s %zu images", data->set[i].name,
                                 data->set[i].train.count);
@@ -116,6 +120,10 @@ static mv_status train(job *j, mv_error *err)
         mv_hint(err, "give --force to replace it");
         MV_REQUIRE(false, err, MV_E_EXISTS, "%s exists already", path);
     }
+    if (cli_flag(j->args, "from")) {
+        MV_TRY(mv_veil_load(&j->from, cli_value(j->args, "from"), err));
+        j->opts.from = j->from->net;
+    }
     MV_TRY(read_data(j, err));
     for (size_t c = 0; c < SCALES; c++) {
         data[c] = j->data[c].data;
@@ -134,6 +142,22 @@ done:
     return st;
 }
 
+static bool read_rate(double *rate, const cli_args *args)
+{
+    const char *text = cli_value(args, "rate");
+    char *end = NULL;
+
+    if (text == NULL) {
+        return true;
+    }
+    *rate = strtod(text, &end);
+    if (end == text || *end != '\0' || !(*rate >= 1e-9 && *rate <= 10)) {
+        ui_say("--rate needs a number from 1e-9 to 10, not \"%s\"", text);
+        return false;
+    }
+    return true;
+}
+
 static bool read_options(job *j)
 {
     long steps = 0, seed = 0, batch = 0, every = 0, images = 0, threads = 0;
@@ -144,7 +168,8 @@ static bool read_options(job *j)
         !cli_number(j->args, "batch", 1, 16, (long)o->batch, &batch) ||
         !cli_number(j->args, "validate-every", 1, 100000000, (long)o->validate_every, &every) ||
         !cli_number(j->args, "validate-images", 0, 1000000, (long)o->validate_images, &images) ||
-        !cli_number(j->args, "threads", 1, 256, (long)mv_cpu_count(), &threads)) {
+        !cli_number(j->args, "threads", 1, 256, (long)mv_cpu_count(), &threads) ||
+        !read_rate(&o->rate, j->args)) {
         return false;
     }
     o->steps = (uint64_t)steps;
@@ -168,6 +193,7 @@ int train_veil(const cli_args *args)
         return CLI_USAGE;
     }
     const mv_status st = train(&j, &err);
+    mv_veil_free(&j.from);
     for (size_t c = 0; c < SCALES; c++) {
         train_data_clear(&j.data[c]);
     }

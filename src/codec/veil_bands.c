@@ -103,6 +103,7 @@ enum { NEIGHBOURS = sizeof neighbour / sizeof neighbour[0], OWN = 6, SIGNED = 19
 /* What is the same for all coefficients of a band. */
 typedef struct view {
     const mv_veil_levels *l;
+    uint32_t band;
     bool first;                        /* the band of the blocks' means */
     const int16_t *logged[NEIGHBOURS]; /* map of the neighbour's band, moved to its block */
     const uint32_t *own;               /* map of the band itself */
@@ -149,6 +150,7 @@ static void view_init(view *v, const mv_veil_levels *l, uint32_t place)
 {
     memset(v, 0, sizeof *v);
     v->l = l;
+    v->band = mv_veil_order[place];
     v->first = place == 0;
     for (size_t i = 0; i < NEIGHBOURS; i++) {
         const int8_t *n = neighbour[i];
@@ -284,33 +286,6 @@ mv_spread mv_veil_spread(const int32_t y[MV_SMALL_OUT])
     return p;
 }
 
-mv_status mv_veil_bands_encode(mv_rans_writer *w, const mv_small_net *net, mv_veil_levels *levels,
-                               uint32_t count)
-{
-    mv_status st = MV_OK;
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
-    for (uint32_t place = 0; place < count; place++) {
-        const uint32_t band = mv_veil_order[place];
-        view v;
-        view_init(&v, levels, place);
-        for (size_t row = 0; row < levels->grid.rows; row++) {
-            view_row(&v, row);
-            for (size_t c = 0; c < levels->grid.columns; c++) {
-                const size_t at = place_of(levels, row, c);
-                int16_t x[1][MV_SMALL_IN];
-                int32_t y[1][MV_SMALL_OUT];
-                const int32_t base = look(x[0], &v, at);
-                run(y, net + place, (const int16_t(*)[MV_SMALL_IN])x, 1);
-                MV_TRY(
-                    mv_rans_put_spread(w, level_at(levels, band, at) - base, mv_veil_spread(y[0])));
-            }
-        }
-        add_known(levels, place);
-    }
-done:
-    return st;
-}
-
 /* 256 (coth(1 / 2s) / 2 - s), s = 2^(scale/8 - 4): how far, in 256ths of a step, the mean of an
  * exponential tail lies from the middle of its bin. check: tests/unit/test_veil.c */
 static const uint8_t tail_256[96] = {
@@ -333,7 +308,58 @@ static int32_t value_of(int32_t level, mv_spread p, uint32_t step64)
     if (level != 0) { /* bins other than 0 lie further out */
         value256 += level > 0 ? 4 * DEAD : -4 * DEAD;
     }
-    return (int32_t)(value256 * step64 / 256);
+    const int64_t value = value256 * step64 / 256;
+    const int64_t most = MV_VEIL_COEF_MAX; /* beyond it only bytes that nobody encoded */
+    return (int32_t)(value < -most ? -most : value > most ? most : value);
+}
+
+/* Some coefficients of a row, side by side, when all levels are known beforehand. */
+enum { SIDE_BY_SIDE = 32 };
+
+static mv_status encode_some(mv_rans_writer *w, int32_t *coef, const mv_small_net *net,
+                             mv_small_run *run, const view *v, size_t row, size_t column,
+                             size_t count, uint32_t step64)
+{
+    mv_status st = MV_OK;
+    const mv_veil_levels *l = v->l;
+    int16_t x[SIDE_BY_SIDE][MV_SMALL_IN];
+    int32_t y[SIDE_BY_SIDE][MV_SMALL_OUT], base[SIDE_BY_SIDE];
+    for (size_t i = 0; i < count; i++) {
+        base[i] = look(x[i], v, place_of(l, row, column + i));
+    }
+    run(y, net, (const int16_t(*)[MV_SMALL_IN])x, count);
+    for (size_t i = 0; i < count; i++) {
+        const int32_t level = level_at(l, v->band, place_of(l, row, column + i));
+        mv_spread p = mv_veil_spread(y[i]);
+        MV_TRY(mv_rans_put_spread(w, level - base[i], p));
+        p.mu16 += 16 * base[i];
+        coef[v->band * l->grid.blocks + row * l->grid.columns + column + i] =
+            value_of(level, p, step64);
+    }
+done:
+    return st;
+}
+
+mv_status mv_veil_bands_encode(mv_rans_writer *w, int32_t *coef, const mv_small_net *net,
+                               mv_veil_levels *levels, uint32_t count, uint32_t step64)
+{
+    mv_status st = MV_OK;
+    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    const size_t columns = levels->grid.columns;
+    for (uint32_t place = 0; place < count; place++) {
+        view v;
+        view_init(&v, levels, place);
+        for (size_t row = 0; row < levels->grid.rows; row++) {
+            view_row(&v, row);
+            for (size_t c = 0; c < columns; c += SIDE_BY_SIDE) {
+                const size_t some = columns - c < SIDE_BY_SIDE ? columns - c : SIDE_BY_SIDE;
+                MV_TRY(encode_some(w, coef, net + place, run, &v, row, c, some, step64));
+            }
+        }
+        add_known(levels, place);
+    }
+done:
+    return st;
 }
 
 mv_status mv_veil_bands_decode(int32_t *coef, mv_rans_reader *r, const mv_small_net *net,

@@ -43,10 +43,12 @@ void mv_veil_levels_free(mv_veil_levels **levels); /* wipes */
 /* mv_veil_levels_set: all bands at once, level (64,rows,columns); before encoding or visiting. */
 void mv_veil_levels_set(mv_veil_levels *levels, const int32_t *level);
 
-/* net (64): by place. mv_veil_bands_encode: the first count bands of the order. errors:
+/* mv_veil_bands_encode: the first count bands of the order; net (64) by place. coef
+ * (64,rows,columns) becomes what decoding will give; other bands are left alone. errors:
  * MV_E_MEMORY, MV_E_LIMIT */
-MV_MUST_CHECK mv_status mv_veil_bands_encode(mv_rans_writer *w, const mv_small_net *net,
-                                             mv_veil_levels *levels, uint32_t count);
+MV_MUST_CHECK mv_status mv_veil_bands_encode(mv_rans_writer *w, int32_t *coef,
+                                             const mv_small_net *net, mv_veil_levels *levels,
+                                             uint32_t count, uint32_t step64);
 
 /* mv_veil_bands_decode: into coefficients: level * step, moved towards the mean as far as the
  * distribution says on the average. coef (64,rows,columns) in units of 1/64, zero where no band was

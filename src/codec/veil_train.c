@@ -18,19 +18,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    BATCH_MAX = 16,
-    KEEP_64 = 24, /* of 64 coefficients, chosen at random, take part in a step */
-    HASH_LEN = 32,
-    VALIDATION_STEPS = 3,
-    STATE_MAX = 64 << 20
-};
+enum { BATCH_MAX = 16, HASH_LEN = 32, VALIDATION_STEPS = 3, STATE_MAX = 64 << 20 };
 
 mv_veil_train_opts mv_veil_train_defaults(void)
 {
     const mv_veil_train_opts opts = {.steps = 9000,
                                      .seed = 1,
-                                     .batch = 4,
+                                     .batch = 1,
                                      .threads = 1,
                                      .rate = 2e-3,
                                      .validate_every = 500,
@@ -49,7 +43,6 @@ typedef struct state {
 
 /* One picture on its way through a step. */
 typedef struct pupil {
-    mv_rand rand;
     size_t scale, set, image;
     uint32_t row, column, flips; /* where the square is cut; 1, 2, 4: flips and transpose */
     uint32_t step_index;         /* mv_veil_step64 */
@@ -120,18 +113,17 @@ static void cut(pupil *p, const run *r)
 static void draw(pupil *p, const run *r, size_t n)
 {
     mv_rand *rand = &r->s->rand;
-    p->rand = mv_rand_make(mv_rand_u64(rand));
     p->set = n % r->data[0].set_count;
-    p->scale = mv_rand_below(rand, 3) == 0 ? r->scale_count - 1 : 0;
+    p->scale = mv_rand_below(rand, 4) == 0 ? r->scale_count - 1 : 0;
     const mv_train_data *d = &r->data[p->scale];
     p->image = mv_rand_below(rand, (uint32_t)d->set[p->set].train.count);
     p->row = mv_rand_below(rand, d->height - r->grid.height + 1);
     p->column = mv_rand_below(rand, d->width - r->grid.width + 1);
     p->flips = mv_rand_below(rand, 8);
-    p->lapped = mv_rand_below(rand, 3) != 0;
+    p->lapped = mv_rand_below(rand, 4) != 0;
     /* mostly steps of 3 to 27 gray levels of 256, now and then 1 to 64 */
     const double wide = mv_rand_unit(rand), part = mv_rand_unit(rand);
-    p->step_index = (uint32_t)(96 + 16 * (wide < 0.3 ? 6 * part : 1.6 + 3.2 * part));
+    p->step_index = (uint32_t)(96 + 16 * (wide < 0.2 ? 6 * part : 1.6 + 3.2 * part));
 }
 
 typedef struct visit_state {
@@ -147,11 +139,11 @@ static void learn(void *user, size_t block, const int16_t x[MV_SMALL_IN], int32_
     mv_small_trace t;
     double slope[2];
     (void)block;
-    if (mv_rand_u64(&p->rand) % 64 >= KEEP_64) {
-        return;
-    }
     mv_small_forward(&t, v->w, x);
     p->bits += mv_spread_loss(slope, (double)number - t.y[0], fmin(fmax(t.y[1], -4), 15));
+    if ((t.y[1] < -4 && slope[1] > 0) || (t.y[1] > 15 && slope[1] < 0)) {
+        slope[1] = 0; /* beyond the scales there are: no further out */
+    }
     const float dy[2] = {(float)slope[0], (float)slope[1]};
     mv_small_backward(&p->gradient[v->band], v->w, &t, dy);
     p->count[v->band]++;
@@ -326,12 +318,13 @@ done:
 
 /* ---- the saved state ---- */
 
-/* Options that change the result, and a picture's worth of each set. */
+/* Options that change the result, and a picture's worth of each set. The number of steps may
+ * change when a run goes on: its rate then follows the new schedule. */
 static void fingerprint(uint8_t out[HASH_LEN], const run *r)
 {
     crypto_generichash_state h;
-    const uint64_t about[] = {r->opts->steps, r->opts->seed, r->opts->batch,
-                              (uint64_t)(r->opts->rate * 1e9), r->scale_count};
+    const uint64_t about[] = {r->opts->seed, r->opts->batch, (uint64_t)(r->opts->rate * 1e9),
+                              r->scale_count};
     (void)crypto_generichash_init(&h, NULL, 0, HASH_LEN);
     (void)crypto_generichash_update(&h, (const uint8_t *)about, sizeof about);
     for (size_t c = 0; c < r->scale_count; c++) {
@@ -383,12 +376,16 @@ done:
 
 /* ---- the run ---- */
 
-static void start(state *s, uint64_t seed)
+static void start(state *s, const mv_veil_train_opts *opts)
 {
-    s->rand = mv_rand_make(seed);
+    s->rand = mv_rand_make(opts->seed);
     for (size_t place = 0; place < MV_VEIL_BANDS; place++) {
         const float y0[MV_SMALL_OUT] = {0, place < 10 ? 1 : -1.5F};
-        mv_small_init(&s->weights[place], y0, &s->rand);
+        if (opts->from != NULL) {
+            mv_small_import(&s->weights[place], &opts->from[place]);
+        } else {
+            mv_small_init(&s->weights[place], y0, &s->rand);
+        }
     }
 }
 
@@ -503,7 +500,7 @@ mv_status mv_veil_train(mv_small_net net[MV_VEIL_BANDS], const mv_train_data *da
         st = pupil_new(&r.pupil[b], &r.grid);
         MV_REQUIRE(st == MV_OK, err, st, "out of memory for training");
     }
-    start(r.s, opts->seed);
+    start(r.s, opts);
     fingerprint(r.s->fingerprint, &r);
     if (opts->resume) {
         MV_TRY(restore(r.s, path, err));

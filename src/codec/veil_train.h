@@ -33,8 +33,9 @@ typedef struct mv_veil_train_opts {
     unsigned threads;
     double rate; /* peak learning rate; a cosine leads from there to a hundredth */
     uint64_t validate_every;
-    size_t validate_images; /* of each set, evenly spread; 0: all */
-    bool resume;            /* go on from the state's file */
+    size_t validate_images;   /* of each set, evenly spread; 0: all */
+    const mv_small_net *from; /* (64) networks to start from; NULL: random ones */
+    bool resume;              /* go on from the state's file */
     void (*on_point)(void *user, const mv_veil_point *point);
     void *user;
 } mv_veil_train_opts;

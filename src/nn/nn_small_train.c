@@ -175,3 +175,32 @@ mv_status mv_small_export(mv_small_net *out, const mv_small_weights *w)
 done:
     return st;
 }
+
+static void from_i32s(float *b, const int32_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        b[i] = (float)from[i] / MV_SMALL_Y_ONE;
+    }
+}
+
+void mv_small_import(mv_small_weights *w, const mv_small_net *net)
+{
+    for (size_t i = 0; i < MV_SMALL_IN; i++) {
+        for (size_t j = 0; j < MV_SMALL_H1; j++) {
+            w->w1[i][j] = (float)net->w1[i / 2][j][i % 2] / 4096;
+        }
+    }
+    for (size_t i = 0; i < MV_SMALL_H1; i++) {
+        for (size_t j = 0; j < MV_SMALL_H2; j++) {
+            w->w2[i][j] = (float)net->w2[i / 2][j][i % 2] / 4096;
+        }
+    }
+    for (size_t i = 0; i < MV_SMALL_H2; i++) {
+        for (size_t o = 0; o < MV_SMALL_OUT; o++) {
+            w->w3[i][o] = (float)net->w3[o][i] / 4096;
+        }
+    }
+    from_i32s(w->b1, net->b1, MV_SMALL_H1);
+    from_i32s(w->b2, net->b2, MV_SMALL_H2);
+    from_i32s(w->b3, net->b3, MV_SMALL_OUT);
+}
