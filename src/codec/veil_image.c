@@ -160,7 +160,7 @@ static double step_of(const head *h)
 
 enum { RUN = 4096 }; /* samples converted at a time */
 
-/* plane (channels, height, width) of slice z: v, less the middle of the range */
+/* plane (channels, height, width) of slice z: v */
 static void read_planes(int32_t *const plane[3], const mv_image *image, const head *h, size_t z)
 {
     const size_t count = (size_t)h->width * h->height;
@@ -195,11 +195,11 @@ static void write_planes(mv_image *image, int32_t *const plane[3], const head *h
     mv_wipe(some, sizeof some);
 }
 
-/* R, G, B -> Y, Cg, Co and back, exactly (YCoCg-R); a gray plane is Y. Y is centred. */
+/* R, G, B -> Y, Cg, Co and back, exactly (YCoCg-R); a gray plane is Y. Black stays 0: that
+ * a region has no light is something that its frequencies' networks go by. */
 static void mix(int32_t *const plane[3], const head *h)
 {
     const size_t count = (size_t)h->width * h->height;
-    const int32_t middle = (int32_t)(h->range + 1) / 2;
     for (size_t i = 0; i < count; i++) {
         int32_t y = plane[0][i];
         if (h->channels == 3) {
@@ -209,7 +209,7 @@ static void mix(int32_t *const plane[3], const head *h)
             plane[1][i] = cg;
             plane[2][i] = co;
         }
-        plane[0][i] = y - middle;
+        plane[0][i] = y;
     }
 }
 
@@ -228,9 +228,9 @@ static int32_t bounded(int32_t v)
 static void unmix(int32_t *const plane[3], const head *h)
 {
     const size_t count = (size_t)h->width * h->height;
-    const int32_t middle = (int32_t)(h->range + 1) / 2, high = (int32_t)h->range;
+    const int32_t high = (int32_t)h->range;
     for (size_t i = 0; i < count; i++) {
-        const int32_t y = bounded(plane[0][i]) + middle;
+        const int32_t y = bounded(plane[0][i]);
         if (h->channels == 1) {
             plane[0][i] = clamp(y, high);
             continue;
