@@ -192,6 +192,37 @@ static void every_machine_and_number_of_threads_makes_the_same_bytes(void **stat
     mv_veil_free(&veil);
 }
 
+static void the_vector_of_the_format_page_is_what_comes_out(void **state)
+{
+    static const char want[] =
+        "01000108405000b10c090100fa019001004042ffffef8cf613cffd2e29c37617004387e6f3a903eee209f7f4a5"
+        "3b835afe85ffc8341ddf77db31cb5c9b5eff242c96c59dd98b2993f99eec04737c8d19dbdd6e4097";
+    static const uint8_t row[] = {0, 1, 6, 12, 17, 26, 38, 50, 64, 85, 99, 121};
+    const mv_veil_opts opts = mv_veil_defaults();
+    mv_veil *veil = NULL;
+    mv_image image = {0}, back = {0};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    char hex[256];
+    (void)state;
+    assert_int_equal(mv_veil_find(&veil, NULL, NULL), MV_OK);
+    assert_int_equal(mv_image_alloc(&image, 12, 9, 1, 1, MV_SAMPLE_U8), MV_OK);
+    image.bits = 8;
+    for (int i = 0; i < 108; i++) {
+        const int x = i % 12, y = i / 12;
+        ((uint8_t *)image.sample)[i] = (uint8_t)(x * x + 3 * y * y + i * 7 % 5);
+    }
+    assert_int_equal(mv_veil_encode(&bytes, &len, NULL, veil, &image, &opts, NULL), MV_OK);
+    assert_int_equal(len, 85);
+    assert_string_equal(sodium_bin2hex(hex, sizeof hex, bytes, len), want);
+    assert_int_equal(mv_veil_decode(&back, veil, bytes, len, NULL, 1, no_progress, NULL), MV_OK);
+    assert_memory_equal(back.sample, row, sizeof row);
+    mv_veil_free_bytes(&bytes, len);
+    mv_image_clear(&image);
+    mv_image_clear(&back);
+    mv_veil_free(&veil);
+}
+
 static void targets_are_met_and_what_cannot_be_met_is_said(void **state)
 {
     mv_veil *veil = sample_veil(3);
@@ -465,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_of_every_kind_come_back_as_near_as_the_encoder_said),
         cmocka_unit_test(every_machine_and_number_of_threads_makes_the_same_bytes),
+        cmocka_unit_test(the_vector_of_the_format_page_is_what_comes_out),
         cmocka_unit_test(targets_are_met_and_what_cannot_be_met_is_said),
         cmocka_unit_test(damaged_bytes_are_an_error_or_an_image_and_cut_ones_an_error),
         cmocka_unit_test(damaged_networks_are_refused),
