@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cases_veil.c: one slice of 512 x 512 samples of 16 bits through the learned pixel coder, beside
- * JPEG-LS of the same samples; and one of 8 bits as digits that add up, under its own plan, without
- * encryption. One thread.
+ * cases_veil.c: a picture of 224 x 224 samples of 8 bits in compact mode; one slice of 512 x 512
+ * samples of 16 bits through the learned pixel coder, beside JPEG-LS of the same samples; and one
+ * of 8 bits as digits that add up, under its own plan, without encryption. One thread.
  */
 #include "bench.h"
 
@@ -10,6 +10,7 @@
 #include "codec/veil_pixels.h"
 #include "codec/veil_sum.h"
 #include "image/phantom.h"
+#include "medveil/veil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,7 +197,63 @@ done:
     return st;
 }
 
+/* ---- compact mode, quality 50 ---- */
+
+typedef struct compact_state {
+    mv_veil *veil;
+    mv_image image, back;
+    uint8_t *bytes;
+    size_t len;
+} compact_state;
+
+static void compact_finish(void *user)
+{
+    compact_state *s = user;
+    mv_veil_free_bytes(&s->bytes, s->len);
+    mv_image_clear(&s->image);
+    mv_image_clear(&s->back);
+    mv_veil_free(&s->veil);
+    free(s);
+}
+
+static mv_status compact_encode(void *user, mv_error *err)
+{
+    compact_state *s = user;
+    mv_veil_opts opts = mv_veil_defaults();
+    opts.threads = 1;
+    mv_veil_free_bytes(&s->bytes, s->len);
+    return mv_veil_encode(&s->bytes, &s->len, NULL, s->veil, &s->image, &opts, err);
+}
+
+static mv_status compact_decode(void *user, mv_error *err)
+{
+    compact_state *s = user;
+    const mv_progress none = {0};
+    mv_image_clear(&s->back);
+    return mv_veil_decode(&s->back, s->veil, s->bytes, s->len, NULL, 1, none, err);
+}
+
+static mv_status compact_prepare(void **out, size_t *bytes, mv_error *err)
+{
+    mv_status st = MV_OK;
+    compact_state *s = calloc(1, sizeof *s);
+    mv_phantom_opts opts = mv_phantom_defaults();
+    *out = s;
+    MV_ENSURE(s != NULL, MV_E_MEMORY);
+    opts.width = opts.height = 224;
+    MV_TRY(mv_veil_find(&s->veil, NULL, err));
+    MV_TRY(mv_phantom_make(&s->image, &opts, err));
+    MV_TRY(compact_encode(s, err));
+    *bytes = s->len;
+done:
+    return st;
+}
+
 const bench_case bench_cases_veil[] = {
+    {"veil compact encode", "224x224 8 bit", "small net", compact_prepare, compact_encode,
+     compact_finish},
+    {"veil compact decode", "224x224 8 bit", "small net", compact_prepare, compact_decode,
+     compact_finish},
     {"veil pixels encode", "512x512 16 bit", "small net", prepare, encode, finish},
     {"veil pixels decode", "512x512 16 bit", "small net", prepare, decode, finish},
     {"veil pixels jpeg-ls encode", "512x512 16 bit", "JPEG-LS", prepare_jpegls, jpegls, finish},

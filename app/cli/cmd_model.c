@@ -5,12 +5,13 @@
 #include "base/file.h"
 #include "base/home.h"
 #include "commands.h"
-#include "medveil/model.h"
+#include "medveil/veil.h"
 #include "paths.h"
 #include "ui.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void hash_text(char out[2 * MV_MODEL_HASH_LEN + 1], const uint8_t hash[MV_MODEL_HASH_LEN])
 {
@@ -36,9 +37,13 @@ static mv_status list_one(void *user, const char *path, const mv_model_info *inf
                           (int)info->feature_bits, "licence", info->licence, "training",
                           info->training, "file", path));
     } else {
-        printf("%-8s %.16s  %llu parameters  %u bits  %s\n         %s\n         %s\n", info->name,
-               hash, (unsigned long long)info->parameter_count, (unsigned)info->feature_bits,
-               info->licence, info->training, path);
+        char bits[24] = "compact";
+        if (info->feature_bits != 0) {
+            (void)snprintf(bits, sizeof bits, "%u bits", (unsigned)info->feature_bits);
+        }
+        printf("%-8s %.16s  %llu parameters  %s  %s\n         %s\n         %s\n", info->name, hash,
+               (unsigned long long)info->parameter_count, bits, info->licence, info->training,
+               path);
     }
     return MV_OK;
 }
@@ -46,7 +51,10 @@ static mv_status list_one(void *user, const char *path, const mv_model_info *inf
 static int run_list(const cli_args *args)
 {
     listing l = {cli_flag(args, "json"), 0};
-    const mv_status st = mv_model_each(list_one, &l);
+    mv_status st = mv_model_each(list_one, &l);
+    if (st == MV_OK) {
+        st = mv_veil_each(list_one, &l);
+    }
     if (st != MV_OK) {
         return ui_fail(st, NULL);
     }
@@ -57,25 +65,50 @@ static int run_list(const cli_args *args)
     return CLI_OK;
 }
 
+static mv_status describe_model(mv_model_info *out, const char *file, mv_error *err)
+{
+    mv_model *model = NULL;
+    const mv_status st = mv_model_load(&model, file, err);
+    if (st == MV_OK) {
+        mv_model_describe(out, model);
+    }
+    mv_model_free(&model);
+    return st;
+}
+
+static mv_status describe_veil(mv_model_info *out, const char *file, mv_error *err)
+{
+    mv_veil *veil = NULL;
+    const mv_status st = mv_veil_load(&veil, file, err);
+    if (st == MV_OK) {
+        mv_veil_describe(out, veil);
+    }
+    mv_veil_free(&veil);
+    return st;
+}
+
 static mv_status install(const char *file, bool force, char *out, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_buffer bytes = mv_buffer_make((size_t)256 << 20);
-    mv_model *model = NULL;
     mv_model_info info;
+    const char *ending = ".mvm";
     char folder[PATH_SIZE], name[MV_MODEL_NAME_MAX + 20];
 
     MV_TRY(mv_file_read(&bytes, file, err));
-    MV_TRY(mv_model_load(&model, file, err));
-    mv_model_describe(&info, model);
+    if (strcasecmp(path_extension(file), ".mvv") == 0) {
+        ending = ".mvv";
+        MV_TRY(describe_veil(&info, file, err));
+    } else {
+        MV_TRY(describe_model(&info, file, err));
+    }
     char hash[2 * MV_MODEL_HASH_LEN + 1];
     hash_text(hash, info.hash);
     (void)snprintf(name, sizeof name, "%s-%.8s", info.name, hash);
     MV_TRY(mv_home_make(folder, sizeof folder, "models", err));
-    MV_TRY(path_join(out, PATH_SIZE, folder, name, ".mvm", err));
+    MV_TRY(path_join(out, PATH_SIZE, folder, name, ending, err));
     MV_TRY(mv_file_write(out, bytes.bytes, bytes.len, force ? MV_OUTPUT_FORCE : 0, err));
 done:
-    mv_model_free(&model);
     mv_buffer_clear(&bytes);
     return st;
 }

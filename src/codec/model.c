@@ -82,7 +82,7 @@ static void source_folder(char *out)
         return;
     }
     program[len] = '\0';
-    for (int up = 0; up < 3; up++) {
+    for (int up = 0; up < 4; up++) { /* tests lie in build/tests/unit */
         char *slash = strrchr(program, '/');
         if (slash == NULL) {
             return;
