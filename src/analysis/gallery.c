@@ -69,26 +69,38 @@ done:
     return st;
 }
 
-mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
+mv_status mv_gallery_open_store(mv_gallery **out, const mv_gallery_store_ops *ops, void *self,
+                                mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_gallery *g = NULL;
-    MV_ENSURE(out != NULL, MV_E_ARGUMENT);
+    mv_gallery *g = calloc(1, sizeof *g);
     *out = NULL;
-    MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
-    g = calloc(1, sizeof *g);
-    MV_ENSURE(g != NULL, MV_E_MEMORY);
-    g->guard = -1;
-    MV_ENSURE(pthread_rwlock_init(&g->lock, NULL) == 0, MV_E_MEMORY);
-    g->folder = strdup(folder);
-    MV_ENSURE(g->folder != NULL, MV_E_MEMORY);
-    MV_TRY(mv_gallery_lock(g, err));
+    if (g == NULL || pthread_rwlock_init(&g->lock, NULL) != 0) {
+        free(g);
+        ops->close(self);
+        return MV_E_MEMORY;
+    }
+    g->ops = ops;
+    g->store = self;
     MV_TRY(gallery_alloc(g));
     MV_TRY(mv_gallery_load(g, err));
     *out = g;
     g = NULL;
 done:
     mv_gallery_free(&g);
+    return st;
+}
+
+mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *self = NULL;
+    MV_ENSURE(out != NULL, MV_E_ARGUMENT);
+    *out = NULL;
+    MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
+    MV_TRY(mv_gallery_folder(&self, folder, err));
+    MV_TRY(mv_gallery_open_store(out, &mv_gallery_folder_ops, self, err));
+done:
     return st;
 }
 
@@ -104,10 +116,7 @@ void mv_gallery_free(mv_gallery **gallery)
         free(g->merged);
         free(g->last);
         free(g->row);
-        free(g->folder);
-        if (g->guard >= 0) {
-            (void)close(g->guard);
-        }
+        g->ops->close(g->store);
         (void)pthread_rwlock_destroy(&g->lock);
         free(g);
         *gallery = NULL;
@@ -167,10 +176,13 @@ done:
 mv_status mv_gallery_remove(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
 {
     mv_status st = MV_OK;
+    uint8_t record[MV_GALLERY_RECORD];
+    const mv_gallery_change change = {.record = record, .records = 1};
     (void)pthread_rwlock_wrlock(&gallery->lock);
     const size_t row = find_row(gallery, id);
     MV_REQUIRE(row < gallery->rows, err, MV_E_NOT_FOUND, "this image is not in the gallery");
-    MV_TRY(mv_gallery_log(gallery, MV_GALLERY_REMOVED, row, 1, id, err));
+    mv_gallery_record(record, MV_GALLERY_REMOVED, row, id);
+    MV_TRY(gallery->ops->change(gallery->store, &change, err));
     gallery->row[row].removed = 1;
 done:
     (void)pthread_rwlock_unlock(&gallery->lock);
@@ -198,12 +210,17 @@ done:
 static mv_status finish_block(mv_gallery *g, mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_TRY(mv_gallery_save_block(g, g->blocks, g->merged, err));
+    const size_t len = mv_gallery_block_bytes();
+    uint8_t *bytes = malloc(len);
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    mv_gallery_write_block(bytes, g, g->merged);
+    MV_TRY(g->ops->finish(g->store, g->blocks, bytes, len, g->blocks * MV_SCAN_GROUPS,
+                          MV_SCAN_GROUPS, err));
     g->blocks++;
-    mv_gallery_drop_groups(g, g->blocks * MV_SCAN_GROUPS);
     memset(g->merged, 0, mv_scan_words() * sizeof *g->merged);
     g->merged_groups = 0;
 done:
+    free(bytes);
     return st;
 }
 
@@ -235,24 +252,46 @@ done:
 
 /* ---- Appending ---- */
 
-/* count rows more in the open group, which becomes this cipher: log, memory, group; what went wrong
- * leaves nothing behind. */
-static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, const uint8_t *ids,
-                             uint32_t count, mv_error *err)
+/* A change as the store takes it: `fill` nameless rows, then count named ones, and the group that
+ * holds these. */
+static mv_status change_new(mv_gallery_change *out, const mv_gallery *g, uint32_t fill,
+                            const uint8_t *ids, uint32_t count, const mv_cipher *group)
 {
     mv_status st = MV_OK;
-    const size_t number = mv_gallery_group(g), before = g->rows;
-    const uint32_t open = mv_gallery_open_rows(g);
-    MV_TRY(mv_gallery_log(g, MV_GALLERY_ADDED, g->rows, count, ids, err));
+    const size_t records = (size_t)fill + count;
+    uint8_t *bytes = malloc(records * MV_GALLERY_RECORD + mv_gallery_group_size());
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    for (uint32_t i = 0; i < records; i++) {
+        const uint8_t *id = i < fill ? NULL : ids + (size_t)(i - fill) * MV_SEARCH_ROW_ID;
+        mv_gallery_record(bytes + (size_t)i * MV_GALLERY_RECORD, MV_GALLERY_ADDED, g->rows + i, id);
+    }
+    uint8_t *part = bytes + records * MV_GALLERY_RECORD;
+    *out = (mv_gallery_change){.record = bytes, .records = records, .part = part};
+    out->group = (g->rows + fill) / MV_SEARCH_GROUP_MAX;
+    MV_TRY(mv_gallery_write_group(part, &out->part_len, g,
+                                  (uint32_t)((g->rows + fill) % MV_SEARCH_GROUP_MAX) + count,
+                                  group));
+done:
+    return st;
+}
+
+/* fill nameless rows, then count rows in a group, which becomes this cipher: memory, then store;
+ * what went wrong leaves nothing behind. */
+static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, uint32_t fill,
+                             const uint8_t *ids, uint32_t count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_gallery_change change = {0};
+    const size_t before = g->rows;
+    MV_TRY(change_new(&change, g, fill, ids, count, group));
+    MV_TRY(mv_gallery_add_rows(g, NULL, fill));
     MV_TRY(mv_gallery_add_rows(g, ids, count));
-    MV_TRY(mv_gallery_save_group(g, number, open + count, group, err));
+    MV_TRY(g->ops->change(g->store, &change, err));
 done:
     if (st != MV_OK) {
         g->rows = before;
-        if (mv_gallery_rewrite_log(g, NULL) != MV_OK) {
-            mv_hint(err, "open the gallery again before anything else is added");
-        }
     }
+    free((void *)(uintptr_t)change.record);
     return st;
 }
 
@@ -272,7 +311,7 @@ static mv_status append_locked(mv_gallery *g, const uint8_t *id, mv_reader *r, m
         MV_REQUIRE(count == place, err, MV_E_FORMAT, "the gallery's open group is damaged");
     }
     MV_TRY(mv_scan_append(g->work, g->open, g->one, place));
-    MV_TRY(commit_rows(g, g->open, id, 1, err));
+    MV_TRY(commit_rows(g, g->open, 0, id, 1, err));
 done:
     return st;
 }
@@ -288,20 +327,6 @@ mv_status mv_gallery_append(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_
                        : mv_fail(err, st, "the upload was not taken: %s", mv_status_sentence(st));
 }
 
-/* Fill the open group with rows of zeros, which have no name and count as removed. */
-static mv_status close_group(mv_gallery *g, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const uint32_t open = mv_gallery_open_rows(g);
-    uint32_t count = 0;
-    if (open != 0) {
-        MV_TRY(mv_gallery_read_group(g, mv_gallery_group(g), &count, g->open, err));
-        MV_TRY(commit_rows(g, g->open, NULL, MV_SEARCH_GROUP_MAX - open, err));
-    }
-done:
-    return st;
-}
-
 static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
                                      mv_reader *r, mv_error *err)
 {
@@ -312,9 +337,9 @@ static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t
     MV_TRY(mv_read_u32le(r, &stated));
     MV_ENSURE(stated == count && count >= 1 && count <= MV_SEARCH_GROUP_MAX, MV_E_MISMATCH);
     MV_TRY(check_ids(g, ids, count, err));
-    MV_TRY(close_group(g, err)); /* it uses g->open only */
     MV_TRY(mv_search_cipher_read(g->one, true, r));
-    MV_TRY(commit_rows(g, g->one, ids, count, err));
+    const uint32_t open = mv_gallery_open_rows(g);
+    MV_TRY(commit_rows(g, g->one, open == 0 ? 0 : MV_SEARCH_GROUP_MAX - open, ids, count, err));
 done:
     return st;
 }
