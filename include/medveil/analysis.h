@@ -48,6 +48,20 @@ MV_API MV_MUST_CHECK mv_status mv_search_key_new(mv_search_key **out,
                                                  const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
 MV_API void mv_search_key_free(mv_search_key **key);
 
+/* Who a gallery at a relay belongs to. Its name is an Ed25519 key; whoever has the collection's key
+ * can sign for it, as its holder, and whoever has the public key's message can sign as a sender:
+ * may add rows and images, and nothing else. */
+typedef struct mv_gallery_access {
+    uint8_t gallery[32]; /* its name: the holder's key */
+    uint8_t sender[32];  /* the senders' key */
+    uint8_t seed[32];    /* secret: of the one of both keys that this access signs with */
+} mv_gallery_access;
+
+/* mv_gallery_access_make: the holder's. errors: MV_E_ARGUMENT, MV_E_INTERNAL */
+MV_API MV_MUST_CHECK mv_status mv_gallery_access_make(mv_gallery_access *out,
+                                                      const uint8_t collection_key[32],
+                                                      const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+
 /* Sizes of messages, in bytes, always the same. */
 typedef struct mv_search_sizes {
     size_t public_key;  /* for senders */
@@ -67,6 +81,13 @@ MV_API MV_MUST_CHECK mv_status mv_search_query(mv_search_key *key, uint8_t *out,
  * or repacking a gallery. */
 MV_API MV_MUST_CHECK mv_status mv_search_pack(mv_search_key *key, uint8_t *out, size_t cap,
                                               const int8_t *value, uint32_t count);
+
+/* mv_search_unpack: the embeddings in a part of a gallery, a group or a block as it is stored,
+ * value[*rows][128]; cap in rows, 8,192 are enough; 8 bytes behind part must be readable. The
+ * keeper may lie: compare with mv_search_check_same.
+ * errors: readers', MV_E_MISMATCH, MV_E_SPACE */
+MV_API MV_MUST_CHECK mv_status mv_search_unpack(mv_search_key *key, int8_t *value, size_t cap,
+                                                size_t *rows, const uint8_t *part, size_t len);
 
 /* mv_search_reply_rows: how many rows a reply has; 0: not a reply to this key. */
 MV_API size_t mv_search_reply_rows(const mv_search_key *key, const uint8_t *reply, size_t len);
@@ -118,6 +139,7 @@ typedef struct mv_search_sender mv_search_sender;
 MV_API MV_MUST_CHECK mv_status mv_search_sender_new(mv_search_sender **out,
                                                     const uint8_t *public_key, size_t len);
 MV_API void mv_search_sender_free(mv_search_sender **sender);
+MV_API void mv_search_sender_access(mv_gallery_access *out, const mv_search_sender *sender);
 /* mv_search_upload: errors: MV_E_MISMATCH (another head), MV_E_SPACE, MV_E_RANDOM */
 MV_API MV_MUST_CHECK mv_status mv_search_upload(mv_search_sender *sender, uint8_t *out, size_t cap,
                                                 const int8_t value[MV_SEARCH_DIM],

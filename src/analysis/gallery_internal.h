@@ -67,14 +67,8 @@ MV_MUST_CHECK mv_status mv_gallery_write_group(uint8_t *out, size_t *len, const 
                                                uint32_t count, const mv_cipher *cipher);
 MV_MUST_CHECK mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint32_t *count,
                                               mv_cipher *cipher, mv_error *err);
-size_t mv_gallery_block_bytes(void);
 void mv_gallery_write_block(uint8_t *out, const mv_gallery *g, const uint64_t *rows);
 /* mv_gallery_read_block: into mv_gallery_block_bytes and MV_GALLERY_SLACK. */
-enum { MV_GALLERY_SLACK = 8 };
 MV_MUST_CHECK mv_status mv_gallery_read_block(uint8_t *out, const mv_gallery *g, size_t block,
                                               mv_error *err);
-/* Row of a block's bytes into words. errors: MV_E_RANGE */
-MV_MUST_CHECK mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes, uint32_t dim,
-                                             uint32_t poly, uint32_t limb);
-
 #endif

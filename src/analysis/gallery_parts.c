@@ -94,11 +94,12 @@ mv_status mv_gallery_write_group(uint8_t *out, size_t *len, const mv_gallery *g,
     return st;
 }
 
-static mv_status group_parse(mv_reader *r, const mv_gallery *g, uint32_t *count, mv_cipher *cipher)
+mv_status mv_gallery_group_parse(mv_reader *r, const mv_search_owner *want, uint32_t *count,
+                                 mv_cipher *cipher)
 {
     mv_status st = MV_OK;
     mv_search_owner owner;
-    MV_TRY(mv_search_header_read(r, MV_SEARCH_STORED, &owner, &g->owner));
+    MV_TRY(mv_search_header_read(r, MV_SEARCH_STORED, &owner, want));
     MV_TRY(mv_read_u32le(r, count));
     MV_ENSURE(*count >= 1 && *count <= MV_SEARCH_GROUP_MAX, MV_E_RANGE);
     MV_TRY(mv_cipher_read(cipher, r->next, mv_reader_left(r)));
@@ -118,7 +119,7 @@ mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint32_t *count, mv
     MV_ENSURE(bytes != NULL, MV_E_MEMORY);
     MV_TRY(g->ops->read(g->store, MV_GALLERY_GROUP, group, bytes, cap, &len, err));
     mv_reader r = mv_reader_make(bytes, len);
-    st = group_parse(&r, g, count, cipher);
+    st = mv_gallery_group_parse(&r, &g->owner, count, cipher);
     if (st != MV_OK) {
         st = damaged(err, st, "group", group);
     }

@@ -835,7 +835,7 @@ static void messages_have_the_sizes_that_the_page_states(void **state)
 {
     const mv_search_sizes size = mv_search_message_sizes();
     (void)state;
-    assert_int_equal(size.public_key, 126072);
+    assert_int_equal(size.public_key, 126136);
     assert_int_equal(size.server_keys, 2015800);
     assert_int_equal(size.upload, 151640);
     assert_int_equal(size.query, 75896);
