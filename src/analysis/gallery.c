@@ -17,16 +17,22 @@
 
 /* ---- Making and opening ---- */
 
+mv_status mv_search_server_check(const uint8_t *server_keys, size_t len)
+{
+    mv_search_owner owner;
+    mv_reader r = mv_reader_make(server_keys, len);
+    return len == mv_search_message_sizes().server_keys
+               ? mv_search_header_read(&r, MV_SEARCH_SERVER, &owner, NULL)
+               : MV_E_FORMAT;
+}
+
 mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys, size_t len,
                             mv_error *err)
 {
     mv_status st = MV_OK;
     char path[4096];
-    mv_search_owner owner;
-    mv_reader r = mv_reader_make(server_keys, len);
     MV_ENSURE(folder != NULL && server_keys != NULL, MV_E_ARGUMENT);
-    st = mv_search_header_read(&r, MV_SEARCH_SERVER, &owner, NULL);
-    MV_REQUIRE(st == MV_OK && len == mv_search_message_sizes().server_keys, err, MV_E_FORMAT,
+    MV_REQUIRE(mv_search_server_check(server_keys, len) == MV_OK, err, MV_E_FORMAT,
                "these are not the keys of a gallery");
     (void)mkdir(folder, 0700); /* if it is not there, the files will say why */
     MV_REQUIRE(snprintf(path, sizeof path, "%s/rows.log", folder) < (int)sizeof path, err,
@@ -252,25 +258,28 @@ done:
 
 /* ---- Appending ---- */
 
-/* A change as the store takes it: `fill` nameless rows, then count named ones, and the group that
- * holds these. */
-static mv_status change_new(mv_gallery_change *out, const mv_gallery *g, uint32_t fill,
-                            const uint8_t *ids, uint32_t count, const mv_cipher *group)
+size_t mv_gallery_change_size(void)
+{
+    return (size_t)2 * MV_SEARCH_GROUP_MAX * MV_GALLERY_RECORD + mv_gallery_group_size();
+}
+
+/* A change as the store takes it, in bytes: from row `first` on `fill` nameless rows, then count
+ * named ones, and the group that holds these. */
+static mv_status change_make(mv_gallery_change *out, uint8_t *bytes, const mv_gallery *g,
+                             size_t first, uint32_t fill, const uint8_t *ids, uint32_t count,
+                             const mv_cipher *group)
 {
     mv_status st = MV_OK;
-    const size_t records = (size_t)fill + count;
-    uint8_t *bytes = malloc(records * MV_GALLERY_RECORD + mv_gallery_group_size());
-    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    const size_t records = (size_t)fill + count, named = first + fill;
     for (uint32_t i = 0; i < records; i++) {
         const uint8_t *id = i < fill ? NULL : ids + (size_t)(i - fill) * MV_SEARCH_ROW_ID;
-        mv_gallery_record(bytes + (size_t)i * MV_GALLERY_RECORD, MV_GALLERY_ADDED, g->rows + i, id);
+        mv_gallery_record(bytes + (size_t)i * MV_GALLERY_RECORD, MV_GALLERY_ADDED, first + i, id);
     }
     uint8_t *part = bytes + records * MV_GALLERY_RECORD;
     *out = (mv_gallery_change){.record = bytes, .records = records, .part = part};
-    out->group = (g->rows + fill) / MV_SEARCH_GROUP_MAX;
+    out->group = named / MV_SEARCH_GROUP_MAX;
     MV_TRY(mv_gallery_write_group(part, &out->part_len, g,
-                                  (uint32_t)((g->rows + fill) % MV_SEARCH_GROUP_MAX) + count,
-                                  group));
+                                  (uint32_t)(named % MV_SEARCH_GROUP_MAX) + count, group));
 done:
     return st;
 }
@@ -281,9 +290,11 @@ static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, uint32_t fil
                              const uint8_t *ids, uint32_t count, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_gallery_change change = {0};
+    mv_gallery_change change;
     const size_t before = g->rows;
-    MV_TRY(change_new(&change, g, fill, ids, count, group));
+    uint8_t *bytes = malloc(mv_gallery_change_size());
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    MV_TRY(change_make(&change, bytes, g, before, fill, ids, count, group));
     MV_TRY(mv_gallery_add_rows(g, NULL, fill));
     MV_TRY(mv_gallery_add_rows(g, ids, count));
     MV_TRY(g->ops->change(g->store, &change, err));
@@ -291,7 +302,7 @@ done:
     if (st != MV_OK) {
         g->rows = before;
     }
-    free((void *)(uintptr_t)change.record);
+    free(bytes);
     return st;
 }
 
@@ -327,8 +338,8 @@ mv_status mv_gallery_append(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_
                        : mv_fail(err, st, "the upload was not taken: %s", mv_status_sentence(st));
 }
 
-static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
-                                     mv_reader *r, mv_error *err)
+/* The holder's message of count rows, into g->one. */
+static mv_status group_take(mv_gallery *g, uint32_t count, mv_reader *r)
 {
     mv_status st = MV_OK;
     mv_search_owner owner;
@@ -336,8 +347,31 @@ static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t
     MV_TRY(mv_search_header_read(r, MV_SEARCH_GROUP, &owner, &g->owner));
     MV_TRY(mv_read_u32le(r, &stated));
     MV_ENSURE(stated == count && count >= 1 && count <= MV_SEARCH_GROUP_MAX, MV_E_MISMATCH);
-    MV_TRY(check_ids(g, ids, count, err));
     MV_TRY(mv_search_cipher_read(g->one, true, r));
+done:
+    return st;
+}
+
+mv_status mv_gallery_regroup(mv_gallery *gallery, mv_gallery_change *out, uint8_t *stored,
+                             size_t first, const uint8_t *ids, uint32_t count, const uint8_t *group,
+                             size_t len)
+{
+    mv_reader r = mv_reader_make(group, len);
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    mv_status st = group_take(gallery, count, &r);
+    if (st == MV_OK) {
+        st = change_make(out, stored, gallery, first, 0, ids, count, gallery->one);
+    }
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st;
+}
+
+static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
+                                     mv_reader *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(group_take(g, count, r));
+    MV_TRY(check_ids(g, ids, count, err));
     const uint32_t open = mv_gallery_open_rows(g);
     MV_TRY(commit_rows(g, g->one, open == 0 ? 0 : MV_SEARCH_GROUP_MAX - open, ids, count, err));
 done:

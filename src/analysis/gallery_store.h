@@ -42,6 +42,17 @@ typedef struct mv_gallery_store_ops {
 MV_MUST_CHECK mv_status mv_gallery_open_store(mv_gallery **out, const mv_gallery_store_ops *ops,
                                               void *self, mv_error *err);
 
+/* mv_search_server_check: whether these may be a gallery's keys. errors: readers' */
+MV_MUST_CHECK mv_status mv_search_server_check(const uint8_t *server_keys, size_t len);
+
+/* mv_gallery_regroup: a group of the key holder as it is stored when its rows begin at `first`, a
+ * multiple of 64; *out points into stored, mv_gallery_change_size bytes of the caller's.
+ * errors: readers', MV_E_MISMATCH (another gallery's) */
+size_t mv_gallery_change_size(void);
+MV_MUST_CHECK mv_status mv_gallery_regroup(mv_gallery *gallery, mv_gallery_change *out,
+                                           uint8_t *stored, size_t first, const uint8_t *ids,
+                                           uint32_t count, const uint8_t *group, size_t len);
+
 /* mv_gallery_folder: a folder as a store. errors: MV_E_NOT_FOUND (no gallery), MV_E_BUSY */
 extern const mv_gallery_store_ops mv_gallery_folder_ops;
 MV_MUST_CHECK mv_status mv_gallery_folder(void **out, const char *folder, mv_error *err);

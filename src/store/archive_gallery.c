@@ -513,10 +513,16 @@ done:
 
 /* ---- all anew ---- */
 
+/* A group of the replacement: its blob is on disk, its records are in memory. */
+typedef struct new_group {
+    mv_upload *blob;
+    mv_buffer records;
+    size_t number;
+} new_group;
+
 typedef struct replacement {
     int64_t records;
-    const mv_gallery_change *group;
-    mv_upload **blob;
+    new_group *group;
     size_t count;
 } replacement;
 
@@ -556,31 +562,54 @@ static mv_status apply_replace(edit *e, const void *user)
     MV_TRY(drop_rows(e));
     records = 0;
     for (size_t i = 0; i < r->count; i++) {
-        MV_TRY(add_records(e, records, &r->group[i]));
-        MV_TRY(put_part(e, MV_GALLERY_GROUP, r->group[i].group, r->blob[i]));
-        records += (int64_t)r->group[i].records;
+        const new_group *n = &r->group[i];
+        const mv_gallery_change c = {.record = n->records.bytes,
+                                     .records = n->records.len / MV_GALLERY_RECORD};
+        MV_TRY(add_records(e, records, &c));
+        MV_TRY(put_part(e, MV_GALLERY_GROUP, n->number, n->blob));
+        records += (int64_t)c.records;
     }
     MV_TRY(set_version(e, "UPDATE gallery SET version = version + 1, blocks = 0 WHERE name = $1"));
 done:
     return st;
 }
 
-mv_status mv_archive_gallery_replace(mv_archive *archive, const uint8_t name[MV_GALLERY_NAME_LEN],
-                                     uint64_t records, const mv_gallery_change *group, size_t count)
+static mv_status replacement_add(replacement *r, mv_archive *a, const uint8_t *name,
+                                 const mv_gallery_change *c)
 {
     mv_status st = MV_OK;
-    replacement r = {.records = (int64_t)records, .group = group, .count = count};
-    r.blob = calloc(count + 1, sizeof(mv_upload *));
-    MV_ENSURE(r.blob != NULL, MV_E_MEMORY);
-    for (size_t i = 0; i < count; i++) {
-        MV_TRY(blob_new(&r.blob[i], archive, name, group[i].part, group[i].part_len));
+    if (r->count % 64 == 0) {
+        new_group *more = realloc(r->group, (r->count + 64) * sizeof *more);
+        MV_ENSURE(more != NULL, MV_E_MEMORY);
+        r->group = more;
+    }
+    new_group *n = &r->group[r->count++];
+    *n = (new_group){NULL, mv_buffer_make(SIZE_MAX), c->group};
+    MV_TRY(mv_buffer_append(&n->records, c->record, c->records * MV_GALLERY_RECORD));
+    MV_TRY(blob_new(&n->blob, a, name, c->part, c->part_len));
+done:
+    return st;
+}
+
+mv_status mv_archive_gallery_replace(mv_archive *archive, const uint8_t name[MV_GALLERY_NAME_LEN],
+                                     uint64_t records, mv_archive_next_group next, void *user)
+{
+    mv_status st = MV_OK;
+    replacement r = {.records = (int64_t)records};
+    mv_gallery_change change;
+    for (bool more = true; more;) {
+        MV_TRY(next(user, &change, &more));
+        if (more) {
+            MV_TRY(replacement_add(&r, archive, name, &change));
+        }
     }
     MV_TRY(edit_make(archive, name, apply_replace, &r));
 done:
-    for (size_t i = 0; r.blob != NULL && i < count; i++) {
-        mv_upload_free(&r.blob[i]);
+    for (size_t i = 0; i < r.count; i++) {
+        mv_upload_free(&r.group[i].blob);
+        mv_buffer_clear(&r.group[i].records);
     }
-    free(r.blob);
+    free(r.group);
     return st;
 }
 

@@ -60,13 +60,14 @@ MV_MUST_CHECK mv_status mv_archive_gallery_part(int *fd, uint64_t *len, mv_archi
                                                 const uint8_t name[MV_GALLERY_NAME_LEN],
                                                 uint64_t index);
 
-/* mv_archive_gallery_replace: everything but the keys, by these groups: count of them, each with
- * its number, bytes, and the records of its rows; all at once, unless the gallery has had another
- * number of records than `records` (MV_E_MISMATCH). */
+/* mv_archive_gallery_replace: everything but the keys, by the groups that next gives one by one
+ * (*more false: there are no more), each with the records of its rows; all at once, unless the
+ * gallery has another number of records than `records` (MV_E_MISMATCH). */
+typedef mv_status (*mv_archive_next_group)(void *user, mv_gallery_change *group, bool *more);
 MV_MUST_CHECK mv_status mv_archive_gallery_replace(mv_archive *archive,
                                                    const uint8_t name[MV_GALLERY_NAME_LEN],
-                                                   uint64_t records, const mv_gallery_change *group,
-                                                   size_t count);
+                                                   uint64_t records, mv_archive_next_group next,
+                                                   void *user);
 
 /* mv_archive_gallery_ask: counts one more question about all zeros (a search), or a model.
  * errors: MV_E_POLICY: limit have been asked; nothing is counted. limit 0: none */
