@@ -52,6 +52,8 @@ const cli_command *const cli_commands[] = {
     &cmd_gallery_new,
     &cmd_gallery_add,
     &cmd_gallery_remove,
+    &cmd_gallery_learn,
+    &cmd_gallery_repack,
     &cmd_search,
     &cmd_features_take,
     &cmd_add,

@@ -49,6 +49,8 @@ extern const cli_command cmd_eval;
 extern const cli_command cmd_gallery_new;
 extern const cli_command cmd_gallery_add;
 extern const cli_command cmd_gallery_remove;
+extern const cli_command cmd_gallery_learn;
+extern const cli_command cmd_gallery_repack;
 extern const cli_command cmd_search;
 extern const cli_command cmd_classify_key;
 extern const cli_command cmd_classify_query;

@@ -104,21 +104,36 @@ MV_API MV_MUST_CHECK mv_status mv_search_scores(mv_search_key *key, int32_t *sco
  * number a row, and adds to it whenever a row is added (it knows the row's embedding from the
  * image's authenticated envelope). True scores satisfy  u . scores = (u G) . query;  scores with
  * one wrong, missing or outdated row do so with a chance of 2^-61 [Fre79]. It holds for one answer
- * after the other as long as the keeper never learns how a check went. */
+ * after the other as long as the keeper never learns how a check went.
+ *
+ * Rows of other senders are there before the holder knows their embeddings. The check skips them
+ * (u = 0) until it learns them; what it does not know it does not vouch for, row by row. */
 typedef struct mv_search_check mv_search_check;
 MV_API MV_MUST_CHECK mv_status mv_search_check_new(mv_search_check **out); /* draws u's seed */
 MV_API void mv_search_check_free(mv_search_check **check);
 MV_API size_t mv_search_check_rows(const mv_search_check *check);
-/* mv_search_check_add: the next row. */
-MV_API void mv_search_check_add(mv_search_check *check, const int8_t value[MV_SEARCH_DIM]);
-/* mv_search_check_verify: errors: MV_E_AUTH (scores are not those of these rows), also when rows is
- * not the number added */
+MV_API int mv_search_check_knows(const mv_search_check *check, size_t row);
+/* mv_search_check_skip: there are `rows` rows now, the new ones not known; fewer: nothing happens.
+ * mv_search_check_learn: the embedding of a row, which is not known yet, or a new one.
+ * mv_search_check_add: the next row. errors: MV_E_MEMORY, MV_E_LIMIT, MV_E_EXISTS (it is known) */
+MV_API MV_MUST_CHECK mv_status mv_search_check_skip(mv_search_check *check, size_t rows);
+MV_API MV_MUST_CHECK mv_status mv_search_check_learn(mv_search_check *check, size_t row,
+                                                     const int8_t value[MV_SEARCH_DIM]);
+MV_API MV_MUST_CHECK mv_status mv_search_check_add(mv_search_check *check,
+                                                   const int8_t value[MV_SEARCH_DIM]);
+/* mv_search_check_verify: the scores of all rows that are known; rows past those of the check are
+ * not. errors: MV_E_AUTH (scores are not those of these rows), also when there are fewer rows */
 MV_API MV_MUST_CHECK mv_status mv_search_check_verify(const mv_search_check *check,
                                                       const int8_t query[MV_SEARCH_DIM],
                                                       const int32_t *score, size_t rows);
-/* As bytes, to be kept in a private file: MV_SEARCH_CHECK_LEN. errors: MV_E_FORMAT, MV_E_RANGE */
-#define MV_SEARCH_CHECK_LEN 1072
-MV_API void mv_search_check_write(uint8_t out[MV_SEARCH_CHECK_LEN], const mv_search_check *check);
+/* mv_search_check_same: the known ones of these rows, value[rows][128], are those that were added.
+ * errors: as above */
+MV_API MV_MUST_CHECK mv_status mv_search_check_same(const mv_search_check *check,
+                                                    const int8_t *value, size_t rows);
+/* As bytes, to be kept in a private file. errors: MV_E_SPACE; MV_E_FORMAT, MV_E_RANGE, .. */
+MV_API size_t mv_search_check_size(const mv_search_check *check);
+MV_API MV_MUST_CHECK mv_status mv_search_check_write(uint8_t *out, size_t cap,
+                                                     const mv_search_check *check);
 MV_API MV_MUST_CHECK mv_status mv_search_check_read(mv_search_check **out, const uint8_t *bytes,
                                                     size_t len);
 
@@ -187,6 +202,15 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_scan(mv_gallery *gallery, uint8_t **re
                                                const uint8_t *query, size_t query_len,
                                                unsigned workers, const mv_progress *progress,
                                                mv_error *err);
+
+/* mv_gallery_part_bytes: what mv_search_unpack takes: number index of the parts that together hold
+ * all rows: blocks of 8,192, then groups of 64, of which any may hold fewer. *bytes is the
+ * caller's, to be freed with free(); *first: its first row. errors: MV_E_NOT_FOUND (past the last),
+ * MV_E_IO, ..
+ */
+MV_API MV_MUST_CHECK mv_status mv_gallery_part_bytes(mv_gallery *gallery, size_t index,
+                                                     uint8_t **bytes, size_t *len, size_t *first,
+                                                     mv_error *err);
 
 /* ---- Evaluation ---- */
 

@@ -389,6 +389,38 @@ mv_status mv_gallery_append_group(mv_gallery *gallery, const uint8_t *ids, uint3
                        : mv_fail(err, st, "the group was not taken: %s", mv_status_sentence(st));
 }
 
+static mv_status part_locked(mv_gallery *g, size_t index, uint8_t **bytes, size_t *len,
+                             size_t *first, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool block = index < g->blocks;
+    const size_t number = block ? index : g->blocks * MV_SCAN_GROUPS + index - g->blocks;
+    const size_t cap = block ? mv_gallery_block_bytes() : mv_gallery_group_size();
+    *first = number * (block ? mv_scan_block_vectors() : MV_SEARCH_GROUP_MAX);
+    MV_ENSURE(*first < g->rows, MV_E_NOT_FOUND);
+    *bytes = calloc(1, cap + MV_GALLERY_SLACK);
+    MV_ENSURE(*bytes != NULL, MV_E_MEMORY);
+    MV_TRY(g->ops->read(g->store, block ? MV_GALLERY_BLOCK : MV_GALLERY_GROUP, number, *bytes, cap,
+                        len, err));
+done:
+    return st;
+}
+
+mv_status mv_gallery_part_bytes(mv_gallery *gallery, size_t index, uint8_t **bytes, size_t *len,
+                                size_t *first, mv_error *err)
+{
+    *bytes = NULL;
+    *len = 0;
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    const mv_status st = part_locked(gallery, index, bytes, len, first, err);
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    if (st != MV_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return st;
+}
+
 /* ---- Scanning ---- */
 
 /* What a worker of one scan has. */

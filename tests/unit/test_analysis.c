@@ -97,7 +97,7 @@ static void send(world *w, const int8_t *value)
     row_id(id, w->rows++);
     assert_int_equal(mv_search_upload(w->sender, w->message, size, value, head), MV_OK);
     assert_int_equal(mv_gallery_append(w->gallery, id, w->message, size, NULL), MV_OK);
-    mv_search_check_add(w->check, value);
+    assert_int_equal(mv_search_check_add(w->check, value), MV_OK);
 }
 
 static void send_random(world *w, size_t count)
@@ -115,7 +115,7 @@ static void note_gap(world *w)
     static const int8_t zero[MV_SEARCH_DIM] = {0};
     while (w->rows % MV_SEARCH_GROUP_MAX != 0) {
         memcpy(w->row[w->rows++], zero, MV_SEARCH_DIM);
-        mv_search_check_add(w->check, zero);
+        assert_int_equal(mv_search_check_add(w->check, zero), MV_OK);
     }
 }
 
@@ -127,7 +127,7 @@ static void pack_random(world *w, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         random_values(&w->rand, w->row[w->rows + i]);
         row_id(ids + (size_t)i * MV_SEARCH_ROW_ID, w->rows + i);
-        mv_search_check_add(w->check, w->row[w->rows + i]);
+        assert_int_equal(mv_search_check_add(w->check, w->row[w->rows + i]), MV_OK);
     }
     assert_int_equal(mv_search_pack(w->key, w->message, size, w->row[w->rows], count), MV_OK);
     assert_int_equal(mv_gallery_append_group(w->gallery, ids, count, w->message, size, NULL),
@@ -248,18 +248,51 @@ static void a_keeper_who_lies_is_caught(void **state)
     free(stale);
 }
 
+static void rows_of_others_are_vouched_for_once_they_are_known(void **state)
+{
+    world *w = *state;
+    mv_search_check *check = NULL;
+    int32_t score[ROWS_MAX];
+    int8_t query[MV_SEARCH_DIM];
+    uint8_t *reply = NULL;
+    size_t len = 0;
+    send_random(w, 3);
+    random_values(&w->rand, query);
+    ask(w, score, query, &reply, &len);
+    assert_int_equal(mv_search_check_new(&check), MV_OK);
+    assert_int_equal(mv_search_check_add(check, w->row[0]), MV_OK);
+    assert_int_equal(mv_search_check_skip(check, 3), MV_OK); /* two of somebody else */
+    assert_int_equal(mv_search_check_verify(check, query, score, 3), MV_OK);
+    assert_int_equal(mv_search_check_verify(check, query, score, 2), MV_E_AUTH); /* one is gone */
+    score[1]++; /* nobody vouches for it yet */
+    assert_int_equal(mv_search_check_verify(check, query, score, 3), MV_OK);
+    assert_int_equal(mv_search_check_learn(check, 1, w->row[1]), MV_OK);
+    assert_int_equal(mv_search_check_learn(check, 1, w->row[1]), MV_E_EXISTS);
+    assert_int_equal(mv_search_check_verify(check, query, score, 3), MV_E_AUTH);
+    score[1]--;
+    assert_int_equal(mv_search_check_verify(check, query, score, 3), MV_OK);
+    assert_int_equal(mv_search_check_knows(check, 1), 1);
+    assert_int_equal(mv_search_check_knows(check, 2), 0);
+    mv_search_check_free(&check);
+    free(reply);
+}
+
 static void a_check_survives_being_written_and_read(void **state)
 {
     world *w = *state;
-    uint8_t bytes[MV_SEARCH_CHECK_LEN];
+    uint8_t bytes[1073];
     send_random(w, 1);
-    mv_search_check_write(bytes, w->check);
+    assert_int_equal(mv_search_check_size(w->check), sizeof bytes);
+    assert_int_equal(mv_search_check_write(bytes, sizeof bytes, w->check), MV_OK);
     mv_search_check_free(&w->check);
     assert_int_equal(mv_search_check_read(&w->check, bytes, sizeof bytes), MV_OK);
     send_random(w, 1);
     expect_exact(w);
     mv_search_check *bad = NULL;
     assert_int_equal(mv_search_check_read(&bad, bytes, sizeof bytes - 1), MV_E_FORMAT);
+    bytes[1072] |= 2; /* a row that is not there */
+    assert_int_equal(mv_search_check_read(&bad, bytes, sizeof bytes), MV_E_RANGE);
+    bytes[1072] &= 1;
     memset(bytes + 48, 0xff, 8); /* not below the prime */
     assert_int_equal(mv_search_check_read(&bad, bytes, sizeof bytes), MV_E_RANGE);
     assert_null(bad);
@@ -862,6 +895,7 @@ int main(void)
         WORLD(the_largest_embeddings_do_not_overflow),
         WORLD(a_keeper_who_lies_is_caught),
         WORLD(a_check_survives_being_written_and_read),
+        WORLD(rows_of_others_are_vouched_for_once_they_are_known),
         WORLD(other_collections_and_heads_are_refused),
         WORLD(removed_rows_are_marked_and_may_come_again),
         WORLD(a_gallery_is_open_once),
