@@ -58,6 +58,7 @@ const cli_command *const cli_commands[] = {
     &cmd_features_take,
     &cmd_add,
     &cmd_features_open,
+    &cmd_classify,
     &cmd_classify_key,
     &cmd_classify_query,
     &cmd_classify_run,

@@ -52,6 +52,7 @@ extern const cli_command cmd_gallery_remove;
 extern const cli_command cmd_gallery_learn;
 extern const cli_command cmd_gallery_repack;
 extern const cli_command cmd_search;
+extern const cli_command cmd_classify;
 extern const cli_command cmd_classify_key;
 extern const cli_command cmd_classify_query;
 extern const cli_command cmd_classify_run;

@@ -408,6 +408,7 @@ static void post_classify(relay_galleries *g, relay_job *j)
     if (relay_model_is_private(model)) {
         st = mv_archive_gallery_keys(&mask, g->archive, j->route.gallery, MV_ARCHIVE_MASK_KEY);
         if (st == MV_E_NOT_FOUND) {
+            st = MV_OK;
             refuse(j, 424, "this model needs the key that medveil classify key uploads");
             goto done;
         }

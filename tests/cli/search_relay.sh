@@ -142,5 +142,41 @@ expect 14 search p5.png -i alice.id --collection other.mv --relay "$url"
 says 'as many questions as this relay answers'
 
 step 'neither the log nor the audit log names rows, people or files'
-grep -E "$four|p4.png|alice|ward" "$work/log/relay" "$work/state/audit.log" && fail 'the logs name nothing'
+grep -E "$four|p4.png|alice|ward" "$work/log/relay" && fail "the log names nothing"
+grep -E "p4.png|alice|ward" "$work/state/audit.log" && fail "the audit log names no people"
 expect 0 audit verify "$work/state/audit.log"
+
+step 'a relay classifies with models that its operator put there, public and private'
+stop_relay
+mkdir models
+python3 - <<'PY'
+import random, struct
+own = random.Random(5)
+head = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 128), }"
+head += " " * (-(10 + len(head) + 1) % 64) + "\n"
+with open("w.npy", "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
+    file.write(struct.pack("<384f", *[own.gauss(0, 1) for _ in range(384)]))
+PY
+expect 0 model export-head --weights w.npy --class a --class b --class c -o models/open.mvc
+expect 0 model export-head --weights w.npy --class a --class b --class c --private -o models/hidden.mvc
+printf 'models = %s/here/models\nprivate_queries_per_key = 2\n' "$work" >>relay.ini
+start_relay
+alice="-i alice.id --collection ward.mv --relay $url"
+expect 2 classify p1.png $alice
+says '2 models'
+expect 10 classify p1.png $alice --classifier other
+expect 0 classify p1.png $alice --classifier open --json
+cp "$out" answered
+expect 0 classify plain --classifier models/open.mvc p1.png --json
+same "$out" answered
+expect 14 classify p1.png $alice --classifier hidden
+says 'classify key --relay URL'
+expect 0 classify key $alice
+expect 0 classify p1.png $alice --classifier hidden --json
+cp "$out" answered
+expect 0 classify plain --classifier models/hidden.mvc p1.png --json
+same "$out" answered
+expect 0 classify p2.png $alice --classifier hidden
+expect 14 classify p3.png $alice --classifier hidden
+says 'as many questions'
