@@ -189,8 +189,10 @@ static void put_keys(relay_galleries *g, relay_job *j)
 
 static void put_mask(relay_galleries *g, relay_job *j)
 {
-    const mv_status st = mv_archive_gallery_put(g->archive, j->route.gallery, MV_ARCHIVE_MASK_KEY,
-                                                NULL, j->body, j->len);
+    const mv_status st = j->len == relay_gallery_body_max(MV_ROUTE_GALLERY_MASK)
+                             ? mv_archive_gallery_put(g->archive, j->route.gallery,
+                                                      MV_ARCHIVE_MASK_KEY, NULL, j->body, j->len)
+                             : MV_E_FORMAT;
     answer_done(j, st, 201, "gallery key");
 }
 

@@ -689,11 +689,12 @@ static bool may_ask(mv_http_exchange *x)
         refuse(x, 429, "too many requests", 0);
         (void)snprintf(seconds, sizeof seconds, "%u", wait_s);
         mv_http_reply_header(x, "Retry-After", seconds);
-    } else if (!v->known || (is_for_galleries(&v->route) && s->galleries == NULL) ||
-               (mv_route_has_mailbox(v->route.kind) && v->route.mailbox.epoch == 0 &&
-                s->galleries == NULL) ||
-               (v->route.kind == MV_ROUTE_METRICS &&
-                !relay_nets_hold(&s->config->metrics_from, client))) {
+    } else if (v->known && s->galleries == NULL &&
+               (is_for_galleries(&v->route) ||
+                (mv_route_has_mailbox(v->route.kind) && v->route.mailbox.epoch == 0))) {
+        refuse(x, 403, "this relay keeps no galleries", 0);
+    } else if (!v->known || (v->route.kind == MV_ROUTE_METRICS &&
+                             !relay_nets_hold(&s->config->metrics_from, client))) {
         refuse(x, 404, "there is nothing here", 0);
     }
     return x->status == 0;
