@@ -49,8 +49,7 @@ static void prepare(void)
     const int64_t bias = 1;
     const int8_t value[MV_SEARCH_DIM] = {5};
     mv_search_check *check = NULL;
-    const size_t len[READERS] = {s.public_key, 64 + 50208,   1072,
-                                 c.query,      c.public_key, c.reply};
+    const size_t len[READERS] = {s.public_key, 64 + 50208, 1072, c.query, c.public_key, c.reply};
     for (size_t i = 0; i < READERS; i++) {
         good[i] = message_new(len[i]);
     }
