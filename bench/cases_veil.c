@@ -119,5 +119,5 @@ done:
 const bench_case bench_cases_veil[] = {
     {"veil pixels encode", "512x512 16 bit", "small net", prepare, encode, finish},
     {"veil pixels decode", "512x512 16 bit", "small net", prepare, decode, finish},
-    {"veil pixels jpeg-ls encode", "512x512 16 bit", "CharLS", prepare_jpegls, jpegls, finish},
+    {"veil pixels jpeg-ls encode", "512x512 16 bit", "JPEG-LS", prepare_jpegls, jpegls, finish},
     {NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -7,11 +7,11 @@
 
 #include "base/pool.h"
 #include "base/status.h"
+#include "codec/jpegls.h"
 #include "image/dicom_j2k.h"
 #include "medveil/metrics.h"
 #include "ui.h"
 
-#include <charls/charls.h>
 #include <math.h>
 #include <openjpeg.h>
 #include <string.h>
@@ -195,42 +195,17 @@ done:
 
 /* ---- JPEG-LS ---- */
 
-static mv_status jpegls_encode(memory *m, const mv_image *image, int near)
-{
-    const charls_frame_info frame = {image->width, image->height, 8, 1};
-    charls_jpegls_encoder *e = charls_jpegls_encoder_create();
-    const bool ok = e != NULL && charls_jpegls_encoder_set_frame_info(e, &frame) == 0 &&
-                    charls_jpegls_encoder_set_near_lossless(e, near) == 0 &&
-                    charls_jpegls_encoder_set_destination_buffer(e, m->bytes, CAP) == 0 &&
-                    charls_jpegls_encoder_encode_from_buffer(
-                        e, image->sample, mv_image_sample_count(image), 0) == 0 &&
-                    charls_jpegls_encoder_get_bytes_written(e, &m->len) == 0;
-    charls_jpegls_encoder_destroy(e);
-    return ok ? MV_OK : MV_E_INTERNAL;
-}
-
-static mv_status jpegls_decode(mv_image *back, const memory *m)
-{
-    charls_jpegls_decoder *d = charls_jpegls_decoder_create();
-    const bool ok =
-        d != NULL && charls_jpegls_decoder_set_source_buffer(d, m->bytes, m->len) == 0 &&
-        charls_jpegls_decoder_read_header(d) == 0 &&
-        charls_jpegls_decoder_decode_to_buffer(d, back->sample, mv_image_sample_count(back), 0) ==
-            0;
-    charls_jpegls_decoder_destroy(d);
-    return ok ? MV_OK : MV_E_INTERNAL;
-}
-
 static mv_status jpegls(codec_point *out, const mv_image *image, mv_image *back)
 {
-    static const int near[CODEC_POINTS] = {12, 8, 5, 4, 3, 2, 1, 0};
+    static const uint32_t near[CODEC_POINTS] = {12, 8, 5, 4, 3, 2, 1, 0};
     mv_status st = MV_OK;
     memory m = {malloc(CAP), 0, 0};
 
     MV_ENSURE(m.bytes != NULL, MV_E_MEMORY);
     for (int k = 0; k < CODEC_POINTS; k++) {
-        MV_TRY(jpegls_encode(&m, image, near[k]));
-        MV_TRY(jpegls_decode(back, &m));
+        const mv_jpegls_frame f = {image->width, image->height, 1, 8, near[k]};
+        MV_TRY(mv_jpegls_encode(m.bytes, CAP, &m.len, &f, image->sample));
+        MV_TRY(mv_jpegls_decode(back->sample, &f, m.bytes, m.len));
         MV_TRY(point(&out[k], image, back, m.len));
     }
 done:

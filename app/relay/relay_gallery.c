@@ -443,7 +443,7 @@ static void get_models(const relay_galleries *g, relay_job *j)
 
 static void do_job(relay_galleries *g, relay_job *j)
 {
-    j->answer = (relay_answer){.fd = -1, .body = mv_buffer_make((size_t)1 << 30)};
+    j->answer = (relay_result){.fd = -1, .body = mv_buffer_make((size_t)1 << 30)};
     switch (j->route.kind) {
     case MV_ROUTE_GALLERY_KEYS:
         put_keys(g, j);

@@ -14,7 +14,7 @@
 typedef enum relay_verb { RELAY_GET, RELAY_PUT, RELAY_POST, RELAY_DELETE } relay_verb;
 
 /* What came back: a status, and either a body of this type, a file, or why not. */
-typedef struct relay_answer {
+typedef struct relay_result {
     int status;
     const char *title; /* of a refusal */
     const char *type;
@@ -22,14 +22,14 @@ typedef struct relay_answer {
     int fd; /* -1: none */
     uint64_t fd_len;
     const char *event; /* for the audit log; NULL: none */
-} relay_answer;
+} relay_result;
 
 typedef struct relay_job {
     mv_route route;
     relay_verb verb;
     const uint8_t *body;
     size_t len;
-    relay_answer answer;
+    relay_result answer;
     void (*done)(void *user, struct relay_job *job); /* in the galleries' thread */
     void *user;
     struct relay_job *next;

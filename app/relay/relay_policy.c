@@ -128,6 +128,8 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
     }
     switch (route->kind) {
     case MV_ROUTE_LIST:
+    case MV_ROUTE_STREAM_LIST:
+    case MV_ROUTE_STREAM_BYTES:
         return RELAY_PROOF_OWNER;
     case MV_ROUTE_FILE:
         if (strcmp(method, "PUT") != 0) {
@@ -138,6 +140,7 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
         return is_get ? RELAY_PROOF_NONE : RELAY_PROOF_OWNER;
     case MV_ROUTE_BUNDLE:
     case MV_ROUTE_UPLOADS:
+    case MV_ROUTE_STREAMS:
         return sending;
     default:
         return RELAY_PROOF_NONE;

@@ -193,9 +193,11 @@ static mv_status check_hash(const uint8_t *bytes, size_t len)
 static mv_status read_model(mv_linear_model *m, mv_reader *r, size_t len, const uint8_t *bytes)
 {
     mv_status st = MV_OK;
+    static const mv_search_owner nobody; /* a model is no collection's: zeroes */
     mv_search_owner owner;
     uint32_t kind = 0;
     MV_TRY(mv_search_header_read(r, MV_LINEAR_MODEL, &owner, NULL));
+    MV_ENSURE(memcmp(owner.key_id, nobody.key_id, sizeof nobody.key_id) == 0, MV_E_FORMAT);
     memcpy(m->head_hash, owner.head_hash, HASH);
     MV_TRY(mv_read_u32le(r, &kind));
     MV_ENSURE(kind <= MV_CLASSIFY_PRIVATE_MODEL, MV_E_RANGE);

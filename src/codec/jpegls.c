@@ -1,96 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jpegls.c: CharLS behind two calls.
+ * jpegls.c: the markers around a scan.                                                [JPEGLS] C.2
  */
-#include "codec/jpegls.h"
+#include "jpegls_model.h"
 
-#include <charls/charls.h>
-#include <stdbool.h>
-
-static size_t sample_size(const mv_jpegls_frame *f)
-{
-    return f->bits <= 8 ? 1 : 2;
-}
+enum { START = 0xd8, FRAME = 0xf7, BOUNDS = 0xf8, SCAN = 0xda, BY_PIXEL = 2 };
 
 size_t mv_jpegls_samples_len(const mv_jpegls_frame *f)
 {
-    return (size_t)f->width * f->height * f->channels * sample_size(f);
+    return (size_t)f->width * f->height * f->channels * (f->bits <= 8 ? 1 : 2);
 }
 
-/* A code word has at most 32 bits, but runs of them average far below: CharLS asks for the samples
- * and a kibibyte. Noise of a few bits can need twice that. */
+/* A code word has at most four times the bits of a sample, but runs of them average far below:
+ * noise of a few bits can need twice the samples. */
 size_t mv_jpegls_room(const mv_jpegls_frame *f)
 {
     return 2 * mv_jpegls_samples_len(f) + 1024;
 }
 
-static charls_frame_info info_of(const mv_jpegls_frame *f)
+typedef struct head {
+    uint8_t *next;
+} head;
+
+static void put_u8(head *h, uint32_t v)
 {
-    return (charls_frame_info){.width = f->width,
-                               .height = f->height,
-                               .bits_per_sample = (int32_t)f->bits,
-                               .component_count = (int32_t)f->channels};
+    *h->next++ = (uint8_t)v;
 }
 
-static bool describe(charls_jpegls_encoder *e, const mv_jpegls_frame *f)
+static void put_u16(head *h, uint32_t v)
 {
-    const charls_frame_info info = info_of(f);
-    const charls_interleave_mode by_pixel = CHARLS_INTERLEAVE_MODE_SAMPLE;
-    return charls_jpegls_encoder_set_frame_info(e, &info) == CHARLS_JPEGLS_ERRC_SUCCESS &&
-           charls_jpegls_encoder_set_near_lossless(e, (int32_t)f->near) ==
-               CHARLS_JPEGLS_ERRC_SUCCESS &&
-           (f->channels == 1 ||
-            charls_jpegls_encoder_set_interleave_mode(e, by_pixel) == CHARLS_JPEGLS_ERRC_SUCCESS);
+    put_u8(h, v >> 8);
+    put_u8(h, v);
 }
 
-mv_status mv_jpegls_encode(uint8_t *out, size_t room, size_t *out_len, const mv_jpegls_frame *f,
-                           const void *samples)
+static void put_marker(head *h, uint32_t marker)
 {
-    charls_jpegls_encoder *e = charls_jpegls_encoder_create();
-    if (e == NULL) {
-        return MV_E_MEMORY;
+    put_u8(h, 0xff);
+    put_u8(h, marker);
+}
+
+static void put_frame(head *h, const mv_jpegls_frame *f)
+{
+    put_marker(h, FRAME);
+    put_u16(h, 8 + 3 * f->channels);
+    put_u8(h, f->bits);
+    put_u16(h, f->height);
+    put_u16(h, f->width);
+    put_u8(h, f->channels);
+    for (uint32_t c = 1; c <= f->channels; c++) {
+        put_u8(h, c);
+        put_u8(h, 0x11); /* every component in full size */
+        put_u8(h, 0);
     }
-    const bool ready = describe(e, f) && charls_jpegls_encoder_set_destination_buffer(
-                                             e, out, room) == CHARLS_JPEGLS_ERRC_SUCCESS;
-    const charls_jpegls_errc end =
-        ready ? charls_jpegls_encoder_encode_from_buffer(e, samples, mv_jpegls_samples_len(f), 0)
-              : CHARLS_JPEGLS_ERRC_INVALID_ARGUMENT;
-    const bool ok =
-        end == CHARLS_JPEGLS_ERRC_SUCCESS &&
-        charls_jpegls_encoder_get_bytes_written(e, out_len) == CHARLS_JPEGLS_ERRC_SUCCESS;
-    charls_jpegls_encoder_destroy(e);
-    return ok                                                       ? MV_OK
-           : end == CHARLS_JPEGLS_ERRC_DESTINATION_BUFFER_TOO_SMALL ? MV_E_SPACE
-                                                                    : MV_E_INTERNAL;
 }
 
-/* Whether the stream's header describes this picture. */
-static bool fits(const charls_jpegls_decoder *d, const mv_jpegls_frame *f)
+/* Above 12 bits not all readers agree on the bounds, so they are written. */
+static void put_bounds(head *h, const mv_jpegls_frame *f)
 {
-    const charls_interleave_mode wanted =
-        f->channels == 1 ? CHARLS_INTERLEAVE_MODE_NONE : CHARLS_INTERLEAVE_MODE_SAMPLE;
-    charls_frame_info info;
-    charls_interleave_mode mode;
-    return charls_jpegls_decoder_get_frame_info(d, &info) == CHARLS_JPEGLS_ERRC_SUCCESS &&
-           info.width == f->width && info.height == f->height &&
-           info.component_count == (int32_t)f->channels &&
-           info.bits_per_sample == (int32_t)f->bits &&
-           charls_jpegls_decoder_get_interleave_mode(d, &mode) == CHARLS_JPEGLS_ERRC_SUCCESS &&
-           mode == wanted;
-}
-
-mv_status mv_jpegls_decode(void *samples, const mv_jpegls_frame *f, const uint8_t *stream,
-                           size_t len)
-{
-    charls_jpegls_decoder *d = charls_jpegls_decoder_create();
-    if (d == NULL) {
-        return MV_E_MEMORY;
+    int32_t bound[3];
+    mv_jpegls_bounds(bound, f);
+    put_marker(h, BOUNDS);
+    put_u16(h, 13);
+    put_u8(h, 1);
+    put_u16(h, (1u << f->bits) - 1);
+    for (size_t i = 0; i < 3; i++) {
+        put_u16(h, (uint32_t)bound[i]);
     }
-    const bool ok =
-        charls_jpegls_decoder_set_source_buffer(d, stream, len) == CHARLS_JPEGLS_ERRC_SUCCESS &&
-        charls_jpegls_decoder_read_header(d) == CHARLS_JPEGLS_ERRC_SUCCESS && fits(d, f) &&
-        charls_jpegls_decoder_decode_to_buffer(d, samples, mv_jpegls_samples_len(f), 0) ==
-            CHARLS_JPEGLS_ERRC_SUCCESS;
-    charls_jpegls_decoder_destroy(d);
-    return ok ? MV_OK : MV_E_FORMAT;
+    put_u16(h, MV_JPEGLS_RESET);
+}
+
+static void put_scan(head *h, const mv_jpegls_frame *f)
+{
+    put_marker(h, SCAN);
+    put_u16(h, 6 + 2 * f->channels);
+    put_u8(h, f->channels);
+    for (uint32_t c = 1; c <= f->channels; c++) {
+        put_u8(h, c);
+        put_u8(h, 0);
+    }
+    put_u8(h, f->near);
+    put_u8(h, f->channels == 1 ? 0 : BY_PIXEL);
+    put_u8(h, 0);
+}
+
+size_t mv_jpegls_head(uint8_t out[MV_JPEGLS_HEAD_MAX], const mv_jpegls_frame *f)
+{
+    head h = {out};
+    put_marker(&h, START);
+    put_frame(&h, f);
+    if (f->bits > 12) {
+        put_bounds(&h, f);
+    }
+    put_scan(&h, f);
+    return (size_t)(h.next - out);
 }

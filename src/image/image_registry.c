@@ -13,9 +13,11 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 31)
 
+/* DICOM's mark stands 128 bytes in, where the pixels of an array may spell it: it comes after those
+ * that open with a mark of their own. NIfTI 1 does not, and gzip's has two bytes. */
 static const mv_image_format *const formats[] = {
-    &mv_image_png,   &mv_image_jpeg,     &mv_image_dicom,
-    &mv_image_nifti, &mv_image_nifti_gz, &mv_image_npy,
+    &mv_image_png,   &mv_image_jpeg,  &mv_image_npy,
+    &mv_image_dicom, &mv_image_nifti, &mv_image_nifti_gz,
 };
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };

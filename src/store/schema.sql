@@ -28,6 +28,11 @@ CREATE TABLE upload (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT 
                      hash BYTEA NOT NULL, bytes BIGINT NOT NULL, arrived_s BIGINT NOT NULL);
 
 -- step
+-- live streams; hash is 32 zeros until a stream has ended, bytes what room is kept for it until then
+CREATE TABLE stream (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT NULL,
+                     seq BIGINT NOT NULL, hash BYTEA NOT NULL, bytes BIGINT NOT NULL);
+
+-- step
 -- galleries of encrypted embeddings; name is the key that their holder signs with, sender the one
 -- of those who may add rows. version counts the changes of log and parts
 CREATE TABLE gallery (name BYTEA PRIMARY KEY, sender BYTEA NOT NULL, blocks BIGINT NOT NULL,

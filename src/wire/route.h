@@ -11,19 +11,23 @@
  *   M/bundle                             several small files at once
  *   M/uploads                            begin an upload in parts
  *   /v1/uploads/{upload}[?offset={n}]    that upload, or one part of it
+ *   M/streams                            begin a live stream
+ *   M/streams?after={seq}[&wait={s}]     those that are live
+ *   M/streams/{stream}?offset={n}[&wait={s}]   the bytes of one from there on
+ *   /v1/streams/{stream}[?offset={n}]    that stream, or the bytes that are to be added
+ *
  *   G/keys  G/mask                       keys of a gallery of encrypted embeddings
  *   G/rows/{row}                         one row;  G/groups: up to 64 of the holder's
  *   G/records?after={n}                  what became of rows, in order
  *   G/search                             the scores of a query
  *   G/parts/{n}                          the rows themselves;  G/repack: all of them anew
  *   G/classify/{model}                   the scores of a model
- *   /v1/models  /v1/atlases              what this relay can score
- *   /v1/atlases/{model}                  the scores of a query against a public gallery
+ *   /v1/models                           what this relay can score
  *
  * M is /v1/mailboxes/{epoch}/{tag}, G is /v1/galleries/{gallery}, the name of a gallery being the
  * key that its holders sign with; its sealed images are in the mailbox of epoch 0 with that tag.
  * {file} is the BLAKE2b-256 of the sealed bytes, {tag} the
- * owner's key blinded for the epoch, {upload} 32 random bytes; all three are 64 lower-case
+ * owner's key blinded for the epoch, {upload} and {stream} 32 random bytes; all are 64 lower-case
  * hexadecimal digits. Numbers are decimal without leading zeros.
  */
 #ifndef MV_WIRE_ROUTE_H
@@ -36,7 +40,7 @@
 #define MV_TAG_LEN       32
 #define MV_FILE_HASH_LEN 32
 #define MV_UPLOAD_ID_LEN 32
-#define MV_TARGET_MAX    192 /* longest target with its final zero is 184 */
+#define MV_TARGET_MAX    256 /* longest target with its final zero is 200 */
 #define MV_WAIT_MAX_S    30u
 #define MV_BLOCK_LEN     65536u        /* parts begin and end at multiples of this, or at the end */
 #define MV_PART_MAX      (64ull << 20) /* bytes of one part */
@@ -60,6 +64,11 @@ typedef enum mv_route_kind {
     MV_ROUTE_UPLOADS,
     MV_ROUTE_UPLOAD,
     MV_ROUTE_PART,
+    MV_ROUTE_STREAMS,
+    MV_ROUTE_STREAM_LIST,
+    MV_ROUTE_STREAM_BYTES,
+    MV_ROUTE_STREAM,
+    MV_ROUTE_STREAM_PART,
     MV_ROUTE_GALLERY_KEYS, /* galleries from here */
     MV_ROUTE_GALLERY_MASK,
     MV_ROUTE_GALLERY_ROW,
@@ -70,8 +79,6 @@ typedef enum mv_route_kind {
     MV_ROUTE_GALLERY_REPACK,
     MV_ROUTE_GALLERY_CLASSIFY, /* to here */
     MV_ROUTE_MODELS,
-    MV_ROUTE_ATLASES,
-    MV_ROUTE_ATLAS,
     MV_ROUTE_COUNT
 } mv_route_kind;
 
@@ -79,10 +86,10 @@ typedef struct mv_route {
     mv_route_kind kind;
     mv_mailbox mailbox;
     uint8_t file[MV_FILE_HASH_LEN];   /* of a file or its receipt */
-    uint8_t upload[MV_UPLOAD_ID_LEN]; /* of an upload or one of its parts */
+    uint8_t upload[MV_UPLOAD_ID_LEN]; /* of an upload, one of its parts, or a stream */
     uint64_t after;                   /* of a list: only files with a greater number */
-    uint32_t wait_s; /* of a list: 0, or how long to wait for one, to MV_WAIT_MAX_S */
-    uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN */
+    uint32_t wait_s; /* of a list or a stream's bytes: 0, or how long to wait, to MV_WAIT_MAX_S */
+    uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN; of a stream: any */
     uint8_t gallery[MV_TAG_LEN];
     uint8_t row[MV_FILE_HASH_LEN]; /* of a gallery, or a model's name */
     uint64_t number;               /* of a gallery's records or parts */

@@ -697,6 +697,15 @@ static void npy_is_read_in_both_byte_orders_and_both_array_orders(void **state)
     }
 }
 
+static void pixels_that_spell_the_mark_of_dicom_are_still_an_array(void **state)
+{
+    (void)state;
+    mv_image image = make(4, 1, 1, 1, MV_SAMPLE_U8);
+    memcpy(image.sample, "DICM", 4); /* 128 bytes into the file that is written */
+    assert_round_trip(&image, "a.npy");
+    mv_image_clear(&image);
+}
+
 static void odd_npy_files_each_get_their_sentence(void **state)
 {
     const struct {
@@ -1100,6 +1109,7 @@ int main(void)
         cmocka_unit_test(a_palette_becomes_rgb_or_gray_when_all_its_colours_are_gray),
         cmocka_unit_test(opaque_alpha_is_dropped_and_real_transparency_refused),
         cmocka_unit_test(npy_is_read_in_both_byte_orders_and_both_array_orders),
+        cmocka_unit_test(pixels_that_spell_the_mark_of_dicom_are_still_an_array),
         cmocka_unit_test(odd_npy_files_each_get_their_sentence),
         cmocka_unit_test(nan_and_infinity_are_refused_with_their_place),
         cmocka_unit_test(a_big_endian_nifti_file_reads_as_the_little_endian_one),
