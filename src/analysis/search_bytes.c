@@ -124,7 +124,34 @@ done:
     return st;
 }
 
+mv_status mv_search_query_write(uint8_t *out, size_t cap, size_t size, mv_search_kind kind,
+                                const mv_search_owner *owner, mv_he_work *work, mv_cipher *cipher,
+                                const mv_he_key *key, const mv_plain *plain)
+{
+    mv_status st = MV_OK;
+    size_t len = 0;
+    MV_ENSURE(cap >= size, MV_E_SPACE);
+    MV_TRY(mv_he_encrypt(work, cipher, key, plain));
+    mv_search_header_write(out, kind, owner);
+    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, size - MV_SEARCH_HEADER_LEN, &len, cipher));
+    MV_ENSURE(len == size - MV_SEARCH_HEADER_LEN, MV_E_INTERNAL);
+done:
+    return st;
+}
+
 /* ---- Replies ---- */
+
+mv_status mv_search_classes_read(mv_reader *r, uint32_t *classes, mv_search_kind kind,
+                                 const mv_search_owner *owner)
+{
+    mv_status st = MV_OK;
+    mv_search_owner from;
+    MV_TRY(mv_search_header_read(r, kind, &from, owner));
+    MV_TRY(mv_read_u32le(r, classes));
+    MV_ENSURE(*classes >= 1 && *classes <= MV_CLASSIFY_CLASSES_MAX, MV_E_RANGE);
+done:
+    return st;
+}
 
 mv_status mv_search_reply_cell(mv_he_work *work, mv_cipher *scratch, mv_cipher *model, size_t *len)
 {

@@ -62,6 +62,17 @@ size_t mv_search_cipher_len(const mv_he_set *set, bool seeded);
  * errors: MV_E_TRUNCATED, MV_E_FORMAT, MV_E_RANGE, MV_E_MISMATCH */
 MV_MUST_CHECK mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_reader *r);
 
+/* mv_search_query_write: a header and a fresh cipher of this plain, into a message of `size` bytes.
+ * errors: MV_E_SPACE, MV_E_RANDOM, .. */
+MV_MUST_CHECK mv_status mv_search_query_write(uint8_t *out, size_t cap, size_t size,
+                                              mv_search_kind kind, const mv_search_owner *owner,
+                                              mv_he_work *work, mv_cipher *cipher,
+                                              const mv_he_key *key, const mv_plain *plain);
+
+/* mv_search_classes_read: the header and the number of classes of a reply to a classification. */
+MV_MUST_CHECK mv_status mv_search_classes_read(mv_reader *r, uint32_t *classes, mv_search_kind kind,
+                                               const mv_search_owner *owner);
+
 /* mv_search_reply_cell: bytes of the reply of one block: a function of the set alone. */
 MV_MUST_CHECK mv_status mv_search_reply_cell(mv_he_work *work, mv_cipher *scratch, mv_cipher *model,
                                              size_t *len);
