@@ -298,6 +298,85 @@ static void a_check_survives_being_written_and_read(void **state)
     assert_null(bad);
 }
 
+/* Part `index` of the gallery, opened; how many rows it has. */
+static size_t unpack(world *w, size_t index, int8_t *value, size_t cap)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0, first = 0, rows = 0;
+    assert_int_equal(mv_gallery_part_bytes(w->gallery, index, &bytes, &len, &first, NULL), MV_OK);
+    assert_int_equal(mv_search_unpack(w->key, value, cap, &rows, bytes, len), MV_OK);
+    bytes[8] ^= 1; /* another collection */
+    assert_int_equal(
+        mv_search_unpack(w->key, value + rows * MV_SEARCH_DIM, cap - rows, &first, bytes, len),
+        MV_E_MISMATCH);
+    bytes[8] ^= 1;
+    assert_int_equal(mv_search_unpack(w->key, value + rows * MV_SEARCH_DIM, 0, &first, bytes, len),
+                     MV_E_SPACE);
+    free(bytes);
+    return rows;
+}
+
+static void a_gallery_gives_its_rows_back_to_its_holder(void **state)
+{
+    world *w = *state;
+    static int8_t value[ROWS_MAX * MV_SEARCH_DIM];
+    uint8_t *bytes = NULL;
+    size_t len = 0, first = 0;
+    send_random(w, 3);
+    pack_random(w, 5); /* begins at row 64 */
+    assert_int_equal(unpack(w, 0, value, 100), 3);
+    assert_memory_equal(value, w->row[0], 3 * MV_SEARCH_DIM);
+    memset(value + 3 * MV_SEARCH_DIM, 0, 61 * MV_SEARCH_DIM);
+    assert_int_equal(unpack(w, 1, value + 64 * MV_SEARCH_DIM, 100), 5);
+    assert_memory_equal(value + 64 * MV_SEARCH_DIM, w->row[64], 5 * MV_SEARCH_DIM);
+    assert_int_equal(mv_search_check_same(w->check, value, w->rows), MV_OK);
+    value[1]++;
+    assert_int_equal(mv_search_check_same(w->check, value, w->rows), MV_E_AUTH);
+    assert_int_equal(mv_gallery_part_bytes(w->gallery, 2, &bytes, &len, &first, NULL),
+                     MV_E_NOT_FOUND);
+}
+
+/* 128 groups of 64 become a block, which a scan makes; the groups' files go. */
+static void a_finished_block_answers_and_gives_its_rows_back(void **state)
+{
+    enum { ROWS = 8192, GROUPS = ROWS / MV_SEARCH_GROUP_MAX };
+    world *w = *state;
+    const size_t size = mv_search_message_sizes().group,
+                 query_len = mv_search_message_sizes().query;
+    int8_t *value = calloc(2 * ROWS, MV_SEARCH_DIM), *back = value + ROWS * MV_SEARCH_DIM;
+    int32_t *score = calloc(ROWS, sizeof *score);
+    uint8_t ids[MV_SEARCH_GROUP_MAX * MV_SEARCH_ROW_ID], *reply = NULL;
+    size_t len = 0;
+    assert_non_null(value);
+    assert_non_null(score);
+    for (size_t g = 0; g < GROUPS; g++) {
+        int8_t *rows = value + g * MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM;
+        for (size_t i = 0; i < MV_SEARCH_GROUP_MAX; i++) {
+            random_values(&w->rand, rows + i * MV_SEARCH_DIM);
+            row_id(ids + i * MV_SEARCH_ROW_ID, g * MV_SEARCH_GROUP_MAX + i);
+        }
+        assert_int_equal(mv_search_pack(w->key, w->message, size, rows, MV_SEARCH_GROUP_MAX),
+                         MV_OK);
+        assert_int_equal(
+            mv_gallery_append_group(w->gallery, ids, MV_SEARCH_GROUP_MAX, w->message, size, NULL),
+            MV_OK);
+    }
+    assert_int_equal(mv_search_query(w->key, w->message, query_len, value), MV_OK);
+    assert_int_equal(
+        mv_gallery_scan(w->gallery, &reply, &len, w->message, query_len, 2, NULL, NULL), MV_OK);
+    assert_int_equal(mv_search_scores(w->key, score, ROWS, reply, len), MV_OK);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(score[i], dot(value, value + i * MV_SEARCH_DIM));
+    }
+    reopen(w);
+    assert_int_equal(mv_gallery_rows(w->gallery), ROWS);
+    assert_int_equal(unpack(w, 0, back, ROWS), ROWS);
+    assert_memory_equal(value, back, ROWS * MV_SEARCH_DIM);
+    free(reply);
+    free(score);
+    free(value);
+}
+
 static void other_collections_and_heads_are_refused(void **state)
 {
     world *w = *state;
@@ -896,6 +975,8 @@ int main(void)
         WORLD(a_keeper_who_lies_is_caught),
         WORLD(a_check_survives_being_written_and_read),
         WORLD(rows_of_others_are_vouched_for_once_they_are_known),
+        WORLD(a_gallery_gives_its_rows_back_to_its_holder),
+        WORLD(a_finished_block_answers_and_gives_its_rows_back),
         WORLD(other_collections_and_heads_are_refused),
         WORLD(removed_rows_are_marked_and_may_come_again),
         WORLD(a_gallery_is_open_once),
