@@ -138,3 +138,17 @@ expect 0 receive --from "$(cat address)" -i bob.id -o inbox --open
 says "$files files"
 same inbox/*.mv exam.mv
 for folder in inbox/*/; do same_tree exam "$folder"; done
+
+step 'a CT with its volume goes the whole way: sealed, sent, received, verified, opened, bit for bit'
+expect 0 phantom --kind ct --size 96x80 --depth 2 --type i16 -o volume.npy
+/usr/bin/python3 "$scripts/make_series.py" volume.npy 6 ward
+expect 0 phantom --kind ct --size 64x64 --depth 5 --type i16 -o ward/volume.nii
+expect 0 phantom --kind xray --size 50x50 --type u16 -o ward/thorax.png
+study=$(find ward -type f | wc -l)
+expect 0 encrypt -s bob.id -r alice.id.card ward -o ward.mv --resize 64x64
+expect 0 send ward.mv --to "$(cat address)" -r alice.id.card
+expect 0 receive --from "$(cat address)" -i alice.id -o arrived
+expect 0 verify -i alice.id arrived/*.mv
+prints "bit-identical: $study/$study"
+expect 0 decrypt -i alice.id --from bob.id.card arrived/*.mv -o opened
+same_tree ward opened
