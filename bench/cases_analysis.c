@@ -198,12 +198,13 @@ static mv_status prepare_check(void **out, size_t *bytes, mv_error *err)
 {
     search *s = NULL;
     (void)bytes;
-    const mv_status st = search_new(&s, err);
+    mv_status st = search_new(&s, err);
     *out = s;
     for (size_t i = 0; st == MV_OK && i < (size_t)BLOCKS * BLOCK; i++) {
         static const int8_t zero[DIM];
-        mv_search_check_add(s->check, zero);
+        MV_TRY(mv_search_check_add(s->check, zero));
     }
+done:
     return st;
 }
 

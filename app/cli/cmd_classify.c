@@ -2,10 +2,13 @@
  *
  * cmd_classify.c: a linear model asked about an encrypted embedding, each side by files:
  *     key holder: classify query --> keeper of the model: classify run --> key holder: classify
- *     answer. A private model's keeper also needs what classify key writes, once.
+ *     answer. A private model's keeper also needs what classify key writes, once. Or a relay keeps
+ *     the model, and medveil classify is both of the key holder's steps.
  */
 #include "base/file.h"
+#include "base/secret.h"
 #include "commands.h"
+#include "medveil/client.h"
 #include "paths.h"
 #include "people.h"
 #include "query_count.h"
@@ -25,8 +28,16 @@ enum { FILE_MAX = 1 << 20 };
         "force", 'f', NULL, "replace an existing file"                                             \
     }
 
+static const cli_option ask_options[] = {
+    SEARCHING_KEY_OPTIONS,
+    {"relay", 0, "URL", "who keeps the models"},
+    {"classifier", 0, "NAME", "which of them; needed when it has several for this head"},
+    {NULL, 0, NULL, NULL},
+};
+
 static const cli_option key_options[] = {
     SEARCHING_KEY_OPTIONS,
+    {"relay", 0, "URL", "upload it there, instead of writing it"},
     OUTPUT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
@@ -80,16 +91,54 @@ done:
     return st;
 }
 
-/* Keys of the collection for one kind of model. */
-static mv_status open_key(mv_classify_key **out, const cli_args *args, mv_classify_kind kind,
-                          const searching_source *source, mv_error *err)
+/* The key holder: whose embeddings, and keys for one kind of model. */
+typedef struct asker {
+    const cli_args *args;
+    searching_source source;
+    bool has_source;
+    mv_classify_key *key;
+    mv_gallery_access access;
+} asker;
+
+static mv_status asker_open(asker *a, const cli_args *args, mv_classify_kind kind, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_collection *collection = NULL;
+    a->args = args;
+    if (!a->has_source) {
+        MV_TRY(searching_source_open(&a->source, args, err));
+        a->has_source = true;
+    }
     MV_TRY(searching_collection(&collection, args, err));
-    MV_TRY(mv_classify_key_new(out, kind, mv_collection_key(collection), source->hash));
+    MV_TRY(mv_gallery_access_make(&a->access, mv_collection_key(collection), a->source.hash));
+    MV_TRY(mv_classify_key_new(&a->key, kind, mv_collection_key(collection), a->source.hash));
 done:
     mv_collection_free(&collection);
+    return st;
+}
+
+static void asker_close(asker *a)
+{
+    mv_classify_key_free(&a->key);
+    searching_source_close(&a->source);
+    mv_wipe(&a->access, sizeof a->access);
+}
+
+static int ended(mv_status st, const mv_error *err)
+{
+    return st == MV_OK ? CLI_OK : ui_fail(st, err);
+}
+
+/* A client that speaks for the collection. */
+static mv_status client_open(mv_client **out, const asker *a, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *relay = NULL;
+    mv_client_opts opts = mv_client_defaults();
+    opts.gallery = &a->access;
+    MV_TRY(searching_need(a->args, "relay", &relay, err));
+    MV_TRY(mv_client_new(out, relay, &opts, err));
+done:
     return st;
 }
 
@@ -172,62 +221,78 @@ static void print_scores(const cli_args *args, const mv_linear_labels *l, const 
 
 /* ---- classify key ---- */
 
-static mv_status make_key(const cli_args *args, mv_error *err)
+static mv_status upload_key(const asker *a, const uint8_t *message, size_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_client *client = NULL;
+    const mv_gallery_request r = {.ask = MV_GALLERY_ASK_MASK, .body = message, .len = len};
+    MV_TRY(client_open(&client, a, err));
+    MV_TRY(mv_client_gallery(client, &r, NULL, NULL, err));
+    ui_say("uploaded the key for private models, %zu bytes", len);
+done:
+    mv_client_free(&client);
+    return st;
+}
+
+static mv_status make_key(asker *a, const cli_args *args, mv_error *err)
 {
     mv_status st = MV_OK;
     const size_t size = mv_classify_message_sizes(MV_CLASSIFY_PRIVATE_MODEL).public_key;
-    searching_source source = {0};
-    mv_classify_key *key = NULL;
     uint8_t *message = malloc(size);
     MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(searching_source_open(&source, args, err));
-    MV_TRY(open_key(&key, args, MV_CLASSIFY_PRIVATE_MODEL, &source, err));
-    MV_TRY(mv_classify_write_public(key, message, size));
-    MV_TRY(write_file(args, message, size, err));
+    MV_REQUIRE(!cli_flag(args, "relay") || !cli_flag(args, "output"), err, MV_E_ARGUMENT,
+               "--relay and --output exclude each other");
+    MV_TRY(asker_open(a, args, MV_CLASSIFY_PRIVATE_MODEL, err));
+    MV_TRY(mv_classify_write_public(a->key, message, size));
+    MV_TRY(cli_flag(args, "relay") ? upload_key(a, message, size, err)
+                                   : write_file(args, message, size, err));
 done:
     free(message);
-    mv_classify_key_free(&key);
-    searching_source_close(&source);
     return st;
 }
 
 static int run_key(const cli_args *args)
 {
     mv_error err = {0};
-    const mv_status st = make_key(args, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    asker a = {.args = args};
+    const mv_status st = make_key(&a, args, &err);
+    asker_close(&a);
+    return ended(st, &err);
 }
 
 /* ---- classify query ---- */
 
-static mv_status make_query(const cli_args *args, mv_error *err)
+/* The image's embedding, encrypted; *message is freed with free(). */
+static mv_status query_new(asker *a, uint8_t **message, size_t *len, mv_classify_kind kind,
+                           mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_classify_kind kind =
-        cli_flag(args, "private") ? MV_CLASSIFY_PRIVATE_MODEL : MV_CLASSIFY_PUBLIC_MODEL;
-    const size_t size = mv_classify_message_sizes(kind).query;
-    searching_source source = {0};
-    mv_classify_key *key = NULL;
     mv_embedding e;
-    uint8_t *message = malloc(size);
-    MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(searching_source_open(&source, args, err));
-    MV_TRY(open_key(&key, args, kind, &source, err));
-    MV_TRY(searching_embed(&e, args, &source, args->operand[0], err));
-    MV_TRY(mv_classify_query(key, message, size, e.value));
-    MV_TRY(write_file(args, message, size, err));
+    *len = mv_classify_message_sizes(kind).query;
+    *message = malloc(*len);
+    MV_ENSURE(*message != NULL, MV_E_MEMORY);
+    MV_TRY(asker_open(a, a->args, kind, err));
+    MV_TRY(searching_embed(&e, a->args, &a->source, a->args->operand[0], err));
+    MV_TRY(mv_classify_query(a->key, *message, *len, e.value));
 done:
-    free(message);
-    mv_classify_key_free(&key);
-    searching_source_close(&source);
     return st;
 }
 
 static int run_query(const cli_args *args)
 {
+    mv_status st = MV_OK;
     mv_error err = {0};
-    const mv_status st = make_query(args, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    asker a = {.args = args};
+    uint8_t *message = NULL;
+    size_t len = 0;
+    const mv_classify_kind kind =
+        cli_flag(args, "private") ? MV_CLASSIFY_PRIVATE_MODEL : MV_CLASSIFY_PUBLIC_MODEL;
+    MV_TRY(query_new(&a, &message, &len, kind, &err));
+    MV_TRY(write_file(args, message, len, &err));
+done:
+    free(message);
+    asker_close(&a);
+    return ended(st, &err);
 }
 
 /* ---- classify run ---- */
@@ -309,49 +374,43 @@ static int run_run(const cli_args *args)
     if (!cli_number(args, "limit", 1, 1000000000, 0, &limit)) {
         return CLI_USAGE;
     }
-    const mv_status st = keeper(args, limit, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    return ended(keeper(args, limit, &err), &err);
 }
 
 /* ---- classify answer ---- */
 
-static mv_status open_answer(const mv_buffer *in, mv_classify_kind kind, const cli_args *args,
-                             mv_error *err)
+/* Reply and labels, as they follow each other; what: what to call them. */
+static mv_status print_answer(const asker *a, const uint8_t *bytes, size_t reply, const char *what,
+                              mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t reply = mv_classify_message_sizes(kind).reply;
-    const char *path = args->operand[0];
-    searching_source source = {0};
-    mv_classify_key *key = NULL;
     mv_linear_labels labels;
     int64_t score[MV_CLASSIFY_CLASSES_MAX];
     uint32_t classes = 0;
-    MV_TRY(searching_source_open(&source, args, err));
-    MV_TRY(open_key(&key, args, kind, &source, err));
-    st = mv_classify_scores(key, score, &classes, in->bytes, reply);
+    st = mv_classify_scores(a->key, score, &classes, bytes, reply);
     MV_REQUIRE(st != MV_E_MISMATCH, err, st, "%s answers a query of another collection or head",
-               path);
-    MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", path);
-    st = mv_linear_labels_read(&labels, in->bytes + reply, MV_LINEAR_LABELS_LEN);
+               what);
+    MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", what);
+    st = mv_linear_labels_read(&labels, bytes + reply, MV_LINEAR_LABELS_LEN);
     MV_REQUIRE(st == MV_OK && labels.classes == classes, err, st == MV_OK ? MV_E_FORMAT : st,
-               "%s is damaged", path);
-    print_scores(args, &labels, score);
+               "%s is damaged", what);
+    print_scores(a->args, &labels, score);
 done:
-    mv_classify_key_free(&key);
-    searching_source_close(&source);
     return st;
 }
 
 /* Which kind of model answered shows in the length. */
-static mv_status holder(const cli_args *args, mv_error *err)
+static mv_status holder(asker *a, const cli_args *args, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_buffer in = mv_buffer_make(FILE_MAX);
     MV_TRY(mv_file_read(&in, args->operand[0], err));
     for (int k = 0; k < 2; k++) {
         const mv_classify_kind kind = (mv_classify_kind)k;
-        if (in.len == mv_classify_message_sizes(kind).reply + MV_LINEAR_LABELS_LEN) {
-            MV_TRY(open_answer(&in, kind, args, err));
+        const size_t reply = mv_classify_message_sizes(kind).reply;
+        if (in.len == reply + MV_LINEAR_LABELS_LEN) {
+            MV_TRY(asker_open(a, args, kind, err));
+            MV_TRY(print_answer(a, in.bytes, reply, args->operand[0], err));
             goto done;
         }
     }
@@ -364,8 +423,78 @@ done:
 static int run_answer(const cli_args *args)
 {
     mv_error err = {0};
-    const mv_status st = holder(args, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    asker a = {.args = args};
+    const mv_status st = holder(&a, args, &err);
+    asker_close(&a);
+    return ended(st, &err);
+}
+
+/* ---- classify, through a relay ---- */
+
+/* The model of this name for this head; without a name the only one. */
+static mv_status choose_model(mv_client_model *out, mv_client *client, const asker *a,
+                              mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_client_model model[MV_CLIENT_MODELS_MAX];
+    const char *name = cli_value(a->args, "classifier");
+    size_t count = 0, fits = 0;
+    MV_TRY(mv_client_models(client, model, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(model[i].head_hash, a->source.hash, sizeof a->source.hash) == 0 &&
+            (name == NULL || strcmp(model[i].name, name) == 0)) {
+            *out = model[i];
+            fits++;
+        }
+    }
+    MV_REQUIRE(fits != 0, err, MV_E_NOT_FOUND,
+               "the relay has no model%s%s for embeddings of this head", name == NULL ? "" : " ",
+               name == NULL ? "" : name);
+    if (fits > 1) {
+        st = mv_fail(err, MV_E_ARGUMENT, "the relay has %zu models for embeddings of this head",
+                     fits);
+        mv_hint(err, "name one with --classifier");
+    }
+done:
+    return st;
+}
+
+static mv_status ask_relay(asker *a, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_client *client = NULL;
+    mv_client_model model = {.is_private = 0};
+    mv_gallery_request r = {.ask = MV_GALLERY_ASK_CLASSIFY};
+    uint8_t *message = NULL, *answer = NULL;
+    size_t len = 0;
+    MV_TRY(searching_source_open(&a->source, a->args, err));
+    a->has_source = true;
+    MV_TRY(client_open(&client, a, err));
+    MV_TRY(choose_model(&model, client, a, err));
+    const mv_classify_kind kind =
+        model.is_private ? MV_CLASSIFY_PRIVATE_MODEL : MV_CLASSIFY_PUBLIC_MODEL;
+    const size_t reply = mv_classify_message_sizes(kind).reply;
+    MV_TRY(query_new(a, &message, &r.len, kind, err));
+    r.body = message;
+    memcpy(r.id, model.hash, sizeof r.id);
+    MV_TRY(mv_client_gallery(client, &r, &answer, &len, err));
+    MV_REQUIRE(len == reply + MV_LINEAR_LABELS_LEN, err, MV_E_NETWORK,
+               "the relay's answer is not in the expected format");
+    MV_TRY(print_answer(a, answer, reply, "the relay", err));
+done:
+    free(message);
+    free(answer);
+    mv_client_free(&client);
+    return st;
+}
+
+static int run_ask(const cli_args *args)
+{
+    mv_error err = {0};
+    asker a = {.args = args};
+    const mv_status st = ask_relay(&a, &err);
+    asker_close(&a);
+    return ended(st, &err);
 }
 
 /* ---- classify plain ---- */
@@ -392,11 +521,26 @@ done:
 static int run_plain(const cli_args *args)
 {
     mv_error err = {0};
-    const mv_status st = plain(args, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    return ended(plain(args, &err), &err);
 }
 
 /* ---- Rows of the table ---- */
+
+const cli_command cmd_classify = {
+    .name = "classify",
+    .operands = "IMAGE",
+    .summary = "have a relay's model classify an image that it cannot see",
+    .options = ask_options,
+    .run = run_ask,
+    .description =
+        "IMAGE is embedded here; its embedding goes to the relay encrypted, and the scores come\n"
+        "back encrypted. A relay's operator puts models there (models = FOLDER); a private one\n"
+        "needs medveil classify key --relay URL first, and answers each key so many times. Not\n"
+        "for diagnosis.\n",
+    .examples = "  medveil classify scan.png -i alice.id --collection ward.mv --relay URL\n",
+    .operands_min = 1,
+    .operands_max = 1,
+};
 
 const cli_command cmd_classify_key = {
     .name = "classify key",
@@ -405,7 +549,8 @@ const cli_command cmd_classify_key = {
     .options = key_options,
     .run = run_key,
     .description = "The keeper covers what is not a score under this key. It opens nothing.\n",
-    .examples = "  medveil classify key -i alice.id --collection ward.mv -o ward.key\n",
+    .examples = "  medveil classify key -i alice.id --collection ward.mv -o ward.key\n"
+                "  medveil classify key -i alice.id --collection ward.mv --relay URL\n",
 };
 
 const cli_command cmd_classify_query = {

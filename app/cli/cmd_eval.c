@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "commands.h"
 #include "eval.h"
+#include "eval_encrypted.h"
 #include "eval_exact.h"
 #include "paths.h"
 #include "report.h"
@@ -19,6 +20,7 @@
 static const cli_option options[] = {
     {"data", 0, "NAME=DIR", "a data set: DIR/test/CLASS/... or DIR/CLASS/...; may be repeated"},
     {"exact", 0, NULL, "bytes and speed of the exact image beside other lossless coders instead"},
+    {"encrypted", 0, NULL, "MAP in the clear, in integers and on ciphertexts instead"},
     {"models", 0, "LIST", "names or files, separated by commas (default: cnn)"},
     {"output", 'o', "DIR", "folder for report.html, tables.csv, figures and the journal"},
     {"timing-images", 0, "N", "images of each set in the serial timing pass (default: 20)"},
@@ -94,8 +96,7 @@ done:
 
 /* ---- models ---- */
 
-/* Where the head's classes of this set start; all of them must be there, in the same order. */
-static uint32_t find_classes(const mv_head_info *head, const labelled *l)
+uint32_t eval_find_classes(const mv_head_info *head, const labelled *l)
 {
     for (uint32_t first = 0; first + l->class_count <= head->class_count; first++) {
         uint32_t k = 0;
@@ -183,7 +184,7 @@ static mv_status add_model(eval_job *job, const char *name, bool any_budget, mv_
     }
     for (size_t s = 0; s < job->set_count; s++) {
         const labelled *l = &job->set[s].list;
-        model->first_class[s] = find_classes(&model->head_info, l);
+        model->first_class[s] = eval_find_classes(&model->head_info, l);
         model->item[s] = calloc(l->count, sizeof *model->item[s]);
         model->time[s] = calloc(l->count, sizeof *model->time[s]);
         MV_REQUIRE(model->item[s] != NULL && model->time[s] != NULL, err, MV_E_MEMORY,
@@ -302,6 +303,9 @@ static int run(const cli_args *args)
     if (cli_flag(args, "exact")) {
         return eval_exact(args);
     }
+    if (cli_flag(args, "encrypted")) {
+        return eval_encrypted(args);
+    }
     if (!cli_number(args, "timing-images", 1, 10000, 20, &timing) ||
         !cli_number(args, "repeats", 1, 64, EVAL_REPEATS, &repeats) ||
         !cli_number(args, "threads", 1, MV_POOL_WORKERS_MAX, (long)mv_cpu_count(), &threads)) {
@@ -341,8 +345,12 @@ const cli_command cmd_eval = {
         "An interrupted evaluation goes on when the same command is given again. Images that\n"
         "cannot be read are named, left out, and make the exit code 15.\n"
         "With --exact there is no network: every file in and beneath the folders is sealed and\n"
-        "opened, and its samples are coded by others too, per DICOM modality or format.\n",
+        "opened, and its samples are coded by others too, per DICOM modality or format.\n"
+        "With --encrypted the embeddings of the first of --models are ranked and classified three\n"
+        "times: with real numbers, with their integers, and by what a keeper computes on\n"
+        "ciphertexts; DIR/encrypted.csv has MAP, bytes and times.\n",
     .examples = "  medveil eval --data chest_xray=data/chest_xray --models cnn -o out\n"
                 "  medveil eval --data a=A --data b=B --models bp,gan,resnet,cnn,lstm -o out\n"
-                "  medveil eval --exact --data ward=examinations -o out\n",
+                "  medveil eval --exact --data ward=examinations -o out\n"
+                "  medveil eval --encrypted --data chest_xray=data/chest_xray -o out\n",
 };

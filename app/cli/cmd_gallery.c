@@ -4,9 +4,11 @@
  */
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/secret.h"
 #include "commands.h"
 #include "paths.h"
 #include "people.h"
+#include "place.h"
 #include "searching.h"
 #include "show.h"
 #include "ui.h"
@@ -16,74 +18,88 @@
 
 static const cli_option new_options[] = {
     SEARCHING_KEY_OPTIONS,
-    {"output", 'o', "FOLDER", "the gallery to make; its keys are public"},
+    PLACE_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
 static const cli_option add_options[] = {
     SEARCHING_KEY_OPTIONS,
-    {"public", 0, "FILE", "instead: the gallery's public key, FOLDER.pub"},
-    {"to", 0, "FOLDER", "the gallery"},
-    {NULL, 0, NULL, NULL},
-};
-
-static const cli_option remove_options[] = {
-    {"from", 0, "FOLDER", "the gallery"},
+    {"public", 0, "FILE", "instead of a collection: the gallery's public key, NAME.pub"},
+    PLACE_OPTIONS,
+    {"sealed", 0, "FOLDER", "with --relay: keep these .mv files of the images beside the rows"},
     {NULL, 0, NULL, NULL},
 };
 
 /* ---- gallery new ---- */
 
-static mv_status write_public(mv_search_key *key, const char *folder, mv_error *err)
+static mv_status write_public(mv_search_key *key, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
     char path[PATH_SIZE];
     const size_t size = mv_search_message_sizes().public_key;
     uint8_t *message = malloc(size);
     MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(path_copy(path, sizeof path, folder, err));
-    size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/') {
-        path[--len] = '\0';
-    }
-    MV_REQUIRE(len + 5 < sizeof path, err, MV_E_LIMIT, "the gallery's folder name is too long");
-    memcpy(path + len, ".pub", 5);
+    (void)snprintf(path, sizeof path, "%.*s.pub", (int)sizeof path - 8, name);
     MV_TRY(mv_search_write_public(key, message, size));
-    MV_TRY(mv_file_write(path, message, size, 0, err));
+    MV_TRY(mv_file_write(path, message, size, MV_OUTPUT_PRIVATE, err));
 done:
     free(message);
     return st;
 }
 
-static mv_status make(const cli_args *args, mv_error *err)
+/* The keys to where the gallery will be. message: senders' key, then the server's keys. */
+static mv_status make_there(place *p, const mv_gallery_access *access, const uint8_t *message,
+                            size_t len, mv_error *err)
 {
     mv_status st = MV_OK;
-    const char *folder = NULL;
-    const size_t size = mv_search_message_sizes().server_keys;
+    const mv_gallery_request r = {.ask = MV_GALLERY_ASK_KEYS, .body = message, .len = len};
+    if (!cli_flag(p->args, "relay")) {
+        return mv_gallery_create(p->name, message + sizeof access->sender,
+                                 len - sizeof access->sender, err);
+    }
+    MV_TRY(place_open(p, access, err));
+    MV_TRY(mv_client_gallery(p->client, &r, NULL, NULL, err));
+done:
+    return st;
+}
+
+static void tell_new(const place *p)
+{
+    if (cli_flag(p->args, "json")) {
+        ui_json(json_pack("{s:s, s:i}", "gallery", p->name, "rows", 0));
+    } else {
+        printf("%s: an empty gallery; give %s.pub to senders, keep %s.check to yourself\n", p->name,
+               p->name, p->name);
+    }
+}
+
+static mv_status make(const cli_args *args, place *p, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_gallery_access access = {{0}, {0}, {0}};
+    const size_t size = sizeof access.sender + mv_search_message_sizes().server_keys;
     mv_search_key *key = NULL;
     mv_search_check *check = NULL;
     searching_source source = {0};
     uint8_t *message = malloc(size);
     MV_ENSURE(message != NULL, MV_E_MEMORY);
-    MV_TRY(searching_need(args, "output", &folder, err));
+    MV_TRY(place_name(p, args, err));
     MV_TRY(searching_source_open(&source, args, err));
-    MV_TRY(searching_key(&key, args, &source, err));
+    MV_TRY(searching_key(&key, &access, args, &source, err));
     MV_TRY(mv_search_check_new(&check));
-    MV_TRY(mv_search_write_server(key, message, size));
-    MV_TRY(searching_beside_is_free(folder, err));
-    MV_TRY(mv_gallery_create(folder, message, size, err));
-    MV_TRY(write_public(key, folder, err));
-    MV_TRY(searching_check_save(check, folder, err));
-    if (cli_flag(args, "json")) {
-        ui_json(json_pack("{s:s, s:i}", "gallery", folder, "rows", 0));
-    } else {
-        printf("%s: an empty gallery; give %s.pub to senders, keep %s.check to yourself\n", folder,
-               folder, folder);
-    }
+    memcpy(message, access.sender, sizeof access.sender);
+    MV_TRY(
+        mv_search_write_server(key, message + sizeof access.sender, size - sizeof access.sender));
+    MV_TRY(searching_beside_is_free(p->name, err));
+    MV_TRY(make_there(p, &access, message, size, err));
+    MV_TRY(write_public(key, p->name, err));
+    MV_TRY(searching_check_save(check, p->name, err));
+    tell_new(p);
 done:
     searching_source_close(&source);
     mv_search_check_free(&check);
     mv_search_key_free(&key);
+    mv_wipe(&access, sizeof access);
     free(message);
     return st;
 }
@@ -91,7 +107,9 @@ done:
 static int run_new(const cli_args *args)
 {
     mv_error err = {0};
-    const mv_status st = make(args, &err);
+    place p = {0};
+    const mv_status st = make(args, &p, &err);
+    place_close(&p);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 
@@ -100,8 +118,7 @@ static int run_new(const cli_args *args)
 /* Who adds: the key holder, with check, or a sender. */
 typedef struct adder {
     const cli_args *args;
-    const char *folder;
-    mv_gallery *gallery;
+    place place;
     mv_search_key *key;
     mv_search_check *check;
     mv_search_sender *sender;
@@ -111,7 +128,7 @@ typedef struct adder {
 
 static void adder_clear(adder *a)
 {
-    mv_gallery_free(&a->gallery);
+    place_close(&a->place);
     mv_search_key_free(&a->key);
     mv_search_check_free(&a->check);
     mv_search_sender_free(&a->sender);
@@ -119,13 +136,14 @@ static void adder_clear(adder *a)
     free(a->message);
 }
 
-static mv_status open_sender(adder *a, const char *path, mv_error *err)
+static mv_status open_sender(adder *a, mv_gallery_access *access, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_buffer bytes = mv_buffer_make(mv_search_message_sizes().public_key);
     MV_TRY(mv_file_read(&bytes, path, err));
     st = mv_search_sender_new(&a->sender, bytes.bytes, bytes.len);
     MV_REQUIRE(st == MV_OK, err, st, "%s is not the public key of a gallery", path);
+    mv_search_sender_access(access, a->sender);
 done:
     mv_buffer_clear(&bytes);
     return st;
@@ -135,20 +153,24 @@ static mv_status adder_open(adder *a, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *public_key = cli_value(a->args, "public");
-    MV_TRY(searching_need(a->args, "to", &a->folder, err));
+    mv_gallery_access access = {{0}, {0}, {0}};
     MV_REQUIRE(public_key == NULL || cli_value(a->args, "collection") == NULL, err, MV_E_ARGUMENT,
                "--public and --collection exclude each other");
-    a->message = malloc(mv_search_message_sizes().upload);
+    MV_REQUIRE(!cli_flag(a->args, "sealed") || cli_flag(a->args, "relay"), err, MV_E_ARGUMENT,
+               "--sealed goes with --relay");
+    MV_TRY(place_name(&a->place, a->args, err));
+    a->message = malloc(mv_search_message_sizes().upload + mv_search_message_sizes().group);
     MV_ENSURE(a->message != NULL, MV_E_MEMORY);
     MV_TRY(searching_source_open(&a->source, a->args, err));
     if (public_key != NULL) {
-        MV_TRY(open_sender(a, public_key, err));
+        MV_TRY(open_sender(a, &access, public_key, err));
     } else {
-        MV_TRY(searching_key(&a->key, a->args, &a->source, err));
-        MV_TRY(searching_check_load(&a->check, a->folder, err));
+        MV_TRY(searching_key(&a->key, &access, a->args, &a->source, err));
+        MV_TRY(searching_check_load(&a->check, a->place.name, err));
     }
-    MV_TRY(mv_gallery_open(&a->gallery, a->folder, err));
+    MV_TRY(place_open(&a->place, &access, err));
 done:
+    mv_wipe(&access, sizeof access);
     return st;
 }
 
@@ -157,11 +179,27 @@ static void report_row(const adder *a, const uint8_t id[MV_SEARCH_ROW_ID], const
     char hex[SHOW_HEX_SIZE];
     show_hex(hex, id, MV_SEARCH_ROW_ID);
     if (cli_flag(a->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:I}", "id", hex, "name", path_base(name), "rows",
-                          (json_int_t)mv_gallery_rows(a->gallery)));
+        ui_json(json_pack("{s:s, s:s}", "id", hex, "name", path_base(name)));
     } else {
         printf("%s  %s\n", hex, path_base(name));
     }
+}
+
+/* The row's id: that of its sealed image, which is then at the relay, or a random one. */
+static mv_status name_row(adder *a, uint8_t id[MV_SEARCH_ROW_ID], const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    char sealed[PATH_SIZE];
+    const char *folder = cli_value(a->args, "sealed");
+    if (folder == NULL) {
+        return mv_random_bytes(id, MV_SEARCH_ROW_ID);
+    }
+    MV_TRY(path_join(sealed, sizeof sealed, folder, path_base(path), ".mv", err));
+    MV_TRY(place_keep_image(&a->place, id, sealed, err));
+    MV_REQUIRE(a->sender != NULL || place_find(&a->place, id) == a->place.rows, err, MV_E_EXISTS,
+               "%s is in the gallery already", sealed);
+done:
+    return st;
 }
 
 static mv_status send_one(adder *a, const char *path, mv_error *err)
@@ -171,27 +209,31 @@ static mv_status send_one(adder *a, const char *path, mv_error *err)
     uint8_t id[MV_SEARCH_ROW_ID];
     const size_t size = mv_search_message_sizes().upload;
     MV_TRY(searching_embed(&e, a->args, &a->source, path, err));
-    MV_TRY(mv_random_bytes(id, sizeof id));
+    MV_TRY(name_row(a, id, path, err));
     MV_TRY(mv_search_upload(a->sender, a->message, size, e.value, e.head_hash));
-    MV_TRY(mv_gallery_append(a->gallery, id, a->message, size, err));
+    MV_TRY(place_append(&a->place, id, a->message, size, err));
     report_row(a, id, path);
 done:
     return st;
 }
 
-/* Zeros for the rows that fill the group before; only a check that knew all rows stays. */
-static void check_follow(adder *a, size_t before, const int8_t *value, uint32_t count)
+/* The check learns these rows, wherever they came to be. */
+static mv_status check_follow(adder *a, const uint8_t *ids, const int8_t *value, uint32_t count,
+                              mv_error *err)
 {
-    static const int8_t zero[MV_SEARCH_DIM] = {0};
-    if (a->check == NULL || mv_search_check_rows(a->check) != before) {
-        return;
+    mv_status st = MV_OK;
+    if (a->check == NULL) {
+        return MV_OK;
     }
-    while (mv_search_check_rows(a->check) + count < mv_gallery_rows(a->gallery)) {
-        mv_search_check_add(a->check, zero);
-    }
+    MV_TRY(place_rows(&a->place, err));
     for (uint32_t i = 0; i < count; i++) {
-        mv_search_check_add(a->check, value + (size_t)i * MV_SEARCH_DIM);
+        const size_t row = place_find(&a->place, ids + (size_t)i * MV_SEARCH_ROW_ID);
+        MV_REQUIRE(row < a->place.rows, err, MV_E_AUTH, "a row that was added is not there");
+        MV_TRY(mv_search_check_learn(a->check, row, value + (size_t)i * MV_SEARCH_DIM));
     }
+    MV_TRY(searching_check_save(a->check, a->place.name, err));
+done:
+    return st;
 }
 
 /* Up to 64 of the key holder's. */
@@ -200,22 +242,21 @@ static mv_status pack_some(adder *a, size_t first, uint32_t count, mv_error *err
     mv_status st = MV_OK;
     int8_t value[MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM];
     uint8_t ids[MV_SEARCH_GROUP_MAX * MV_SEARCH_ROW_ID];
-    const size_t size = mv_search_message_sizes().group, before = mv_gallery_rows(a->gallery);
+    const size_t size = mv_search_message_sizes().group;
+    MV_TRY(place_rows(&a->place, err));
     for (uint32_t i = 0; i < count; i++) {
         mv_embedding e;
-        MV_TRY(searching_embed(&e, a->args, &a->source, a->args->operand[first + i], err));
+        const char *path = a->args->operand[first + i];
+        MV_TRY(searching_embed(&e, a->args, &a->source, path, err));
         memcpy(value + (size_t)i * MV_SEARCH_DIM, e.value, MV_SEARCH_DIM);
+        MV_TRY(name_row(a, ids + (size_t)i * MV_SEARCH_ROW_ID, path, err));
     }
-    MV_TRY(mv_random_bytes(ids, sizeof ids));
     MV_TRY(mv_search_pack(a->key, a->message, size, value, count));
-    MV_TRY(mv_gallery_append_group(a->gallery, ids, count, a->message, size, err));
-    check_follow(a, before, value, count);
-    if (a->check != NULL) {
-        MV_TRY(searching_check_save(a->check, a->folder, err));
-    }
+    MV_TRY(place_append_group(&a->place, ids, count, a->message, size, err));
+    MV_TRY(check_follow(a, ids, value, count, err));
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *id = ids + (size_t)i * MV_SEARCH_ROW_ID;
-        MV_TRY(searching_names_add(a->folder, id, a->args->operand[first + i], err));
+        MV_TRY(searching_names_add(a->place.name, id, a->args->operand[first + i], err));
         report_row(a, id, a->args->operand[first + i]);
     }
 done:
@@ -256,44 +297,61 @@ static bool parse_id(uint8_t id[MV_SEARCH_ROW_ID], const char *text)
     return true;
 }
 
-static mv_status remove_rows(const cli_args *args, mv_error *err)
+static mv_status remove_rows(const cli_args *args, place *p, mv_error *err)
 {
     mv_status st = MV_OK;
-    const char *folder = NULL;
-    mv_gallery *gallery = NULL;
-    MV_TRY(searching_need(args, "from", &folder, err));
-    MV_TRY(mv_gallery_open(&gallery, folder, err));
+    mv_gallery_access access = {{0}, {0}, {0}};
+    mv_search_key *key = NULL;
+    searching_source source = {0};
+    MV_TRY(place_name(p, args, err));
+    if (cli_flag(args, "relay")) { /* it wants to know who removes */
+        MV_TRY(searching_source_open(&source, args, err));
+        MV_TRY(searching_key(&key, &access, args, &source, err));
+    }
+    MV_TRY(place_open(p, &access, err));
     for (size_t i = 0; i < args->operand_count; i++) {
         uint8_t id[MV_SEARCH_ROW_ID];
         MV_REQUIRE(parse_id(id, args->operand[i]), err, MV_E_ARGUMENT,
                    "\"%.80s\" is not a row's id of 64 digits", args->operand[i]);
-        MV_TRY(mv_gallery_remove(gallery, id, err));
+        MV_TRY(place_remove(p, id, err));
     }
 done:
-    mv_gallery_free(&gallery);
+    searching_source_close(&source);
+    mv_search_key_free(&key);
+    mv_wipe(&access, sizeof access);
     return st;
 }
 
 static int run_remove(const cli_args *args)
 {
     mv_error err = {0};
-    const mv_status st = remove_rows(args, &err);
+    place p = {0};
+    const mv_status st = remove_rows(args, &p, &err);
+    place_close(&p);
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
+
+static const cli_option remove_options[] = {
+    SEARCHING_KEY_OPTIONS,
+    PLACE_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
 
 const cli_command cmd_gallery_new = {
     .name = "gallery new",
     .operands = "",
-    .summary = "make a gallery of encrypted embeddings",
+    .summary = "make a gallery of encrypted embeddings, in a folder or at a relay",
     .options = new_options,
     .run = run_new,
     .description =
-        "A gallery is a folder that may lie where nobody is trusted: it holds evaluation keys and\n"
-        "encrypted embeddings, and whoever keeps it can compute similarities without seeing any "
-        "of\n"
-        "them. Beside it come FOLDER.pub, with which others add images, and FOLDER.check, which\n"
-        "stays with you: with it, wrong answers are found out.\n",
-    .examples = "  medveil gallery new -i alice.id --collection ward.mv -o ward.gallery\n",
+        "A gallery may lie where nobody is trusted: it holds evaluation keys and encrypted\n"
+        "embeddings, and whoever keeps it can compute similarities without seeing any of them.\n"
+        "With --relay the keys go there, once; else NAME is a folder. Beside it come NAME.pub,\n"
+        "with which others add images, and NAME.check, which stays with you: with it, wrong\n"
+        "answers are found out.\n",
+    .examples = "  medveil gallery new -i alice.id --collection ward.mv\n"
+                "  medveil gallery new -i alice.id --collection ward.mv --relay "
+                "https://relay.example:7462#KEY\n",
 };
 
 const cli_command cmd_gallery_add = {
@@ -302,14 +360,15 @@ const cli_command cmd_gallery_add = {
     .summary = "add embeddings to a gallery",
     .options = add_options,
     .run = run_add,
-    .description = "Each IMAGE is embedded by the model's head; only the embedding is sent. A "
-                   "holder of the collection adds up to 64 "
-                   "at once in\n"
-                   "one ciphertext; a sender with --public adds one by one and cannot read any. "
-                   "Each row gets\n"
-                   "a random id, which is printed.\n",
-    .examples = "  medveil gallery add -i alice.id --collection ward.mv --to ward.gallery a.png\n"
-                "  medveil gallery add --public ward.gallery.pub --to ward.gallery b.dcm\n",
+    .description =
+        "Each IMAGE is embedded by the model's head; only the embedding is sent, encrypted. A\n"
+        "holder of the collection adds up to 64 at once in one ciphertext; a sender with --public\n"
+        "adds one by one and cannot read any. Each row gets an id, which is printed: a random\n"
+        "one or, with --sealed, the hash of FOLDER/IMAGE.mv as medveil encrypt -o FOLDER makes it, "
+        "which the\n"
+        "relay then keeps for the holders to fetch.\n",
+    .examples = "  medveil gallery add -i alice.id --collection ward.mv a.png b.png\n"
+                "  medveil gallery add --public ward.gallery.pub --relay URL --sealed out c.dcm\n",
     .operands_min = 1,
     .operands_max = CLI_VALUES_MAX,
 };
@@ -320,9 +379,10 @@ const cli_command cmd_gallery_remove = {
     .summary = "mark rows of a gallery as removed",
     .options = remove_options,
     .run = run_remove,
-    .description = "A removed row is in no answer any more. Its ciphertext goes only when the key\n"
-                   "holder fills a new gallery.\n",
-    .examples = NULL,
+    .description = "A removed row is in no answer any more. Its ciphertext goes when the key "
+                   "holder repacks\n"
+                   "the gallery. At a relay only holders of the collection remove.\n",
+    .examples = "  medveil gallery remove -i alice.id --collection ward.mv --relay URL ID\n",
     .operands_min = 1,
     .operands_max = CLI_VALUES_MAX,
 };

@@ -36,6 +36,7 @@ static const char *coding_name(const mv_member *m)
 static const char *why_features(const mv_member *m)
 {
     return m->feature_count != 0 ? "kept, for reconstruction and for computing while encrypted"
+           : m->compact_len != 0 ? "none travel: the compact image goes in their place"
            : m->described        ? "left out: they would be larger than the exact image"
                                  : "none travel: the sender left them out, or read no image";
 }

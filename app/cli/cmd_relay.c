@@ -68,8 +68,15 @@ static int check(const cli_args *args)
                                  "connections_per_client", (int)c.connections_per_client,
                                  "requests_per_minute", (json_int_t)c.requests_per_minute,
                                  "log_json", (int)c.log_json, "audit", (int)c.audit);
+        json_t *compute =
+            json_pack("{s:b, s:s, s:i, s:I, s:I}", "galleries", (int)c.galleries, "models",
+                      c.models, "compute_threads", (int)c.compute_threads, "searches_per_key",
+                      (json_int_t)c.searches_per_key, "private_queries_per_key",
+                      (json_int_t)c.private_queries_per_key);
         (void)json_object_update(o, more);
+        (void)json_object_update(o, compute);
         json_decref(more);
+        json_decref(compute);
         ui_json(o);
     } else if (code == CLI_OK) {
         ui_say("the configuration is good");

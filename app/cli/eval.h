@@ -205,4 +205,8 @@ MV_MUST_CHECK mv_status eval_speed_of(eval_summary *out, const eval_job *job, si
 /* Distinct origins of a set, at most cap, borrowed; the count. */
 size_t eval_origins(const char **origin, size_t cap, const eval_set *set);
 
+/* eval_find_classes: where the head's classes of this set start, all of them, in the same order; or
+ * how many classes the head has. */
+uint32_t eval_find_classes(const mv_head_info *head, const labelled *l);
+
 #endif

@@ -5,6 +5,7 @@
 #include "searching.h"
 
 #include "base/file.h"
+#include "base/secret.h"
 #include "medveil/image.h"
 #include "paths.h"
 #include "people.h"
@@ -60,13 +61,13 @@ done:
     return st;
 }
 
-mv_status searching_key(mv_search_key **out, const cli_args *args, const searching_source *source,
-                        mv_error *err)
+mv_status searching_key(mv_search_key **out, mv_gallery_access *access, const cli_args *args,
+                        const searching_source *source, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_collection *collection = NULL;
-    *out = NULL;
     MV_TRY(searching_collection(&collection, args, err));
+    MV_TRY(mv_gallery_access_make(access, mv_collection_key(collection), source->hash));
     MV_TRY(mv_search_key_new(out, mv_collection_key(collection), source->hash));
 done:
     mv_collection_free(&collection);
@@ -75,7 +76,7 @@ done:
 
 /* ---- Images ---- */
 
-enum { ORIGINAL_MAX = 1 << 30 };
+enum { ORIGINAL_MAX = 1 << 30, CHECK_MAX = 1 << 24 };
 
 static mv_status collect(void *user, const uint8_t *bytes, size_t len, mv_error *err)
 {
@@ -233,19 +234,23 @@ done:
 mv_status searching_check_load(mv_search_check **out, const char *folder, mv_error *err)
 {
     mv_status st = MV_OK;
-    char path[PATH_SIZE], bytes[MV_SEARCH_CHECK_LEN + 1];
+    char path[PATH_SIZE], *bytes = NULL;
     size_t len = 0;
     *out = NULL;
     MV_TRY(beside(path, folder, ".check", err));
-    FILE *there = fopen(path, "rb");
-    if (there == NULL) {
+    if (access(path, F_OK) != 0) {
         return MV_OK;
     }
-    (void)fclose(there);
-    MV_TRY(mv_private_read(bytes, sizeof bytes, &len, path, "check", err));
+    bytes = malloc(CHECK_MAX);
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    MV_TRY(mv_private_read(bytes, CHECK_MAX, &len, path, "check", err));
     st = mv_search_check_read(out, (const uint8_t *)bytes, len);
     MV_REQUIRE(st == MV_OK, err, st, "%s is damaged", path);
 done:
+    if (bytes != NULL) {
+        mv_wipe(bytes, len);
+        free(bytes);
+    }
     return st;
 }
 
@@ -253,11 +258,17 @@ mv_status searching_check_save(const mv_search_check *check, const char *folder,
 {
     mv_status st = MV_OK;
     char path[PATH_SIZE];
-    uint8_t bytes[MV_SEARCH_CHECK_LEN];
-    mv_search_check_write(bytes, check);
+    const size_t len = mv_search_check_size(check);
+    uint8_t *bytes = malloc(len);
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    MV_TRY(mv_search_check_write(bytes, len, check));
     MV_TRY(beside(path, folder, ".check", err));
-    MV_TRY(mv_file_write(path, bytes, sizeof bytes, MV_OUTPUT_FORCE | MV_OUTPUT_PRIVATE, err));
+    MV_TRY(mv_file_write(path, bytes, len, MV_OUTPUT_FORCE | MV_OUTPUT_PRIVATE, err));
 done:
+    if (bytes != NULL) {
+        mv_wipe(bytes, len);
+        free(bytes);
+    }
     return st;
 }
 

@@ -39,10 +39,12 @@ MV_MUST_CHECK mv_status searching_source_open(searching_source *source, const cl
                                               mv_error *err);
 void searching_source_close(searching_source *source);
 
-/* searching_key: the key of --collection, opened by --identity, for the embeddings of source.
+/* searching_key: the key of --collection, opened by --identity, for the embeddings of source; and
+ * what its holder signs with at a relay, to be wiped.
  * errors: MV_E_ARGUMENT (an option is missing), those of opening a collection */
-MV_MUST_CHECK mv_status searching_key(mv_search_key **out, const cli_args *args,
-                                      const searching_source *source, mv_error *err);
+MV_MUST_CHECK mv_status searching_key(mv_search_key **out, mv_gallery_access *access,
+                                      const cli_args *args, const searching_source *source,
+                                      mv_error *err);
 
 /* searching_collection: the collection itself; errors: as searching_key */
 MV_MUST_CHECK mv_status searching_collection(mv_collection **out, const cli_args *args,

@@ -45,6 +45,11 @@ typedef struct relay_config {
     relay_nets trusted_proxies;     /* whose X-Forwarded-For counts */
     char client_ca[RELAY_PATH_MAX]; /* "": clients need no certificate */
     bool log_json, audit;
+    bool galleries;                   /* kept and searched here */
+    char models[RELAY_PATH_MAX];      /* folder of models that classify; "": none */
+    unsigned compute_threads;         /* of one scan */
+    unsigned searches_per_key;        /* questions in all, public models too; 0: no limit */
+    unsigned private_queries_per_key; /* questions to each private model; 0: no limit */
 } relay_config;
 
 relay_config relay_config_defaults(void);

@@ -141,6 +141,9 @@ static mv_status start_parts(relay *r, const uint8_t *key, mv_error *err)
     MV_TRY(relay_metrics_new(&s->metrics));
     MV_TRY(relay_waits_new(&s->waits, relay_answer, s));
     MV_TRY(open_audit(r, err));
+    if (r->config.galleries) {
+        MV_TRY(relay_galleries_new(&s->galleries, &r->config, s->archive, err));
+    }
 done:
     return st;
 }
@@ -197,6 +200,7 @@ void relay_stop(relay **relay_to_stop)
         mv_http_server_stop(&r->server, GRACE_MS);
         relay_note(&r->service, "stopped", NULL, 0);
     }
+    relay_galleries_free(&r->service.galleries);
     relay_waits_free(&r->service.waits);
     relay_policy_free(&r->service.policy);
     mv_archive_free(&r->service.archive);

@@ -118,6 +118,14 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
                                    const mv_route *route)
 {
     const bool is_get = strcmp(method, "GET") == 0;
+    const relay_proof_need sending = route->mailbox.epoch == 0 ? RELAY_PROOF_MEMBER
+                                     : policy->anonymous_send  ? RELAY_PROOF_NONE
+                                                               : RELAY_PROOF_ANYBODY;
+    if (mv_route_has_gallery(route->kind)) {
+        return route->kind == MV_ROUTE_GALLERY_ROW && strcmp(method, "PUT") == 0
+                   ? RELAY_PROOF_MEMBER
+                   : RELAY_PROOF_OWNER;
+    }
     switch (route->kind) {
     case MV_ROUTE_LIST:
     case MV_ROUTE_STREAM_LIST:
@@ -127,20 +135,26 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
         if (strcmp(method, "PUT") != 0) {
             return RELAY_PROOF_OWNER;
         }
-        return policy->anonymous_send ? RELAY_PROOF_NONE : RELAY_PROOF_ANYBODY;
+        return sending;
     case MV_ROUTE_RECEIPT:
         return is_get ? RELAY_PROOF_NONE : RELAY_PROOF_OWNER;
     case MV_ROUTE_BUNDLE:
     case MV_ROUTE_UPLOADS:
     case MV_ROUTE_STREAMS:
-        return policy->anonymous_send ? RELAY_PROOF_NONE : RELAY_PROOF_ANYBODY;
+        return sending;
     default:
         return RELAY_PROOF_NONE;
     }
 }
 
+const uint8_t *relay_policy_owner(const mv_route *route)
+{
+    return mv_route_has_gallery(route->kind) ? route->gallery : route->mailbox.tag;
+}
+
 mv_status relay_policy_check(relay_policy *policy, const char *method, const char *target,
-                             const mv_route *route, const char *authorization)
+                             const mv_route *route, const char *authorization,
+                             const uint8_t *sender)
 {
     mv_status st = MV_OK;
     const mv_proof_subject subject = {policy->relay_key, method, target, 0};
@@ -152,7 +166,10 @@ mv_status relay_policy_check(relay_policy *policy, const char *method, const cha
     }
     MV_ENSURE(authorization != NULL && mv_proof_read(&proof, authorization) == MV_OK, MV_E_AUTH);
     MV_ENSURE(is_ours_and_fresh(policy, proof.nonce), MV_E_AUTH);
-    MV_ENSURE(need == RELAY_PROOF_ANYBODY || mv_equal_ct(proof.key, route->mailbox.tag, MV_TAG_LEN),
+    const uint8_t *owner = relay_policy_owner(route);
+    const bool is_sender =
+        need == RELAY_PROOF_MEMBER && sender != NULL && mv_equal_ct(proof.key, sender, MV_TAG_LEN);
+    MV_ENSURE(need == RELAY_PROOF_ANYBODY || is_sender || mv_equal_ct(proof.key, owner, MV_TAG_LEN),
               MV_E_AUTH);
     MV_ENSURE(mv_proof_check(&proof, &subject) == MV_OK, MV_E_AUTH);
     MV_TRY(spend(policy, proof.nonce));

@@ -24,17 +24,21 @@ MV_MUST_CHECK mv_status relay_nonce_make(uint8_t nonce[MV_NONCE_LEN], const rela
 typedef enum relay_proof_need {
     RELAY_PROOF_NONE,
     RELAY_PROOF_ANYBODY, /* any key will do: senders must sign */
-    RELAY_PROOF_OWNER
+    RELAY_PROOF_OWNER,
+    RELAY_PROOF_MEMBER /* of a gallery: its owner, or one of its senders */
 } relay_proof_need;
 
 relay_proof_need relay_policy_need(const relay_policy *policy, const char *method,
                                    const mv_route *route);
 
+const uint8_t *relay_policy_owner(const mv_route *route); /* the key of a mailbox, or gallery */
+
 /* relay_policy_check: whether this request may be done, and that once. authorization: the header's
- * value or NULL. Spends the nonce. errors: MV_E_AUTH for every bad or missing proof, MV_E_BUSY (too
- * many proofs within the life of a nonce) */
+ * value or NULL. sender: the key of the gallery's senders, NULL: there are none. Spends the nonce.
+ * errors: MV_E_AUTH for every bad or missing proof, MV_E_BUSY (too many proofs within the life of a
+ * nonce) */
 MV_MUST_CHECK mv_status relay_policy_check(relay_policy *policy, const char *method,
                                            const char *target, const mv_route *route,
-                                           const char *authorization);
+                                           const char *authorization, const uint8_t *sender);
 
 #endif

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HELD_MAX   (64u << 20) /* bytes of bodies for galleries, all requests together */
 #define EPOCHS_OFF 8 /* how far an upload's epoch may be from ours: clocks differ, queues wait */
 
 /* ---- routes of operators ---- */
@@ -371,6 +372,75 @@ static void end_bundle(mv_http_exchange *x)
     }
 }
 
+/* ---- galleries ---- */
+
+static void answer_job(mv_http_exchange *x, relay_job *j)
+{
+    relay_result *a = &j->answer;
+    if (a->title != NULL) {
+        relay_refuse(x, a->status, a->title, 0);
+    } else if (a->fd >= 0) {
+        mv_http_reply_file(x, a->status, a->fd, 0, a->fd_len);
+        relay_add_nonce(x);
+    } else {
+        relay_reply(x, a->status, a->type, a->body.len == 0 ? NULL : &a->body);
+    }
+}
+
+static void job_done(void *user, relay_job *j)
+{
+    mv_http_exchange *x = user;
+    const relay_visit *v = x->state;
+    if (j->answer.event != NULL) {
+        relay_note(v->service, j->answer.event, NULL, j->len);
+    }
+    answer_job(x, j);
+    mv_buffer_clear(&j->answer.body);
+    mv_http_resume(x);
+}
+
+static void submit_job(void *user, mv_http_exchange *x)
+{
+    relay_visit *v = x->state;
+    relay_service *s = user;
+    if (!relay_galleries_add(s->galleries, &v->job)) {
+        relay_refuse(x, 503, "the relay is overloaded", 0);
+        mv_http_resume(x);
+    }
+}
+
+static void end_gallery(mv_http_exchange *x, relay_verb verb)
+{
+    relay_visit *v = x->state;
+    if (v->body_status != MV_OK) {
+        relay_refuse_status(x, v->body_status);
+        return;
+    }
+    v->job = (relay_job){.route = v->route,
+                         .verb = verb,
+                         .body = v->body.bytes,
+                         .len = v->body.len,
+                         .done = job_done,
+                         .user = x};
+    x->later = submit_job;
+}
+
+/* Room in memory for the body, which is given back when the request ends. */
+static void begin_gallery(mv_http_exchange *x)
+{
+    relay_visit *v = x->state;
+    v->body = mv_buffer_make((size_t)relay_gallery_body_max(v->route.kind));
+    v->held = x->body_len;
+    if (atomic_fetch_add(&v->service->held, v->held) + v->held > HELD_MAX) {
+        relay_refuse(x, 503, "the relay is overloaded", 0);
+    }
+}
+
+static bool is_for_galleries(const mv_route *route)
+{
+    return mv_route_has_gallery(route->kind) || route->kind >= MV_ROUTE_MODELS;
+}
+
 /* ---- which route takes what ---- */
 
 enum { GET = 1, PUT = 2, DELETE = 4, POST = 8 };
@@ -390,6 +460,16 @@ static unsigned methods_of(mv_route_kind kind)
         [MV_ROUTE_UPLOADS] = POST,
         [MV_ROUTE_UPLOAD] = GET | POST | DELETE,
         [MV_ROUTE_PART] = PUT,
+        [MV_ROUTE_GALLERY_KEYS] = PUT,
+        [MV_ROUTE_GALLERY_MASK] = PUT,
+        [MV_ROUTE_GALLERY_ROW] = PUT | DELETE,
+        [MV_ROUTE_GALLERY_GROUPS] = POST,
+        [MV_ROUTE_GALLERY_RECORDS] = GET,
+        [MV_ROUTE_GALLERY_SEARCH] = POST,
+        [MV_ROUTE_GALLERY_PART] = GET,
+        [MV_ROUTE_GALLERY_REPACK] = POST,
+        [MV_ROUTE_GALLERY_CLASSIFY] = POST,
+        [MV_ROUTE_MODELS] = GET,
         [MV_ROUTE_STREAMS] = POST,
         [MV_ROUTE_STREAM_LIST] = GET,
         [MV_ROUTE_STREAM_BYTES] = GET,
@@ -430,6 +510,9 @@ static void refuse_method(mv_http_exchange *x, mv_route_kind kind)
 /* The longest body of a request; 0: it takes none. */
 static uint64_t body_max(const relay_visit *v, unsigned method)
 {
+    if (is_for_galleries(&v->route)) {
+        return method == PUT || method == POST ? relay_gallery_body_max(v->route.kind) : 0;
+    }
     if (method == PUT) {
         return v->route.kind == MV_ROUTE_RECEIPT ? MV_RECEIPT_MAX
                : v->route.kind == MV_ROUTE_PART || v->route.kind == MV_ROUTE_STREAM_PART
@@ -494,7 +577,10 @@ static void begin_sending(mv_http_exchange *x)
     relay_visit *v = x->state;
     const bool enters = v->route.kind == MV_ROUTE_FILE || v->route.kind == MV_ROUTE_BUNDLE ||
                         v->route.kind == MV_ROUTE_UPLOADS || v->route.kind == MV_ROUTE_STREAMS;
-    if (enters && !relay_epoch_is_near(v->route.mailbox.epoch)) {
+    const bool timeless = v->route.mailbox.epoch == 0 && v->route.kind != MV_ROUTE_STREAMS;
+    if (is_for_galleries(&v->route)) {
+        begin_gallery(x);
+    } else if (enters && !timeless && !relay_epoch_is_near(v->route.mailbox.epoch)) {
         relay_refuse(x, 422, "this epoch is not near the present one", 0);
     } else if (v->route.kind == MV_ROUTE_FILE) {
         begin_file(x);
@@ -522,11 +608,27 @@ static bool may_ask(mv_http_exchange *x)
         relay_refuse(x, 429, "too many requests", 0);
         (void)snprintf(seconds, sizeof seconds, "%u", wait_s);
         mv_http_reply_header(x, "Retry-After", seconds);
+    } else if (v->known && s->galleries == NULL &&
+               (is_for_galleries(&v->route) ||
+                (mv_route_has_mailbox(v->route.kind) && v->route.mailbox.epoch == 0))) {
+        relay_refuse(x, 403, "this relay keeps no galleries", 0);
     } else if (!v->known || (v->route.kind == MV_ROUTE_METRICS &&
                              !relay_nets_hold(&s->config->metrics_from, client))) {
         relay_refuse(x, 404, "there is nothing here", 0);
     }
     return x->status == 0;
+}
+
+static mv_status check_proof(const mv_http_exchange *x)
+{
+    const relay_visit *v = x->state;
+    const relay_service *s = v->service;
+    uint8_t sender[MV_GALLERY_NAME_LEN];
+    const bool known =
+        relay_policy_need(s->policy, x->method, &v->route) == RELAY_PROOF_MEMBER &&
+        mv_archive_gallery_sender(sender, s->archive, relay_policy_owner(&v->route)) == MV_OK;
+    return relay_policy_check(s->policy, x->method, x->target, &v->route, x->authorization,
+                              known ? sender : NULL);
 }
 
 static void begin_known(mv_http_exchange *x)
@@ -541,8 +643,7 @@ static void begin_known(mv_http_exchange *x)
     if (!body_fits(x, method)) {
         return;
     }
-    const mv_status st =
-        relay_policy_check(v->service->policy, x->method, x->target, &v->route, x->authorization);
+    const mv_status st = check_proof(x);
     v->gets_nonce = st == MV_E_AUTH || x->authorization != NULL;
     if (st == MV_E_AUTH) {
         relay_refuse(x, 401, "this needs a valid proof", 0);
@@ -631,8 +732,11 @@ static void end_get(mv_http_exchange *x)
     case MV_ROUTE_STREAM:
         relay_stream_state(x);
         return;
-    default:
+    case MV_ROUTE_UPLOAD:
         give_runs(x);
+        return;
+    default:
+        end_gallery(x, RELAY_GET);
         return;
     }
 }
@@ -640,7 +744,9 @@ static void end_get(mv_http_exchange *x)
 static void end_post(mv_http_exchange *x)
 {
     const relay_visit *v = x->state;
-    if (v->route.kind == MV_ROUTE_BUNDLE) {
+    if (is_for_galleries(&v->route)) {
+        end_gallery(x, RELAY_POST);
+    } else if (v->route.kind == MV_ROUTE_BUNDLE) {
         end_bundle(x);
     } else if (v->route.kind == MV_ROUTE_UPLOADS) {
         end_offer(x);
@@ -656,7 +762,9 @@ static void end_post(mv_http_exchange *x)
 static void end_put(mv_http_exchange *x)
 {
     const relay_visit *v = x->state;
-    if (v->route.kind == MV_ROUTE_FILE) {
+    if (is_for_galleries(&v->route)) {
+        end_gallery(x, RELAY_PUT);
+    } else if (v->route.kind == MV_ROUTE_FILE) {
         end_upload(x);
     } else if (v->route.kind == MV_ROUTE_PART) {
         end_part(x);
@@ -679,7 +787,9 @@ static void on_end(void *user, mv_http_exchange *x)
         end_post(x);
         return;
     case DELETE:
-        if (v->route.kind == MV_ROUTE_UPLOAD) {
+        if (is_for_galleries(&v->route)) {
+            end_gallery(x, RELAY_DELETE);
+        } else if (v->route.kind == MV_ROUTE_UPLOAD) {
             cancel_upload(x);
         } else if (v->route.kind == MV_ROUTE_STREAM) {
             relay_stream_cancel(x);
@@ -750,6 +860,7 @@ static void on_done(void *user, mv_http_exchange *x)
             mv_upload_free(&v->change.upload);
         }
         relay_bundle_free(&v->bundle);
+        (void)atomic_fetch_sub(&s->held, v->held);
         mv_buffer_clear(&v->body);
         free(v);
         x->state = NULL;

@@ -8,6 +8,7 @@
 #include "net/http_server.h"
 #include "relay.h"
 #include "relay_client.h"
+#include "relay_gallery.h"
 #include "relay_metrics.h"
 #include "relay_policy.h"
 #include "relay_wait.h"
@@ -24,10 +25,12 @@ typedef struct relay_service {
     relay_rates *rates;
     relay_metrics *metrics;
     relay_waits *waits;
-    mv_audit *audit;          /* NULL: none */
-    FILE *log;                /* NULL: none */
-    mv_http_server *server;   /* for its number of connections; set once it runs */
-    atomic_bool audit_failed; /* a line was lost: the relay is not ready until it restarts */
+    relay_galleries *galleries; /* NULL: this relay keeps none */
+    atomic_uint_least64_t held; /* bytes of bodies for galleries, in memory */
+    mv_audit *audit;            /* NULL: none */
+    FILE *log;                  /* NULL: none */
+    mv_http_server *server;     /* for its number of connections; set once it runs */
+    atomic_bool audit_failed;   /* a line was lost: the relay is not ready until it restarts */
 } relay_service;
 
 mv_http_app relay_app(relay_service *service);

@@ -23,6 +23,8 @@ typedef struct relay_visit {
     mv_buffer body; /* of the routes that take a short one */
     mv_status body_status;
     mv_change change;
+    relay_job job;
+    uint64_t held; /* of service->held */
     uint64_t received;
 } relay_visit;
 

@@ -48,6 +48,20 @@ MV_API MV_MUST_CHECK mv_status mv_search_key_new(mv_search_key **out,
                                                  const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
 MV_API void mv_search_key_free(mv_search_key **key);
 
+/* Who a gallery at a relay belongs to. Its name is an Ed25519 key; whoever has the collection's key
+ * can sign for it, as its holder, and whoever has the public key's message can sign as a sender:
+ * may add rows and images, and nothing else. */
+typedef struct mv_gallery_access {
+    uint8_t gallery[32]; /* its name: the holder's key */
+    uint8_t sender[32];  /* the senders' key */
+    uint8_t seed[32];    /* secret: of the one of both keys that this access signs with */
+} mv_gallery_access;
+
+/* mv_gallery_access_make: the holder's. errors: MV_E_ARGUMENT, MV_E_INTERNAL */
+MV_API MV_MUST_CHECK mv_status mv_gallery_access_make(mv_gallery_access *out,
+                                                      const uint8_t collection_key[32],
+                                                      const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+
 /* Sizes of messages, in bytes, always the same. */
 typedef struct mv_search_sizes {
     size_t public_key;  /* for senders */
@@ -68,6 +82,13 @@ MV_API MV_MUST_CHECK mv_status mv_search_query(mv_search_key *key, uint8_t *out,
 MV_API MV_MUST_CHECK mv_status mv_search_pack(mv_search_key *key, uint8_t *out, size_t cap,
                                               const int8_t *value, uint32_t count);
 
+/* mv_search_unpack: the embeddings in a part of a gallery, a group or a block as it is stored,
+ * value[*rows][128]; cap in rows, 8,192 are enough; 8 bytes behind part must be readable. The
+ * keeper may lie: compare with mv_search_check_same.
+ * errors: readers', MV_E_MISMATCH, MV_E_SPACE */
+MV_API MV_MUST_CHECK mv_status mv_search_unpack(mv_search_key *key, int8_t *value, size_t cap,
+                                                size_t *rows, const uint8_t *part, size_t len);
+
 /* mv_search_reply_rows: how many rows a reply has; 0: not a reply to this key. */
 MV_API size_t mv_search_reply_rows(const mv_search_key *key, const uint8_t *reply, size_t len);
 
@@ -83,21 +104,36 @@ MV_API MV_MUST_CHECK mv_status mv_search_scores(mv_search_key *key, int32_t *sco
  * number a row, and adds to it whenever a row is added (it knows the row's embedding from the
  * image's authenticated envelope). True scores satisfy  u . scores = (u G) . query;  scores with
  * one wrong, missing or outdated row do so with a chance of 2^-61 [Fre79]. It holds for one answer
- * after the other as long as the keeper never learns how a check went. */
+ * after the other as long as the keeper never learns how a check went.
+ *
+ * Rows of other senders are there before the holder knows their embeddings. The check skips them
+ * (u = 0) until it learns them; what it does not know it does not vouch for, row by row. */
 typedef struct mv_search_check mv_search_check;
 MV_API MV_MUST_CHECK mv_status mv_search_check_new(mv_search_check **out); /* draws u's seed */
 MV_API void mv_search_check_free(mv_search_check **check);
 MV_API size_t mv_search_check_rows(const mv_search_check *check);
-/* mv_search_check_add: the next row. */
-MV_API void mv_search_check_add(mv_search_check *check, const int8_t value[MV_SEARCH_DIM]);
-/* mv_search_check_verify: errors: MV_E_AUTH (scores are not those of these rows), also when rows is
- * not the number added */
+MV_API int mv_search_check_knows(const mv_search_check *check, size_t row);
+/* mv_search_check_skip: there are `rows` rows now, the new ones not known; fewer: nothing happens.
+ * mv_search_check_learn: the embedding of a row, which is not known yet, or a new one.
+ * mv_search_check_add: the next row. errors: MV_E_MEMORY, MV_E_LIMIT, MV_E_EXISTS (it is known) */
+MV_API MV_MUST_CHECK mv_status mv_search_check_skip(mv_search_check *check, size_t rows);
+MV_API MV_MUST_CHECK mv_status mv_search_check_learn(mv_search_check *check, size_t row,
+                                                     const int8_t value[MV_SEARCH_DIM]);
+MV_API MV_MUST_CHECK mv_status mv_search_check_add(mv_search_check *check,
+                                                   const int8_t value[MV_SEARCH_DIM]);
+/* mv_search_check_verify: the scores of all rows that are known; rows past those of the check are
+ * not. errors: MV_E_AUTH (scores are not those of these rows), also when there are fewer rows */
 MV_API MV_MUST_CHECK mv_status mv_search_check_verify(const mv_search_check *check,
                                                       const int8_t query[MV_SEARCH_DIM],
                                                       const int32_t *score, size_t rows);
-/* As bytes, to be kept in a private file: MV_SEARCH_CHECK_LEN. errors: MV_E_FORMAT, MV_E_RANGE */
-#define MV_SEARCH_CHECK_LEN 1072
-MV_API void mv_search_check_write(uint8_t out[MV_SEARCH_CHECK_LEN], const mv_search_check *check);
+/* mv_search_check_same: the known ones of these rows, value[rows][128], are those that were added.
+ * errors: as above */
+MV_API MV_MUST_CHECK mv_status mv_search_check_same(const mv_search_check *check,
+                                                    const int8_t *value, size_t rows);
+/* As bytes, to be kept in a private file. errors: MV_E_SPACE; MV_E_FORMAT, MV_E_RANGE, .. */
+MV_API size_t mv_search_check_size(const mv_search_check *check);
+MV_API MV_MUST_CHECK mv_status mv_search_check_write(uint8_t *out, size_t cap,
+                                                     const mv_search_check *check);
 MV_API MV_MUST_CHECK mv_status mv_search_check_read(mv_search_check **out, const uint8_t *bytes,
                                                     size_t len);
 
@@ -118,6 +154,7 @@ typedef struct mv_search_sender mv_search_sender;
 MV_API MV_MUST_CHECK mv_status mv_search_sender_new(mv_search_sender **out,
                                                     const uint8_t *public_key, size_t len);
 MV_API void mv_search_sender_free(mv_search_sender **sender);
+MV_API void mv_search_sender_access(mv_gallery_access *out, const mv_search_sender *sender);
 /* mv_search_upload: errors: MV_E_MISMATCH (another head), MV_E_SPACE, MV_E_RANDOM */
 MV_API MV_MUST_CHECK mv_status mv_search_upload(mv_search_sender *sender, uint8_t *out, size_t cap,
                                                 const int8_t value[MV_SEARCH_DIM],
@@ -165,6 +202,15 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_scan(mv_gallery *gallery, uint8_t **re
                                                const uint8_t *query, size_t query_len,
                                                unsigned workers, const mv_progress *progress,
                                                mv_error *err);
+
+/* mv_gallery_part_bytes: what mv_search_unpack takes: number index of the parts that together hold
+ * all rows: blocks of 8,192, then groups of 64, of which any may hold fewer. *bytes is the
+ * caller's, to be freed with free(); *first: its first row. errors: MV_E_NOT_FOUND (past the last),
+ * MV_E_IO, ..
+ */
+MV_API MV_MUST_CHECK mv_status mv_gallery_part_bytes(mv_gallery *gallery, size_t index,
+                                                     uint8_t **bytes, size_t *len, size_t *first,
+                                                     mv_error *err);
 
 /* ---- Evaluation ---- */
 

@@ -15,6 +15,7 @@
 #ifndef MEDVEIL_CLIENT_H
 #define MEDVEIL_CLIENT_H
 
+#include "medveil/analysis.h"
 #include "medveil/receipt.h"
 
 #ifdef __cplusplus
@@ -28,6 +29,9 @@ extern "C" {
 typedef struct mv_client mv_client; /* connections to one relay; one thread at a time */
 
 typedef struct mv_client_opts {
+    /* Of a gallery: the client speaks for it and for nobody's mailbox: mv_client_send and
+     * mv_client_fetch are of the sealed images of its rows. Borrowed; NULL: not of a gallery. */
+    const mv_gallery_access *gallery;
     const mv_identity *identity; /* borrowed for the client's life; NULL: may only send, unsigned */
     unsigned tries;              /* of a request that meets a broken connection; default 3 */
     unsigned connect_timeout_ms; /* default 10 s */
@@ -101,6 +105,50 @@ MV_API MV_MUST_CHECK mv_status mv_client_receipt(mv_client *client, const mv_cli
                                                  const mv_card *recipient,
                                                  uint8_t sealed[MV_RECEIPT_SEALED_LEN], bool *there,
                                                  mv_error *err);
+
+/* ---- Galleries ----
+ *
+ * With opts.gallery. What the relay keeps and answers are messages of medveil/analysis.h. */
+
+typedef enum mv_gallery_ask {
+    MV_GALLERY_ASK_KEYS,    /* holder: senders' key, then server keys: makes the gallery */
+    MV_GALLERY_ASK_MASK,    /* holder: public key for private models */
+    MV_GALLERY_ASK_ADD,     /* holder or sender: an upload as row id */
+    MV_GALLERY_ASK_GROUP,   /* holder: count (4 bytes), ids, group */
+    MV_GALLERY_ASK_REMOVE,  /* holder: row id */
+    MV_GALLERY_ASK_RECORDS, /* holder: records after `number`, at most 4,096 of 48 bytes */
+    MV_GALLERY_ASK_SEARCH,  /* holder: a query; a reply */
+    MV_GALLERY_ASK_PART,    /* holder: part `number`; MV_E_NOT_FOUND past the last */
+    MV_GALLERY_ASK_REPACK, /* holder: number of records (8 bytes), hash of the file that was sent */
+    MV_GALLERY_ASK_CLASSIFY /* holder: a query to model id; a reply and labels */
+} mv_gallery_ask;
+
+typedef struct mv_gallery_request {
+    mv_gallery_ask ask;
+    uint8_t id[32];
+    uint64_t number;
+    const uint8_t *body; /* NULL: none */
+    size_t len;
+} mv_gallery_request;
+
+/* mv_client_gallery: safe to repeat. *reply is the caller's, to be freed with free(); both may be
+ * NULL where nothing comes back. errors also: MV_E_NOT_FOUND (no such gallery, row, part, model),
+ * MV_E_MISMATCH (another collection or head; the gallery has changed), MV_E_POLICY (no more
+ * questions, no room, no key for a private model) */
+MV_API MV_MUST_CHECK mv_status mv_client_gallery(mv_client *client,
+                                                 const mv_gallery_request *request, uint8_t **reply,
+                                                 size_t *len, mv_error *err);
+
+/* mv_client_models: the models that classify at the relay; *count of them, of at most cap. */
+typedef struct mv_client_model {
+    uint8_t hash[32], head_hash[MV_SEARCH_HASH_LEN];
+    char name[72];
+    int is_private;
+} mv_client_model;
+#define MV_CLIENT_MODELS_MAX 64
+MV_API MV_MUST_CHECK mv_status mv_client_models(mv_client *client,
+                                                mv_client_model model[MV_CLIENT_MODELS_MAX],
+                                                size_t *count, mv_error *err);
 
 #ifdef __cplusplus
 }

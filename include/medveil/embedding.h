@@ -99,6 +99,11 @@ MV_API MV_MUST_CHECK mv_status mv_head_embed_image(mv_embedding *out, float *sco
                                                    const mv_head *head, const mv_model *model,
                                                    const mv_image *image, mv_error *err);
 
+/* mv_head_unit_image: the same before it is quantised. errors: those of mv_head_embed_image */
+MV_API MV_MUST_CHECK mv_status mv_head_unit_image(float unit[MV_EMBEDDING_DIM], const mv_head *head,
+                                                  const mv_model *model, const mv_image *image,
+                                                  mv_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -225,18 +225,15 @@ mv_status mv_classify_query(mv_classify_key *key, uint8_t *out, size_t cap,
                             const int8_t value[MV_SEARCH_DIM])
 {
     mv_status st = MV_OK;
-    size_t len = 0;
     int64_t wide[DIM];
     MV_ENSURE(key != NULL && out != NULL && value != NULL, MV_E_ARGUMENT);
-    MV_ENSURE(cap >= mv_classify_message_sizes(key->b.kind).query, MV_E_SPACE);
     for (size_t k = 0; k < DIM; k++) {
         wide[k] = value[k];
     }
     MV_TRY(mv_bfv_encode_coefficients(key->b.plain, wide, DIM));
-    MV_TRY(mv_he_encrypt(key->b.work, key->b.cipher, key->key, key->b.plain));
-    mv_search_header_write(out, MV_CLASSIFY_QUERY, &key->owner);
-    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, cap - MV_SEARCH_HEADER_LEN, &len,
-                           key->b.cipher));
+    MV_TRY(mv_search_query_write(out, cap, mv_classify_message_sizes(key->b.kind).query,
+                                 MV_CLASSIFY_QUERY, &key->owner, key->b.work, key->b.cipher,
+                                 key->key, key->b.plain));
 done:
     mv_wipe(wide, sizeof wide);
     return st;
@@ -246,15 +243,12 @@ mv_status mv_classify_scores(mv_classify_key *key, int64_t score[MV_CLASSIFY_CLA
                              uint32_t *classes, const uint8_t *reply, size_t len)
 {
     mv_status st = MV_OK;
-    mv_search_owner owner;
     uint32_t count = 0;
     mv_reader r = mv_reader_make(reply, len);
     MV_ENSURE(key != NULL && score != NULL && classes != NULL && reply != NULL, MV_E_ARGUMENT);
     memset(score, 0, CLASSES * sizeof *score);
     *classes = 0;
-    MV_TRY(mv_search_header_read(&r, MV_CLASSIFY_REPLY, &owner, &key->owner));
-    MV_TRY(mv_read_u32le(&r, &count));
-    MV_ENSURE(count >= 1 && count <= CLASSES, MV_E_RANGE);
+    MV_TRY(mv_search_classes_read(&r, &count, MV_CLASSIFY_REPLY, &key->owner));
     MV_ENSURE(len == mv_classify_message_sizes(key->b.kind).reply, MV_E_FORMAT);
     MV_TRY(mv_cipher_read(key->b.cipher, r.next, key->b.cell));
     MV_TRY(mv_cipher_expect(key->b.cipher, key->model));

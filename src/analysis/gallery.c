@@ -17,16 +17,22 @@
 
 /* ---- Making and opening ---- */
 
+mv_status mv_search_server_check(const uint8_t *server_keys, size_t len)
+{
+    mv_search_owner owner;
+    mv_reader r = mv_reader_make(server_keys, len);
+    return len == mv_search_message_sizes().server_keys
+               ? mv_search_header_read(&r, MV_SEARCH_SERVER, &owner, NULL)
+               : MV_E_FORMAT;
+}
+
 mv_status mv_gallery_create(const char *folder, const uint8_t *server_keys, size_t len,
                             mv_error *err)
 {
     mv_status st = MV_OK;
     char path[4096];
-    mv_search_owner owner;
-    mv_reader r = mv_reader_make(server_keys, len);
     MV_ENSURE(folder != NULL && server_keys != NULL, MV_E_ARGUMENT);
-    st = mv_search_header_read(&r, MV_SEARCH_SERVER, &owner, NULL);
-    MV_REQUIRE(st == MV_OK && len == mv_search_message_sizes().server_keys, err, MV_E_FORMAT,
+    MV_REQUIRE(mv_search_server_check(server_keys, len) == MV_OK, err, MV_E_FORMAT,
                "these are not the keys of a gallery");
     (void)mkdir(folder, 0700); /* if it is not there, the files will say why */
     MV_REQUIRE(snprintf(path, sizeof path, "%s/rows.log", folder) < (int)sizeof path, err,
@@ -69,26 +75,38 @@ done:
     return st;
 }
 
-mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
+mv_status mv_gallery_open_store(mv_gallery **out, const mv_gallery_store_ops *ops, void *self,
+                                mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_gallery *g = NULL;
-    MV_ENSURE(out != NULL, MV_E_ARGUMENT);
+    mv_gallery *g = calloc(1, sizeof *g);
     *out = NULL;
-    MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
-    g = calloc(1, sizeof *g);
-    MV_ENSURE(g != NULL, MV_E_MEMORY);
-    g->guard = -1;
-    MV_ENSURE(pthread_rwlock_init(&g->lock, NULL) == 0, MV_E_MEMORY);
-    g->folder = strdup(folder);
-    MV_ENSURE(g->folder != NULL, MV_E_MEMORY);
-    MV_TRY(mv_gallery_lock(g, err));
+    if (g == NULL || pthread_rwlock_init(&g->lock, NULL) != 0) {
+        free(g);
+        ops->close(self);
+        return MV_E_MEMORY;
+    }
+    g->ops = ops;
+    g->store = self;
     MV_TRY(gallery_alloc(g));
     MV_TRY(mv_gallery_load(g, err));
     *out = g;
     g = NULL;
 done:
     mv_gallery_free(&g);
+    return st;
+}
+
+mv_status mv_gallery_open(mv_gallery **out, const char *folder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *self = NULL;
+    MV_ENSURE(out != NULL, MV_E_ARGUMENT);
+    *out = NULL;
+    MV_ENSURE(folder != NULL, MV_E_ARGUMENT);
+    MV_TRY(mv_gallery_folder(&self, folder, err));
+    MV_TRY(mv_gallery_open_store(out, &mv_gallery_folder_ops, self, err));
+done:
     return st;
 }
 
@@ -104,10 +122,7 @@ void mv_gallery_free(mv_gallery **gallery)
         free(g->merged);
         free(g->last);
         free(g->row);
-        free(g->folder);
-        if (g->guard >= 0) {
-            (void)close(g->guard);
-        }
+        g->ops->close(g->store);
         (void)pthread_rwlock_destroy(&g->lock);
         free(g);
         *gallery = NULL;
@@ -167,10 +182,13 @@ done:
 mv_status mv_gallery_remove(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
 {
     mv_status st = MV_OK;
+    uint8_t record[MV_GALLERY_RECORD];
+    const mv_gallery_change change = {.record = record, .records = 1};
     (void)pthread_rwlock_wrlock(&gallery->lock);
     const size_t row = find_row(gallery, id);
     MV_REQUIRE(row < gallery->rows, err, MV_E_NOT_FOUND, "this image is not in the gallery");
-    MV_TRY(mv_gallery_log(gallery, MV_GALLERY_REMOVED, row, 1, id, err));
+    mv_gallery_record(record, MV_GALLERY_REMOVED, row, id);
+    MV_TRY(gallery->ops->change(gallery->store, &change, err));
     gallery->row[row].removed = 1;
 done:
     (void)pthread_rwlock_unlock(&gallery->lock);
@@ -198,12 +216,17 @@ done:
 static mv_status finish_block(mv_gallery *g, mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_TRY(mv_gallery_save_block(g, g->blocks, g->merged, err));
+    const size_t len = mv_gallery_block_bytes();
+    uint8_t *bytes = malloc(len);
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    mv_gallery_write_block(bytes, g, g->merged);
+    MV_TRY(g->ops->finish(g->store, g->blocks, bytes, len, g->blocks * MV_SCAN_GROUPS,
+                          MV_SCAN_GROUPS, err));
     g->blocks++;
-    mv_gallery_drop_groups(g, g->blocks * MV_SCAN_GROUPS);
     memset(g->merged, 0, mv_scan_words() * sizeof *g->merged);
     g->merged_groups = 0;
 done:
+    free(bytes);
     return st;
 }
 
@@ -235,24 +258,51 @@ done:
 
 /* ---- Appending ---- */
 
-/* count rows more in the open group, which becomes this cipher: log, memory, group; what went wrong
- * leaves nothing behind. */
-static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, const uint8_t *ids,
-                             uint32_t count, mv_error *err)
+size_t mv_gallery_change_size(void)
+{
+    return (size_t)2 * MV_SEARCH_GROUP_MAX * MV_GALLERY_RECORD + mv_gallery_group_size();
+}
+
+/* A change as the store takes it, in bytes: from row `first` on `fill` nameless rows, then count
+ * named ones, and the group that holds these. */
+static mv_status change_make(mv_gallery_change *out, uint8_t *bytes, const mv_gallery *g,
+                             size_t first, uint32_t fill, const uint8_t *ids, uint32_t count,
+                             const mv_cipher *group)
 {
     mv_status st = MV_OK;
-    const size_t number = mv_gallery_group(g), before = g->rows;
-    const uint32_t open = mv_gallery_open_rows(g);
-    MV_TRY(mv_gallery_log(g, MV_GALLERY_ADDED, g->rows, count, ids, err));
+    const size_t records = (size_t)fill + count, named = first + fill;
+    for (uint32_t i = 0; i < records; i++) {
+        const uint8_t *id = i < fill ? NULL : ids + (size_t)(i - fill) * MV_SEARCH_ROW_ID;
+        mv_gallery_record(bytes + (size_t)i * MV_GALLERY_RECORD, MV_GALLERY_ADDED, first + i, id);
+    }
+    uint8_t *part = bytes + records * MV_GALLERY_RECORD;
+    *out = (mv_gallery_change){.record = bytes, .records = records, .part = part};
+    out->group = named / MV_SEARCH_GROUP_MAX;
+    MV_TRY(mv_gallery_write_group(part, &out->part_len, g,
+                                  (uint32_t)(named % MV_SEARCH_GROUP_MAX) + count, group));
+done:
+    return st;
+}
+
+/* fill nameless rows, then count rows in a group, which becomes this cipher: memory, then store;
+ * what went wrong leaves nothing behind. */
+static mv_status commit_rows(mv_gallery *g, const mv_cipher *group, uint32_t fill,
+                             const uint8_t *ids, uint32_t count, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_gallery_change change;
+    const size_t before = g->rows;
+    uint8_t *bytes = malloc(mv_gallery_change_size());
+    MV_ENSURE(bytes != NULL, MV_E_MEMORY);
+    MV_TRY(change_make(&change, bytes, g, before, fill, ids, count, group));
+    MV_TRY(mv_gallery_add_rows(g, NULL, fill));
     MV_TRY(mv_gallery_add_rows(g, ids, count));
-    MV_TRY(mv_gallery_save_group(g, number, open + count, group, err));
+    MV_TRY(g->ops->change(g->store, &change, err));
 done:
     if (st != MV_OK) {
         g->rows = before;
-        if (mv_gallery_rewrite_log(g, NULL) != MV_OK) {
-            mv_hint(err, "open the gallery again before anything else is added");
-        }
     }
+    free(bytes);
     return st;
 }
 
@@ -272,7 +322,7 @@ static mv_status append_locked(mv_gallery *g, const uint8_t *id, mv_reader *r, m
         MV_REQUIRE(count == place, err, MV_E_FORMAT, "the gallery's open group is damaged");
     }
     MV_TRY(mv_scan_append(g->work, g->open, g->one, place));
-    MV_TRY(commit_rows(g, g->open, id, 1, err));
+    MV_TRY(commit_rows(g, g->open, 0, id, 1, err));
 done:
     return st;
 }
@@ -288,22 +338,8 @@ mv_status mv_gallery_append(mv_gallery *gallery, const uint8_t id[MV_SEARCH_ROW_
                        : mv_fail(err, st, "the upload was not taken: %s", mv_status_sentence(st));
 }
 
-/* Fill the open group with rows of zeros, which have no name and count as removed. */
-static mv_status close_group(mv_gallery *g, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const uint32_t open = mv_gallery_open_rows(g);
-    uint32_t count = 0;
-    if (open != 0) {
-        MV_TRY(mv_gallery_read_group(g, mv_gallery_group(g), &count, g->open, err));
-        MV_TRY(commit_rows(g, g->open, NULL, MV_SEARCH_GROUP_MAX - open, err));
-    }
-done:
-    return st;
-}
-
-static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
-                                     mv_reader *r, mv_error *err)
+/* The holder's message of count rows, into g->one. */
+static mv_status group_take(mv_gallery *g, uint32_t count, mv_reader *r)
 {
     mv_status st = MV_OK;
     mv_search_owner owner;
@@ -311,10 +347,33 @@ static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t
     MV_TRY(mv_search_header_read(r, MV_SEARCH_GROUP, &owner, &g->owner));
     MV_TRY(mv_read_u32le(r, &stated));
     MV_ENSURE(stated == count && count >= 1 && count <= MV_SEARCH_GROUP_MAX, MV_E_MISMATCH);
-    MV_TRY(check_ids(g, ids, count, err));
-    MV_TRY(close_group(g, err)); /* it uses g->open only */
     MV_TRY(mv_search_cipher_read(g->one, true, r));
-    MV_TRY(commit_rows(g, g->one, ids, count, err));
+done:
+    return st;
+}
+
+mv_status mv_gallery_regroup(mv_gallery *gallery, mv_gallery_change *out, uint8_t *stored,
+                             size_t first, const uint8_t *ids, uint32_t count, const uint8_t *group,
+                             size_t len)
+{
+    mv_reader r = mv_reader_make(group, len);
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    mv_status st = group_take(gallery, count, &r);
+    if (st == MV_OK) {
+        st = change_make(out, stored, gallery, first, 0, ids, count, gallery->one);
+    }
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    return st;
+}
+
+static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t count,
+                                     mv_reader *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_TRY(group_take(g, count, r));
+    MV_TRY(check_ids(g, ids, count, err));
+    const uint32_t open = mv_gallery_open_rows(g);
+    MV_TRY(commit_rows(g, g->one, open == 0 ? 0 : MV_SEARCH_GROUP_MAX - open, ids, count, err));
 done:
     return st;
 }
@@ -328,6 +387,38 @@ mv_status mv_gallery_append_group(mv_gallery *gallery, const uint8_t *ids, uint3
     (void)pthread_rwlock_unlock(&gallery->lock);
     return st == MV_OK ? st
                        : mv_fail(err, st, "the group was not taken: %s", mv_status_sentence(st));
+}
+
+static mv_status part_locked(mv_gallery *g, size_t index, uint8_t **bytes, size_t *len,
+                             size_t *first, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const bool block = index < g->blocks;
+    const size_t number = block ? index : g->blocks * MV_SCAN_GROUPS + index - g->blocks;
+    const size_t cap = block ? mv_gallery_block_bytes() : mv_gallery_group_size();
+    *first = number * (block ? mv_scan_block_vectors() : MV_SEARCH_GROUP_MAX);
+    MV_ENSURE(*first < g->rows, MV_E_NOT_FOUND);
+    *bytes = calloc(1, cap + MV_GALLERY_SLACK);
+    MV_ENSURE(*bytes != NULL, MV_E_MEMORY);
+    MV_TRY(g->ops->read(g->store, block ? MV_GALLERY_BLOCK : MV_GALLERY_GROUP, number, *bytes, cap,
+                        len, err));
+done:
+    return st;
+}
+
+mv_status mv_gallery_part_bytes(mv_gallery *gallery, size_t index, uint8_t **bytes, size_t *len,
+                                size_t *first, mv_error *err)
+{
+    *bytes = NULL;
+    *len = 0;
+    (void)pthread_rwlock_wrlock(&gallery->lock);
+    const mv_status st = part_locked(gallery, index, bytes, len, first, err);
+    (void)pthread_rwlock_unlock(&gallery->lock);
+    if (st != MV_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return st;
 }
 
 /* ---- Scanning ---- */

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gallery_internal.h: a gallery's state, and its folder (docs/formats/search.md).
- *
- *     keys.mvsr            the message that made it
- *     rows.log             48 bytes for each row added or removed, in order
- *     group-00000000.mvsr  up to 64 rows, as uploaded, added up
- *     block-00000000.mvsr  8,192 rows, expanded; its groups are gone
- *
- * A row is written to the log first, then to its group: what is in the log alone never was.
+ * gallery_internal.h: a gallery's state, and the bytes of its parts.
  */
 #ifndef MV_ANALYSIS_GALLERY_INTERNAL_H
 #define MV_ANALYSIS_GALLERY_INTERNAL_H
 
+#include "analysis/gallery_store.h"
 #include "analysis/search_internal.h"
 
 #include <pthread.h>
@@ -22,8 +16,8 @@ typedef struct gallery_row {
 } gallery_row;
 
 struct mv_gallery {
-    char *folder;
-    int guard; /* keys.mvsr, locked as long as the gallery is open */
+    const mv_gallery_store_ops *ops;
+    void *store;
     mv_search_owner owner;
     mv_he_eval_keys *keys;
     pthread_rwlock_t lock;
@@ -62,29 +56,19 @@ static inline bool mv_gallery_is_nameless(const uint8_t id[MV_SEARCH_ROW_ID])
 
 enum { MV_GALLERY_ADDED = 1, MV_GALLERY_REMOVED = 2 };
 
-/* gallery_file.c; err gets a sentence */
-MV_MUST_CHECK mv_status mv_gallery_lock(mv_gallery *g, mv_error *err); /* MV_E_BUSY */
-size_t mv_gallery_block_bytes(void);                                   /* without its header */
+/* gallery_parts.c; err gets a sentence */
 MV_MUST_CHECK mv_status mv_gallery_load(mv_gallery *g, mv_error *err);
-MV_MUST_CHECK mv_status mv_gallery_log(mv_gallery *g, uint8_t type, size_t first, size_t count,
-                                       const uint8_t *ids, mv_error *err);
-/* The log anew, with the rows that there are. */
-MV_MUST_CHECK mv_status mv_gallery_rewrite_log(const mv_gallery *g, mv_error *err);
-MV_MUST_CHECK mv_status mv_gallery_save_group(mv_gallery *g, size_t group, uint32_t count,
-                                              const mv_cipher *cipher, mv_error *err);
-MV_MUST_CHECK mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint32_t *count,
-                                              mv_cipher *cipher, mv_error *err);
-MV_MUST_CHECK mv_status mv_gallery_save_block(mv_gallery *g, size_t block, const uint64_t *rows,
-                                              mv_error *err);
-/* mv_gallery_read_block: into mv_gallery_block_bytes and MV_GALLERY_SLACK. */
-enum { MV_GALLERY_SLACK = 8 };
-MV_MUST_CHECK mv_status mv_gallery_read_block(uint8_t *out, const mv_gallery *g, size_t block,
-                                              mv_error *err);
-/* Row of a block's bytes into words. errors: MV_E_RANGE */
-MV_MUST_CHECK mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes, uint32_t dim,
-                                             uint32_t poly, uint32_t limb);
+void mv_gallery_record(uint8_t out[MV_GALLERY_RECORD], uint8_t type, uint64_t row,
+                       const uint8_t *id);
 /* ids NULL: nameless. */
 MV_MUST_CHECK mv_status mv_gallery_add_rows(mv_gallery *g, const uint8_t *ids, size_t count);
-void mv_gallery_drop_groups(const mv_gallery *g, size_t before); /* files of finished blocks */
-
+size_t mv_gallery_group_size(void); /* at most */
+MV_MUST_CHECK mv_status mv_gallery_write_group(uint8_t *out, size_t *len, const mv_gallery *g,
+                                               uint32_t count, const mv_cipher *cipher);
+MV_MUST_CHECK mv_status mv_gallery_read_group(mv_gallery *g, size_t group, uint32_t *count,
+                                              mv_cipher *cipher, mv_error *err);
+void mv_gallery_write_block(uint8_t *out, const mv_gallery *g, const uint64_t *rows);
+/* mv_gallery_read_block: into mv_gallery_block_bytes and MV_GALLERY_SLACK. */
+MV_MUST_CHECK mv_status mv_gallery_read_block(uint8_t *out, const mv_gallery *g, size_t block,
+                                              mv_error *err);
 #endif

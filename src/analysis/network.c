@@ -157,17 +157,13 @@ mv_status mv_network_query(mv_network_key *key, uint8_t *out, size_t cap,
 {
     mv_status st = MV_OK;
     double x[DIM];
-    size_t len = 0;
     MV_ENSURE(key != NULL && out != NULL && value != NULL, MV_E_ARGUMENT);
-    MV_ENSURE(cap >= mv_network_message_sizes().query, MV_E_SPACE);
     for (size_t i = 0; i < DIM; i++) {
         x[i] = value[i] / 256.0;
     }
     MV_TRY(mv_ckks_matrix_place(key->b.work, key->b.plain, &shape, x, 0.5));
-    MV_TRY(mv_he_encrypt(key->b.work, key->b.cipher, key->key, key->b.plain));
-    mv_search_header_write(out, MV_NETWORK_QUERY, &key->owner);
-    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, cap - MV_SEARCH_HEADER_LEN, &len,
-                           key->b.cipher));
+    MV_TRY(mv_search_query_write(out, cap, mv_network_message_sizes().query, MV_NETWORK_QUERY,
+                                 &key->owner, key->b.work, key->b.cipher, key->key, key->b.plain));
 done:
     mv_wipe(x, sizeof x);
     return st;
@@ -177,15 +173,12 @@ mv_status mv_network_scores(mv_network_key *key, double score[MV_CLASSIFY_CLASSE
                             uint32_t *classes, const uint8_t *reply, size_t len)
 {
     mv_status st = MV_OK;
-    mv_search_owner owner;
     uint32_t count = 0;
     mv_reader r = mv_reader_make(reply, len);
     MV_ENSURE(key != NULL && score != NULL && classes != NULL && reply != NULL, MV_E_ARGUMENT);
     memset(score, 0, CLASSES * sizeof *score);
     *classes = 0;
-    MV_TRY(mv_search_header_read(&r, MV_NETWORK_REPLY, &owner, &key->owner));
-    MV_TRY(mv_read_u32le(&r, &count));
-    MV_ENSURE(count >= 1 && count <= CLASSES, MV_E_RANGE);
+    MV_TRY(mv_search_classes_read(&r, &count, MV_NETWORK_REPLY, &key->owner));
     MV_TRY(mv_cipher_read(key->b.cipher, r.next, mv_reader_left(&r)));
     MV_TRY(mv_ckks_decrypt(key->b.work, key->b.slot, NULL, SLOTS, key->key, key->b.cipher));
     for (size_t i = 0; i < (size_t)count * DIM; i++) {

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "base/secret.h"
 #include "base/u128.h"
+#include "he/params.h"
 
 #include <string.h>
 
@@ -18,6 +19,8 @@ struct mv_search_key {
     mv_cipher *cipher, *model; /* model: what a reply's noise must be */
     size_t cell;               /* bytes of a reply for each block */
     int64_t *coefficient;      /* of one block */
+    uint64_t *rows;            /* of one cipher of a block */
+    uint8_t access[MV_SEARCH_ACCESS_LEN];
 };
 
 struct mv_search_sender {
@@ -26,7 +29,22 @@ struct mv_search_sender {
     mv_he_work *work;
     mv_plain *plain;
     mv_cipher *cipher;
+    mv_gallery_access access;
 };
+
+/* The gallery's name, and what senders sign with. */
+static mv_status access_fill(uint8_t out[MV_SEARCH_ACCESS_LEN], const uint8_t collection_key[32],
+                             const uint8_t head_hash[MV_SEARCH_HASH_LEN])
+{
+    mv_status st = MV_OK;
+    mv_gallery_access holder;
+    MV_TRY(mv_gallery_access_make(&holder, collection_key, head_hash));
+    memcpy(out, holder.gallery, sizeof holder.gallery);
+    mv_wipe(&holder, sizeof holder);
+    MV_TRY(mv_search_sender_seed(out + sizeof holder.gallery, collection_key, head_hash));
+done:
+    return st;
+}
 
 mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32],
                             const uint8_t head_hash[MV_SEARCH_HASH_LEN])
@@ -40,6 +58,7 @@ mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32
     k = calloc(1, sizeof *k);
     MV_ENSURE(k != NULL, MV_E_MEMORY);
     MV_TRY(mv_search_owner_make(&k->owner, collection_key, head_hash));
+    MV_TRY(access_fill(k->access, collection_key, head_hash));
     MV_TRY(mv_he_key_new(&k->key, set, collection_key));
     MV_TRY(mv_he_work_new(&k->work, set));
     MV_TRY(mv_plain_new(&k->plain, set));
@@ -47,7 +66,8 @@ mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32
     MV_TRY(mv_cipher_new(&k->model, set));
     MV_TRY(mv_search_reply_cell(k->work, k->cipher, k->model, &k->cell));
     k->coefficient = malloc(mv_scan_block_vectors() * sizeof *k->coefficient);
-    MV_ENSURE(k->coefficient != NULL, MV_E_MEMORY);
+    k->rows = calloc(2 * mv_he_data_limbs(set), mv_scan_block_vectors() * sizeof *k->rows);
+    MV_ENSURE(k->coefficient != NULL && k->rows != NULL, MV_E_MEMORY);
     *out = k;
     k = NULL;
 done:
@@ -63,11 +83,13 @@ void mv_search_key_free(mv_search_key **key)
             mv_wipe(k->coefficient, mv_scan_block_vectors() * sizeof *k->coefficient);
             free(k->coefficient);
         }
+        free(k->rows);
         mv_he_key_free(&k->key);
         mv_he_work_free(&k->work);
         mv_plain_free(&k->plain);
         mv_cipher_free(&k->cipher);
         mv_cipher_free(&k->model);
+        mv_wipe(k->access, sizeof k->access);
         free(k);
         *key = NULL;
     }
@@ -79,7 +101,7 @@ mv_search_sizes mv_search_message_sizes(void)
 {
     const mv_he_set *set = mv_scan_set();
     return (mv_search_sizes){
-        .public_key = MV_SEARCH_HEADER_LEN + mv_he_public_size(set),
+        .public_key = MV_SEARCH_HEADER_LEN + MV_SEARCH_ACCESS_LEN + mv_he_public_size(set),
         .server_keys = MV_SEARCH_HEADER_LEN + MV_SCAN_KEYS * mv_he_eval_key_size(set),
         .upload = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(mv_scan_set(), false),
         .group = MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(mv_scan_set(), true),
@@ -96,7 +118,9 @@ mv_status mv_search_write_public(mv_search_key *key, uint8_t *out, size_t cap)
     MV_ENSURE(cap >= mv_search_message_sizes().public_key, MV_E_SPACE);
     MV_TRY(mv_he_public_new(&public_key, key->key));
     mv_search_header_write(out, MV_SEARCH_PUBLIC, &key->owner);
-    MV_TRY(mv_he_public_write(out + MV_SEARCH_HEADER_LEN, cap - MV_SEARCH_HEADER_LEN, &len,
+    out += MV_SEARCH_HEADER_LEN;
+    memcpy(out, key->access, MV_SEARCH_ACCESS_LEN);
+    MV_TRY(mv_he_public_write(out + MV_SEARCH_ACCESS_LEN, mv_he_public_size(mv_scan_set()), &len,
                               public_key));
 done:
     mv_he_public_free(&public_key);
@@ -185,6 +209,72 @@ size_t mv_search_reply_rows(const mv_search_key *key, const uint8_t *reply, size
     mv_reader r = mv_reader_make(reply, len);
     uint64_t rows = 0;
     return key != NULL && reply_open(&r, &rows, key) == MV_OK ? (size_t)rows : 0;
+}
+
+/* ---- Parts ---- */
+
+/* What stands for embeddings is small: |number| <= 127 ([-128, 127] fits). */
+static mv_status take_number(int8_t *out, int64_t number)
+{
+    *out = (int8_t)number;
+    return number >= INT8_MIN && number <= INT8_MAX ? MV_OK : MV_E_RANGE;
+}
+
+static mv_status unpack_group(mv_search_key *k, int8_t *value, size_t cap, size_t *rows,
+                              mv_reader *r)
+{
+    mv_status st = MV_OK;
+    uint32_t count = 0;
+    MV_TRY(mv_gallery_group_parse(r, &k->owner, &count, k->cipher));
+    MV_ENSURE(count <= cap, MV_E_SPACE);
+    MV_TRY(mv_bfv_decrypt_coefficients(k->work, k->coefficient, mv_scan_block_vectors(), k->key,
+                                       k->cipher));
+    for (size_t i = 0; i < (size_t)count * MV_SEARCH_DIM; i++) {
+        MV_TRY(take_number(&value[i], k->coefficient[i]));
+    }
+    *rows = count;
+done:
+    return st;
+}
+
+/* Number k of all rows of a block. */
+static mv_status unpack_dim(mv_search_key *k, int8_t *value, const uint8_t *block, uint32_t dim)
+{
+    mv_status st = MV_OK;
+    const uint32_t n = mv_scan_block_vectors(), limbs = mv_he_data_limbs(mv_scan_set());
+    for (uint32_t i = 0; i < 2 * limbs; i++) {
+        MV_TRY(mv_gallery_block_row(k->rows + (size_t)i * n, block, dim, i / limbs, i % limbs));
+    }
+    MV_TRY(mv_scan_number(k->cipher, k->rows));
+    MV_TRY(mv_bfv_decrypt_coefficients(k->work, k->coefficient, mv_scan_block_vectors(), k->key,
+                                       k->cipher));
+    for (uint32_t i = 0; i < mv_scan_block_vectors(); i++) {
+        MV_TRY(take_number(&value[(size_t)i * MV_SEARCH_DIM + dim],
+                           k->coefficient[mv_search_coefficient(i)]));
+    }
+done:
+    return st;
+}
+
+mv_status mv_search_unpack(mv_search_key *key, int8_t *value, size_t cap, size_t *rows,
+                           const uint8_t *part, size_t len)
+{
+    mv_status st = MV_OK;
+    mv_search_owner owner;
+    mv_reader r = mv_reader_make(part, len);
+    MV_ENSURE(key != NULL && value != NULL && rows != NULL && part != NULL, MV_E_ARGUMENT);
+    *rows = 0;
+    if (len != mv_gallery_block_bytes()) {
+        return unpack_group(key, value, cap, rows, &r);
+    }
+    MV_TRY(mv_search_header_read(&r, MV_SEARCH_BLOCK, &owner, &key->owner));
+    MV_ENSURE(cap >= mv_scan_block_vectors(), MV_E_SPACE);
+    for (uint32_t dim = 0; dim < MV_SEARCH_DIM; dim++) {
+        MV_TRY(unpack_dim(key, value, part, dim));
+    }
+    *rows = mv_scan_block_vectors();
+done:
+    return st;
 }
 
 /* count rows of one block. */
@@ -306,7 +396,9 @@ mv_status mv_search_sender_new(mv_search_sender **out, const uint8_t *public_key
     s = calloc(1, sizeof *s);
     MV_ENSURE(s != NULL, MV_E_MEMORY);
     MV_TRY(mv_search_header_read(&r, MV_SEARCH_PUBLIC, &s->owner, NULL));
-    MV_ENSURE(mv_reader_left(&r) == mv_he_public_size(set), MV_E_FORMAT);
+    MV_ENSURE(mv_reader_left(&r) == MV_SEARCH_ACCESS_LEN + mv_he_public_size(set), MV_E_FORMAT);
+    MV_TRY(mv_read_copy(&r, s->access.gallery, sizeof s->access.gallery));
+    MV_TRY(mv_read_copy(&r, s->access.seed, sizeof s->access.seed));
     MV_TRY(mv_he_public_read(&s->key, r.next, mv_reader_left(&r)));
     MV_TRY(mv_he_work_new(&s->work, set));
     MV_TRY(mv_plain_new(&s->plain, set));
@@ -325,9 +417,15 @@ void mv_search_sender_free(mv_search_sender **sender)
         mv_he_work_free(&(*sender)->work);
         mv_plain_free(&(*sender)->plain);
         mv_cipher_free(&(*sender)->cipher);
+        mv_wipe(&(*sender)->access, sizeof(*sender)->access);
         free(*sender);
         *sender = NULL;
     }
+}
+
+void mv_search_sender_access(mv_gallery_access *out, const mv_search_sender *sender)
+{
+    *out = sender->access;
 }
 
 mv_status mv_search_upload(mv_search_sender *sender, uint8_t *out, size_t cap,

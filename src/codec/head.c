@@ -202,23 +202,39 @@ static void score_classes(float *score, const mv_head *head, const mv_embedding 
     }
 }
 
-mv_status mv_head_embed_code(mv_embedding *out, float *score, const mv_head *head,
-                             const mv_model *model, const mv_code *code, mv_error *err)
+/* The head's real output for a code: a unit vector. */
+static mv_status unit_of_code(float unit[MV_HEAD_DIM], const mv_head *head, const mv_model *model,
+                              const mv_code *code, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_head_net *net = NULL;
-    mv_embedding embedding = {{0}, {0}};
-    float unit[MV_HEAD_DIM];
     const size_t count = (size_t)head->maps * MV_HEAD_CELLS;
     float *maps = malloc(count * sizeof *maps);
 
-    memset(out, 0, sizeof *out);
     MV_REQUIRE(maps != NULL, err, MV_E_MEMORY, "out of memory for a head");
     MV_TRY(check_code(head, model, code, err));
     MV_TRY(mv_head_fill_maps(maps, model, code));
     MV_TRY(mv_head_net_new(&net, mv_tensor_best(), head->maps, 1, false, err));
     MV_TRY(mv_head_net_load(net, head->weights, err));
     MV_TRY(mv_head_net_forward(net, unit, maps, err));
+done:
+    mv_head_net_free(&net);
+    if (maps != NULL) {
+        mv_wipe(maps, count * sizeof *maps);
+    }
+    free(maps);
+    return st;
+}
+
+mv_status mv_head_embed_code(mv_embedding *out, float *score, const mv_head *head,
+                             const mv_model *model, const mv_code *code, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_embedding embedding = {{0}, {0}};
+    float unit[MV_HEAD_DIM];
+
+    memset(out, 0, sizeof *out);
+    MV_TRY(unit_of_code(unit, head, model, code, err));
     st = mv_embedding_quantise(&embedding, unit);
     MV_REQUIRE(st == MV_OK, err, st, "the head gives no direction for this image");
     memcpy(embedding.head_hash, head->info.hash, sizeof embedding.head_hash);
@@ -227,13 +243,24 @@ mv_status mv_head_embed_code(mv_embedding *out, float *score, const mv_head *hea
     }
     *out = embedding;
 done:
-    mv_head_net_free(&net);
     mv_wipe(unit, sizeof unit);
     mv_wipe(&embedding, sizeof embedding);
-    if (maps != NULL) {
-        mv_wipe(maps, count * sizeof *maps);
-    }
-    free(maps);
+    return st;
+}
+
+/* The features that a head reads. */
+static mv_status code_of_image(mv_code *code, const mv_model *model, const mv_image *image,
+                               mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_codec_opts opts = mv_codec_defaults();
+    mv_image square = {0};
+
+    opts.feature_bits = MV_HEAD_FEATURE_BITS;
+    MV_TRY(mv_head_square(&square, image, err));
+    MV_TRY(mv_codec_encode(code, model, &square, &opts, err));
+done:
+    mv_image_clear(&square);
     return st;
 }
 
@@ -241,17 +268,26 @@ mv_status mv_head_embed_image(mv_embedding *out, float *score, const mv_head *he
                               const mv_model *model, const mv_image *image, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_codec_opts opts = mv_codec_defaults();
-    mv_image square = {0};
     mv_code code = {.feature = NULL};
 
     memset(out, 0, sizeof *out);
-    opts.feature_bits = MV_HEAD_FEATURE_BITS;
-    MV_TRY(mv_head_square(&square, image, err));
-    MV_TRY(mv_codec_encode(&code, model, &square, &opts, err));
+    MV_TRY(code_of_image(&code, model, image, err));
     MV_TRY(mv_head_embed_code(out, score, head, model, &code, err));
 done:
     mv_code_clear(&code);
-    mv_image_clear(&square);
+    return st;
+}
+
+mv_status mv_head_unit_image(float unit[MV_EMBEDDING_DIM], const mv_head *head,
+                             const mv_model *model, const mv_image *image, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_code code = {.feature = NULL};
+
+    memset(unit, 0, MV_EMBEDDING_DIM * sizeof *unit);
+    MV_TRY(code_of_image(&code, model, image, err));
+    MV_TRY(unit_of_code(unit, head, model, &code, err));
+done:
+    mv_code_clear(&code);
     return st;
 }

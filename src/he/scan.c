@@ -333,6 +333,26 @@ static double noise_of_product(const mv_he_context *c)
     return t * t * 2 * 4 * MV_SCAN_DIMS * c->degree * MV_SCAN_GROUPS * group * query;
 }
 
+mv_status mv_scan_number(mv_cipher *out, const uint64_t *rows)
+{
+    mv_status st = MV_OK;
+    MV_ENSURE(out != NULL && rows != NULL, MV_E_ARGUMENT);
+    const mv_he_context *c = out->context;
+    MV_ENSURE(c->set == mv_scan_set(), MV_E_UNSUPPORTED);
+    for (uint32_t p = 0; p < 2; p++) {
+        memcpy(mv_cipher_poly(out, p), rows + p * poly_words(c), poly_words(c) * sizeof *rows);
+    }
+    out->polys = 2;
+    out->limbs = c->data_limbs;
+    out->power = 1;
+    out->bound = 0;
+    out->seeded = false;
+    out->noise =
+        MV_SCAN_GROUPS * noise_expanded(c, mv_scan_group_vectors() * mv_noise_fresh_public(c));
+done:
+    return out == NULL ? st : mv_cipher_settle(out, st);
+}
+
 static void product_shape(mv_cipher *out)
 {
     out->polys = 3;

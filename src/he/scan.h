@@ -66,6 +66,9 @@ MV_MUST_CHECK mv_status mv_scan_expand(mv_he_work *work, uint64_t *out, const mv
 MV_MUST_CHECK mv_status mv_scan_place(mv_he_work *work, uint64_t *group, uint32_t place);
 MV_MUST_CHECK mv_status mv_scan_merge(mv_he_work *work, uint64_t *block, const uint64_t *group);
 
+/* mv_scan_number: cipher number k of a block, from its rows [2][data primes][N]. */
+MV_MUST_CHECK mv_status mv_scan_number(mv_cipher *out, const uint64_t *rows);
+
 /* Where the scan takes a row of a block from: either a pointer to N words, or scratch (N words)
  * filled. errors stop the scan with that status. */
 typedef mv_status (*mv_scan_row)(void *user, uint64_t *scratch, const uint64_t **row, uint32_t dim,

@@ -37,6 +37,7 @@ mv_status mv_client_make(mv_client **out, const char *address, const mv_client_o
                           : opts->streams_max > MV_CLIENT_STREAMS_MAX ? MV_CLIENT_STREAMS_MAX
                                                                       : opts->streams_max;
     mv_rate_init(&c->own_rate, opts->bytes_per_s);
+    c->signs_uploads = opts->gallery != NULL;
     c->rate = rate == NULL ? &c->own_rate : rate;
     MV_TRY(mv_address_read(&c->address, address, err));
     const mv_http_client_opts http = {opts->connect_timeout_ms, opts->idle_timeout_ms,
@@ -115,7 +116,9 @@ static mv_status signed_once(mv_client *c, mv_http_call *call, uint32_t epoch, m
         MV_TRY(fetch_nonce(c, err));
     }
     c->has_nonce = false; /* used up; the answer brings the next one */
-    MV_TRY(mv_proof_make(&proof, c->opts.identity, c->nonce, &subject));
+    MV_TRY(c->opts.gallery != NULL
+               ? mv_proof_make_seed(&proof, c->opts.gallery->seed, c->nonce, &subject)
+               : mv_proof_make(&proof, c->opts.identity, c->nonce, &subject));
     mv_proof_write(text, &proof);
     call->authorization = text;
     st = mv_client_call(c, call, err);
@@ -137,14 +140,14 @@ mv_status mv_client_signed(mv_client *c, mv_http_call *call, uint32_t epoch, mv_
 
 mv_status mv_client_require_identity(const mv_client *c, mv_error *err)
 {
-    return c->opts.identity != NULL
+    return c->opts.identity != NULL || c->opts.gallery != NULL
                ? MV_OK
                : mv_fail(err, MV_E_ARGUMENT, "a mailbox opens only with an identity");
 }
 
 static mv_status require_sender(const mv_client *c, mv_error *err)
 {
-    if (c->opts.identity != NULL) {
+    if (c->opts.identity != NULL || c->opts.gallery != NULL) {
         return MV_OK;
     }
     const mv_status st =
@@ -314,6 +317,10 @@ mv_status mv_client_mailbox(mv_mailbox *out, mv_client *c, const mv_card *owner,
     mv_status st = MV_OK;
 
     memset(out, 0, sizeof *out);
+    if (c->opts.gallery != NULL) { /* its mailbox is of no epoch */
+        memcpy(out->tag, c->opts.gallery->gallery, MV_TAG_LEN);
+        return MV_OK;
+    }
     if (epoch == 0) {
         MV_TRY(mv_client_epochs(c, false, err));
         epoch = c->epochs.now;

@@ -395,7 +395,7 @@ mv_status mv_http_client_do(mv_http_client *client, mv_http_call *call, mv_error
     long status = 0;
 
     mv_buffer_clear(&call->reply); /* of an earlier try */
-    call->reply = mv_buffer_make(MV_MESSAGE_MAX);
+    call->reply = mv_buffer_make(call->reply_max == 0 ? MV_MESSAGE_MAX : call->reply_max);
     call->moved = 0;
     call->has_nonce = false;
     call->retry_after_s = 0;

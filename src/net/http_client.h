@@ -40,6 +40,7 @@ typedef struct mv_http_call {
      * call and is what it returns; the sink says why in its own err. */
     mv_status (*sink)(void *user, int status, const uint8_t *bytes, size_t len);
     void *sink_user;
+    size_t reply_max;  /* bytes of the reply; 0: MV_MESSAGE_MAX */
     const char *stage; /* for the progress */
     uint64_t stage_done,
         stage_total; /* bytes before this call, bytes in all; total 0: no progress */
@@ -50,7 +51,7 @@ typedef struct mv_http_call {
     uint8_t nonce[MV_NONCE_LEN];
     unsigned retry_after_s; /* the relay asks to be left alone for so long; 0: it does not */
     uint64_t moved;         /* bytes of the body sent or received */
-    mv_buffer reply;        /* at most MV_MESSAGE_MAX bytes */
+    mv_buffer reply;        /* at most reply_max bytes */
 } mv_http_call;
 
 /* mv_http_client_do: MV_OK for every complete reply, whatever its status.

@@ -82,6 +82,10 @@ mv_status mv_client_list(mv_client *client, mv_client_file **files, size_t *coun
     *count = 0;
     MV_REQUIRE(page != NULL, err, MV_E_MEMORY, "out of memory");
     MV_TRY(mv_client_require_identity(client, err));
+    if (client->opts.gallery != NULL) {
+        MV_TRY(list_epoch(client, 0, page, files, count, err));
+        goto done;
+    }
     do {
         st = mv_client_epochs(client, true, err);
     } while (mv_retry_again(client, &r, &st, err));

@@ -225,10 +225,10 @@ done:
 /* Mailboxes of weeks that nobody can send to any more, once they are empty. */
 static mv_status sweep_rows(mv_archive *a)
 {
-    return mv_db_script(a->writer,
-                        "DELETE FROM mailbox WHERE epoch < (SELECT value FROM counter "
-                        "WHERE name = 'clock_s') / 604800 - 9 AND NOT EXISTS (SELECT 1 FROM file "
-                        "WHERE file.epoch = mailbox.epoch AND file.tag = mailbox.tag)");
+    return mv_db_script(
+        a->writer, "DELETE FROM mailbox WHERE epoch <> 0 AND epoch < (SELECT value FROM counter "
+                   "WHERE name = 'clock_s') / 604800 - 9 AND NOT EXISTS (SELECT 1 FROM file "
+                   "WHERE file.epoch = mailbox.epoch AND file.tag = mailbox.tag)");
 }
 
 static mv_status sweep_start(mv_archive *a, const char *dir, mv_error *err)
@@ -300,8 +300,8 @@ void mv_archive_free(mv_archive **archive)
 
 /* ---- reading ---- */
 
-static mv_status read_rows(mv_archive *a, const char *sql, const mv_db_value *in, size_t in_count,
-                           mv_db_row row, void *user)
+mv_status mv_archive_read_rows(mv_archive *a, const char *sql, const mv_db_value *in,
+                               size_t in_count, mv_db_row row, void *user)
 {
     (void)pthread_mutex_lock(&a->read_mutex);
     const mv_status st = mv_db_run(a->reader, sql, in, in_count, row, user);
@@ -330,10 +330,10 @@ mv_status mv_archive_list(mv_listing *out, mv_archive *archive, const mv_mailbox
     const mv_db_value in[] = {MV_MAILBOX_VALUES(mailbox), mv_db_number((int64_t)after),
                               mv_db_number(MV_LISTING_MAX + 1)};
     memset(out, 0, sizeof *out);
-    return read_rows(archive,
-                     "SELECT seq, hash, bytes FROM file WHERE epoch = $1 AND tag = $2 "
-                     "AND seq > $3 ORDER BY seq LIMIT $4",
-                     in, 4, take_entry, out);
+    return mv_archive_read_rows(archive,
+                                "SELECT seq, hash, bytes FROM file WHERE epoch = $1 AND tag = $2 "
+                                "AND seq > $3 ORDER BY seq LIMIT $4",
+                                in, 4, take_entry, out);
 }
 
 static mv_status take_bytes(void *user, const mv_db_value *column, size_t count)
@@ -343,8 +343,8 @@ static mv_status take_bytes(void *user, const mv_db_value *column, size_t count)
     return MV_OK;
 }
 
-static mv_status open_blob(int *fd, uint64_t *len, const mv_archive *a,
-                           const uint8_t file[MV_FILE_HASH_LEN])
+mv_status mv_archive_open_blob(int *fd, uint64_t *len, const mv_archive *a,
+                               const uint8_t file[MV_FILE_HASH_LEN])
 {
     mv_status st = MV_OK;
     struct stat info;
@@ -372,10 +372,11 @@ mv_status mv_archive_get(int *fd, uint64_t *len, mv_archive *archive, const mv_m
 
     *fd = -1;
     *len = 0;
-    MV_TRY(read_rows(archive, "SELECT bytes FROM file WHERE epoch = $1 AND tag = $2 AND hash = $3",
-                     in, 3, take_bytes, &bytes));
+    MV_TRY(mv_archive_read_rows(
+        archive, "SELECT bytes FROM file WHERE epoch = $1 AND tag = $2 AND hash = $3", in, 3,
+        take_bytes, &bytes));
     MV_ENSURE(bytes >= 0, MV_E_NOT_FOUND);
-    MV_TRY(open_blob(fd, len, archive, file));
+    MV_TRY(mv_archive_open_blob(fd, len, archive, file));
 done:
     return st;
 }
@@ -392,10 +393,10 @@ mv_status mv_archive_receipt(mv_buffer *out, mv_archive *archive, const mv_mailb
     mv_status st = MV_OK;
     const mv_db_value in[] = {MV_MAILBOX_VALUES(mailbox), mv_db_bytes(file, MV_FILE_HASH_LEN)};
 
-    MV_TRY(read_rows(archive,
-                     "SELECT body FROM receipt WHERE epoch = $1 AND tag = $2 "
-                     "AND hash = $3",
-                     in, 3, take_receipt, out));
+    MV_TRY(mv_archive_read_rows(archive,
+                                "SELECT body FROM receipt WHERE epoch = $1 AND tag = $2 "
+                                "AND hash = $3",
+                                in, 3, take_receipt, out));
     MV_ENSURE(out->len != 0, MV_E_NOT_FOUND);
 done:
     return st;
@@ -412,8 +413,9 @@ static mv_status take_epoch(void *user, const mv_db_value *column, size_t count)
 mv_status mv_archive_epochs(mv_epochs *out, mv_archive *archive)
 {
     out->count = 0;
-    return read_rows(archive, "SELECT DISTINCT epoch FROM file ORDER BY epoch LIMIT 64", NULL, 0,
-                     take_epoch, out);
+    return mv_archive_read_rows(
+        archive, "SELECT DISTINCT epoch FROM file WHERE epoch <> 0 ORDER BY epoch LIMIT 64", NULL,
+        0, take_epoch, out);
 }
 
 _Static_assert(MV_EPOCHS_MAX == 64, "the LIMIT above");
@@ -432,11 +434,11 @@ static mv_status take_counts(void *user, const mv_db_value *column, size_t count
 mv_status mv_archive_count(mv_archive_stats *out, mv_archive *archive)
 {
     memset(out, 0, sizeof *out);
-    return read_rows(archive,
-                     "SELECT (SELECT COUNT(*) FROM file), "
-                     "(SELECT value FROM counter WHERE name = 'bytes'), "
-                     "(SELECT COUNT(*) FROM upload), (SELECT COUNT(*) FROM receipt)",
-                     NULL, 0, take_counts, out);
+    return mv_archive_read_rows(archive,
+                                "SELECT (SELECT COUNT(*) FROM file), "
+                                "(SELECT value FROM counter WHERE name = 'bytes'), "
+                                "(SELECT COUNT(*) FROM upload), (SELECT COUNT(*) FROM receipt)",
+                                NULL, 0, take_counts, out);
 }
 
 /* ---- time ---- */
@@ -495,7 +497,7 @@ static mv_status remove_all(uint64_t *removed, mv_archive *a, const char *sql,
     MV_ENSURE(d != NULL, MV_E_MEMORY);
     do {
         d->count = 0;
-        MV_TRY(read_rows(a, sql, in, 1, take_doomed, d));
+        MV_TRY(mv_archive_read_rows(a, sql, in, 1, take_doomed, d));
         for (size_t i = 0; i < d->count; i++) {
             const mv_status one = mv_archive_change(a, &d->change[i]);
             MV_ENSURE(one == MV_OK || one == MV_E_NOT_FOUND, one);
@@ -534,7 +536,7 @@ mv_status mv_archive_tick(uint64_t *expired, mv_archive *archive, int64_t now_s)
         const mv_db_value in[] = {mv_db_number(served_s - (int64_t)archive->limits.retention_s)};
         MV_TRY(remove_all(expired, archive,
                           "SELECT epoch, tag, hash FROM file "
-                          "WHERE arrived_s < $1 LIMIT 500",
+                          "WHERE arrived_s < $1 AND epoch <> 0 LIMIT 500",
                           in));
         mv_archive_lock(archive);
         st = mv_db_run(archive->writer, "DELETE FROM receipt WHERE arrived_s < $1", in, 1, NULL,
@@ -600,7 +602,7 @@ static mv_status copy_blob(mv_archive *to, const mv_archive *from,
     mv_blob_name name;
 
     mv_hex_write(name, hash, MV_FILE_HASH_LEN);
-    MV_TRY(open_blob(&in, &len, from, hash));
+    MV_TRY(mv_archive_open_blob(&in, &len, from, hash));
     MV_TRY(mv_disk_create(&out, to->blobs_fd, name, len));
     MV_TRY(copy_bytes(out, in, hash));
 done:
@@ -632,6 +634,29 @@ done:
     return st;
 }
 
+static mv_status copy_rows(mv_archive *to, mv_archive *from, mv_error *err)
+{
+    mv_archive_lock(to);
+    (void)pthread_mutex_lock(&from->read_mutex);
+    const mv_status st = mv_db_copy(to->writer, from->reader);
+    (void)pthread_mutex_unlock(&from->read_mutex);
+    mv_archive_unlock(to);
+    return st == MV_OK ? MV_OK
+                       : mv_fail(err, st, "cannot copy the database: %s", mv_status_sentence(st));
+}
+
+static mv_status copy_galleries(mv_archive *to, mv_archive *from, uint64_t *files, mv_error *err)
+{
+    mv_status st = MV_OK;
+    blob_list list = {mv_buffer_make(SIZE_MAX)};
+    MV_TRY(mv_archive_read_rows(to, "SELECT DISTINCT hash FROM gallery_part", NULL, 0, take_hash,
+                                &list));
+    MV_TRY(copy_blobs(to, from, &list.hashes, files, err));
+done:
+    mv_buffer_clear(&list.hashes);
+    return st;
+}
+
 mv_status mv_archive_copy(mv_archive *to, mv_archive *from, uint64_t *files, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -642,13 +667,15 @@ mv_status mv_archive_copy(mv_archive *to, mv_archive *from, uint64_t *files, mv_
     MV_TRY(mv_archive_count(&have, to));
     MV_REQUIRE(have.files == 0 && have.receipts == 0, err, MV_E_EXISTS,
                "the store to copy into is not empty");
-    mv_archive_lock(to);
-    (void)pthread_mutex_lock(&from->read_mutex);
-    st = mv_db_copy(to->writer, from->reader);
-    (void)pthread_mutex_unlock(&from->read_mutex);
-    mv_archive_unlock(to);
-    MV_REQUIRE(st == MV_OK, err, st, "cannot copy the database: %s", mv_status_sentence(st));
-    MV_TRY(read_rows(to, "SELECT hash FROM blob", NULL, 0, take_hash, &list));
+    mv_archive_lock(from); /* parts of galleries change in place: nobody writes meanwhile */
+    st = copy_rows(to, from, err);
+    st = st == MV_OK ? copy_galleries(to, from, files, err) : st;
+    mv_archive_unlock(from);
+    MV_TRY(st);
+    MV_TRY(mv_archive_read_rows(to,
+                                "SELECT hash FROM blob WHERE NOT EXISTS (SELECT 1 FROM "
+                                "gallery_part WHERE gallery_part.hash = blob.hash)",
+                                NULL, 0, take_hash, &list));
     MV_TRY(copy_blobs(to, from, &list.hashes, files, err));
 done:
     mv_buffer_clear(&list.hashes);

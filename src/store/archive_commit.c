@@ -31,7 +31,7 @@ static mv_status add_bytes(mv_db *db, int64_t bytes)
 }
 
 /* The blob's row, and its bytes in their place. */
-static mv_status publish_blob(mv_archive *a, mv_upload *u)
+mv_status mv_archive_publish(mv_archive *a, mv_upload *u)
 {
     mv_status st = MV_OK;
     int64_t refs = 0;
@@ -115,7 +115,7 @@ static mv_status store(mv_archive *a, mv_change *c)
     }
     c->st = mv_archive_room(a, a->writer, &u->mailbox, u->len, u->reserved);
     if (c->st == MV_OK) {
-        MV_TRY(publish_blob(a, u));
+        MV_TRY(mv_archive_publish(a, u));
         MV_TRY(insert_file(a, u));
     } else if (c->st != MV_E_POLICY) {
         st = c->st;
@@ -124,12 +124,31 @@ done:
     return st;
 }
 
+mv_status mv_archive_release(mv_archive *a, const uint8_t hash[MV_FILE_HASH_LEN], uint64_t len,
+                             bool *gone)
+{
+    mv_status st = MV_OK;
+    int64_t refs = 0;
+    const mv_db_value in[] = {mv_db_bytes(hash, MV_FILE_HASH_LEN)};
+
+    MV_TRY(
+        mv_db_run(a->writer, "UPDATE blob SET refs = refs - 1 WHERE hash = $1", in, 1, NULL, NULL));
+    MV_TRY(mv_db_get(&refs, a->writer, "SELECT refs FROM blob WHERE hash = $1", in, 1, 0));
+    *gone = refs == 0;
+    if (*gone) {
+        MV_TRY(mv_db_run(a->writer, "DELETE FROM blob WHERE hash = $1", in, 1, NULL, NULL));
+        MV_TRY(add_bytes(a->writer, -(int64_t)mv_archive_charge(len)));
+    }
+done:
+    return st;
+}
+
 static mv_status remove_file(mv_archive *a, mv_change *c)
 {
     mv_status st = MV_OK;
-    int64_t len = 0, refs = 0;
-    const mv_db_value hash[] = {mv_db_bytes(c->file, MV_FILE_HASH_LEN)};
-    const mv_db_value row[] = {MV_MAILBOX_VALUES(&c->mailbox), hash[0]};
+    int64_t len = 0;
+    const mv_db_value row[] = {MV_MAILBOX_VALUES(&c->mailbox),
+                               mv_db_bytes(c->file, MV_FILE_HASH_LEN)};
 
     MV_TRY(find_file(&len, a->writer, c));
     if (len < 0) {
@@ -145,14 +164,7 @@ static mv_status remove_file(mv_archive *a, mv_change *c)
                      "UPDATE mailbox SET bytes = bytes - $3 "
                      "WHERE epoch = $1 AND tag = $2",
                      box, 3, NULL, NULL));
-    MV_TRY(mv_db_run(a->writer, "UPDATE blob SET refs = refs - 1 WHERE hash = $1", hash, 1, NULL,
-                     NULL));
-    MV_TRY(mv_db_get(&refs, a->writer, "SELECT refs FROM blob WHERE hash = $1", hash, 1, 0));
-    if (refs == 0) {
-        c->blob_gone = true;
-        MV_TRY(mv_db_run(a->writer, "DELETE FROM blob WHERE hash = $1", hash, 1, NULL, NULL));
-        MV_TRY(add_bytes(a->writer, -charge));
-    }
+    MV_TRY(mv_archive_release(a, c->file, (uint64_t)len, &c->blob_gone));
 done:
     return st;
 }
@@ -250,15 +262,14 @@ done:
     return st;
 }
 
-/* A blob that lost its last row, unless a later change of the batch brought it back. */
-static void unlink_blob(mv_archive *a, const mv_change *c)
+void mv_archive_unlink(mv_archive *a, const uint8_t hash[MV_FILE_HASH_LEN])
 {
-    const mv_db_value in[] = {mv_db_bytes(c->file, MV_FILE_HASH_LEN)};
+    const mv_db_value in[] = {mv_db_bytes(hash, MV_FILE_HASH_LEN)};
     mv_blob_name name;
     int64_t refs = 0;
     if (mv_db_get(&refs, a->writer, "SELECT refs FROM blob WHERE hash = $1", in, 1, 0) == MV_OK &&
         refs == 0) {
-        mv_hex_write(name, c->file, MV_FILE_HASH_LEN);
+        mv_hex_write(name, hash, MV_FILE_HASH_LEN);
         mv_disk_remove(a->blobs_fd, name);
     }
 }
@@ -286,7 +297,7 @@ static void make(mv_archive *a, mv_change *batch)
         if (st != MV_OK) {
             c->st = st;
         } else if (c->blob_gone) {
-            unlink_blob(a, c);
+            mv_archive_unlink(a, c->file);
         }
         drop_journal(a, c);
     }

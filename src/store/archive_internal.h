@@ -79,6 +79,22 @@ MV_MUST_CHECK mv_status mv_archive_have_all(mv_archive *archive, const uint8_t i
 /* mv_archive_sweep_streams: live ones that nobody continues (now_s 0: none), ended ones whose file
  * is gone. Store locked. */
 MV_MUST_CHECK mv_status mv_archive_sweep_streams(mv_archive *archive, int64_t now_s);
+/* ---- for galleries: blobs and rows ---- */
+
+/* Within a transaction of the writer: the blob's row and its bytes in their place, or one reference
+ * more; and one less, *gone: it was the last, unlink it after the commit. */
+MV_MUST_CHECK mv_status mv_archive_publish(mv_archive *archive, mv_upload *upload);
+MV_MUST_CHECK mv_status mv_archive_release(mv_archive *archive,
+                                           const uint8_t hash[MV_FILE_HASH_LEN], uint64_t len,
+                                           bool *gone);
+/* A blob that lost its last row, unless a later change brought it back. Store locked. */
+void mv_archive_unlink(mv_archive *archive, const uint8_t hash[MV_FILE_HASH_LEN]);
+
+MV_MUST_CHECK mv_status mv_archive_read_rows(mv_archive *archive, const char *sql,
+                                             const mv_db_value *in, size_t in_count, mv_db_row row,
+                                             void *user);
+MV_MUST_CHECK mv_status mv_archive_open_blob(int *fd, uint64_t *len, const mv_archive *archive,
+                                             const uint8_t file[MV_FILE_HASH_LEN]);
 
 #define MV_MAILBOX_VALUES(m) mv_db_number((m)->epoch), mv_db_bytes((m)->tag, MV_TAG_LEN)
 

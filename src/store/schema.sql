@@ -31,3 +31,19 @@ CREATE TABLE upload (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT 
 -- live streams; hash is 32 zeros until a stream has ended, bytes what room is kept for it until then
 CREATE TABLE stream (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT NULL,
                      seq BIGINT NOT NULL, hash BYTEA NOT NULL, bytes BIGINT NOT NULL);
+
+-- step
+-- galleries of encrypted embeddings; name is the key that their holder signs with, sender the one
+-- of those who may add rows. version counts the changes of log and parts
+CREATE TABLE gallery (name BYTEA PRIMARY KEY, sender BYTEA NOT NULL, blocks BIGINT NOT NULL,
+                      version BIGINT NOT NULL);
+CREATE TABLE gallery_record (name BYTEA NOT NULL, seq BIGINT NOT NULL, body BYTEA NOT NULL,
+                             PRIMARY KEY (name, seq));
+-- each has a reference on a blob, and is charged to the mailbox of epoch 0 and this name; kind 0:
+-- keys, 1: group, 2: block, 3: key for private models
+CREATE TABLE gallery_part (name BYTEA NOT NULL, kind BIGINT NOT NULL, number BIGINT NOT NULL,
+                           hash BYTEA NOT NULL, bytes BIGINT NOT NULL,
+                           PRIMARY KEY (name, kind, number));
+-- questions that a key has asked: of a gallery (about all zeros), or of a model by its hash
+CREATE TABLE gallery_asked (name BYTEA NOT NULL, about BYTEA NOT NULL, questions BIGINT NOT NULL,
+                            PRIMARY KEY (name, about));

@@ -150,6 +150,10 @@ typedef struct mv_proof_subject {
 MV_MUST_CHECK mv_status mv_proof_make(mv_proof *out, const mv_identity *identity,
                                       const uint8_t nonce[MV_NONCE_LEN],
                                       const mv_proof_subject *subject);
+/* mv_proof_make_seed: with an Ed25519 key from its seed. errors: MV_E_LIMIT, MV_E_INTERNAL */
+MV_MUST_CHECK mv_status mv_proof_make_seed(mv_proof *out, const uint8_t seed[32],
+                                           const uint8_t nonce[MV_NONCE_LEN],
+                                           const mv_proof_subject *subject);
 /* mv_proof_check: the signature only; whether the nonce is good is the relay's to know.
  * errors: MV_E_AUTH, MV_E_LIMIT */
 MV_MUST_CHECK mv_status mv_proof_check(const mv_proof *proof, const mv_proof_subject *subject);

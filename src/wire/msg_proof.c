@@ -4,6 +4,7 @@
  * key, so that one relay cannot use it at another; the nonce, so that it works once; and method and
  * target, so that it allows this request only. The target of an upload holds the hash of the body.
  */
+#include "base/secret.h"
 #include "envelope/mailbox.h"
 #include "wire/hex.h"
 #include "wire/messages.h"
@@ -54,6 +55,24 @@ mv_status mv_proof_make(mv_proof *out, const mv_identity *identity,
     MV_TRY(mv_mailbox_tag(out->key, &card, subject->epoch));
     memcpy(out->nonce, nonce, MV_NONCE_LEN);
 done:
+    return st;
+}
+
+mv_status mv_proof_make_seed(mv_proof *out, const uint8_t seed[32],
+                             const uint8_t nonce[MV_NONCE_LEN], const mv_proof_subject *subject)
+{
+    mv_status st = MV_OK;
+    uint8_t text[MESSAGE_MAX], secret[crypto_sign_SECRETKEYBYTES] = {0};
+
+    memset(out, 0, sizeof *out);
+    const size_t len = message(text, nonce, subject);
+    MV_ENSURE(len != 0, MV_E_LIMIT);
+    MV_ENSURE(crypto_sign_seed_keypair(out->key, secret, seed) == 0 &&
+                  crypto_sign_detached(out->signature, NULL, text, len, secret) == 0,
+              MV_E_INTERNAL);
+    memcpy(out->nonce, nonce, MV_NONCE_LEN);
+done:
+    mv_wipe(secret, sizeof secret);
     return st;
 }
 

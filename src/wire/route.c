@@ -153,10 +153,45 @@ static bool read_fixed(mv_route *r, const char *text)
     return false;
 }
 
+/* A target by its template, whose names in braces are {gallery}, {row}, {model} or {n}. */
+static bool read_by(mv_route *r, const char *pattern, const char *text)
+{
+    while (*pattern != '\0') {
+        if (skip(&pattern, "{gallery}")) {
+            if (!skip_hex(&text, r->gallery)) {
+                return false;
+            }
+        } else if (skip(&pattern, "{row}") || skip(&pattern, "{model}")) {
+            if (!skip_hex(&text, r->row)) {
+                return false;
+            }
+        } else if (skip(&pattern, "{n}")) {
+            if (!skip_number(&text, &r->number, MV_SEQ_MAX)) {
+                return false;
+            }
+        } else if (*pattern++ != *text++) {
+            return false;
+        }
+    }
+    return *text == '\0';
+}
+
+static bool read_gallery(mv_route *out, const char *text)
+{
+    for (mv_route_kind kind = MV_ROUTE_GALLERY_KEYS; kind < MV_ROUTE_COUNT; kind++) {
+        memset(out, 0, sizeof *out);
+        out->kind = kind;
+        if (read_by(out, mv_route_template(kind), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 mv_status mv_route_read(mv_route *out, const char *target)
 {
     static bool (*const readers[])(mv_route * r, const char *text) = {
-        read_fixed, read_mailbox_target, read_upload_target, read_stream_target};
+        read_fixed, read_mailbox_target, read_upload_target, read_stream_target, read_gallery};
 
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         memset(out, 0, sizeof *out);
@@ -221,6 +256,25 @@ static void write_mailbox(char out[MV_TARGET_MAX], const mv_route *r)
     }
 }
 
+static void write_by(char out[MV_TARGET_MAX], const char *pattern, const mv_route *r)
+{
+    char *end = out;
+    while (*pattern != '\0') {
+        if (skip(&pattern, "{gallery}")) {
+            mv_hex_write(end, r->gallery, sizeof r->gallery);
+            end += 2 * sizeof r->gallery;
+        } else if (skip(&pattern, "{row}") || skip(&pattern, "{model}")) {
+            mv_hex_write(end, r->row, sizeof r->row);
+            end += 2 * sizeof r->row;
+        } else if (skip(&pattern, "{n}")) {
+            end += snprintf(end, 24, "%" PRIu64, r->number);
+        } else {
+            *end++ = *pattern++;
+        }
+    }
+    *end = '\0';
+}
+
 void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route)
 {
     if (route->kind == MV_ROUTE_UPLOAD || route->kind == MV_ROUTE_PART ||
@@ -229,8 +283,13 @@ void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route)
     } else if (mv_route_has_mailbox(route->kind)) {
         write_mailbox(out, route);
     } else {
-        (void)snprintf(out, MV_TARGET_MAX, "%s", mv_route_template(route->kind));
+        write_by(out, mv_route_template(route->kind), route);
     }
+}
+
+bool mv_route_has_gallery(mv_route_kind kind)
+{
+    return kind >= MV_ROUTE_GALLERY_KEYS && kind <= MV_ROUTE_GALLERY_CLASSIFY;
 }
 
 bool mv_route_has_mailbox(mv_route_kind kind)
@@ -240,6 +299,7 @@ bool mv_route_has_mailbox(mv_route_kind kind)
 }
 
 #define M "/v1/mailboxes/{epoch}/{tag}"
+#define G "/v1/galleries/{gallery}"
 
 const char *mv_route_template(mv_route_kind kind)
 {
@@ -261,6 +321,16 @@ const char *mv_route_template(mv_route_kind kind)
         M "/streams/{stream}",
         "/v1/streams/{stream}",
         "/v1/streams/{stream}?offset={n}",
+        G "/keys",
+        G "/mask",
+        G "/rows/{row}",
+        G "/groups",
+        G "/records?after={n}",
+        G "/search",
+        G "/parts/{n}",
+        G "/repack",
+        G "/classify/{model}",
+        "/v1/models",
     };
     return kind < MV_ROUTE_COUNT ? templates[kind] : "(other)";
 }

@@ -16,7 +16,17 @@
  *   M/streams/{stream}?offset={n}[&wait={s}]   the bytes of one from there on
  *   /v1/streams/{stream}[?offset={n}]    that stream, or the bytes that are to be added
  *
- * M is /v1/mailboxes/{epoch}/{tag}. {file} is the BLAKE2b-256 of the sealed bytes, {tag} the
+ *   G/keys  G/mask                       keys of a gallery of encrypted embeddings
+ *   G/rows/{row}                         one row;  G/groups: up to 64 of the holder's
+ *   G/records?after={n}                  what became of rows, in order
+ *   G/search                             the scores of a query
+ *   G/parts/{n}                          the rows themselves;  G/repack: all of them anew
+ *   G/classify/{model}                   the scores of a model
+ *   /v1/models                           what this relay can score
+ *
+ * M is /v1/mailboxes/{epoch}/{tag}, G is /v1/galleries/{gallery}, the name of a gallery being the
+ * key that its holders sign with; its sealed images are in the mailbox of epoch 0 with that tag.
+ * {file} is the BLAKE2b-256 of the sealed bytes, {tag} the
  * owner's key blinded for the epoch, {upload} and {stream} 32 random bytes; all are 64 lower-case
  * hexadecimal digits. Numbers are decimal without leading zeros.
  */
@@ -59,6 +69,16 @@ typedef enum mv_route_kind {
     MV_ROUTE_STREAM_BYTES,
     MV_ROUTE_STREAM,
     MV_ROUTE_STREAM_PART,
+    MV_ROUTE_GALLERY_KEYS, /* galleries from here */
+    MV_ROUTE_GALLERY_MASK,
+    MV_ROUTE_GALLERY_ROW,
+    MV_ROUTE_GALLERY_GROUPS,
+    MV_ROUTE_GALLERY_RECORDS,
+    MV_ROUTE_GALLERY_SEARCH,
+    MV_ROUTE_GALLERY_PART,
+    MV_ROUTE_GALLERY_REPACK,
+    MV_ROUTE_GALLERY_CLASSIFY, /* to here */
+    MV_ROUTE_MODELS,
     MV_ROUTE_COUNT
 } mv_route_kind;
 
@@ -70,6 +90,9 @@ typedef struct mv_route {
     uint64_t after;                   /* of a list: only files with a greater number */
     uint32_t wait_s; /* of a list or a stream's bytes: 0, or how long to wait, to MV_WAIT_MAX_S */
     uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN; of a stream: any */
+    uint8_t gallery[MV_TAG_LEN];
+    uint8_t row[MV_FILE_HASH_LEN]; /* of a gallery, or a model's name */
+    uint64_t number;               /* of a gallery's records or parts */
 } mv_route;
 
 /* mv_route_read: errors: MV_E_NOT_FOUND for every other text; out is then zero. */
@@ -77,5 +100,6 @@ MV_MUST_CHECK mv_status mv_route_read(mv_route *out, const char *target);
 void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route);
 const char *mv_route_template(mv_route_kind kind); /* for logs: names no mailbox and no file */
 bool mv_route_has_mailbox(mv_route_kind kind);
+bool mv_route_has_gallery(mv_route_kind kind);
 
 #endif

@@ -19,7 +19,7 @@ expect 0 verify -i bob.id scan.mv
 
 step 'inspect says what it is: no features, nothing to compute on, not exact'
 expect 0 inspect -i bob.id scan.mv
-prints 'features    none travel'
+prints 'features    none travel: the compact image goes in their place'
 prints 'under authenticated encryption; nothing can be computed on it'
 prints 'is not the exact image'
 expect 0 inspect -i bob.id --json scan.mv

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -344,6 +345,154 @@ def streams(relay, box, owner):
     expect(relay, 404, "GET", gone)
 
 
+class Key(mailbox.Owner):
+    """A gallery's key: not blinded, of no epoch."""
+
+    def factor(self, epoch):
+        return 1
+
+
+def medveil(work, *arguments):
+    subprocess.run([MEDVEIL, *arguments], cwd=work, check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env=dict(os.environ, MEDVEIL_HOME=work + "/home"))
+
+
+def vectors(path, rows):
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 128), }" % rows
+    head += " " * (-(10 + len(head) + 1) % 64) + "\n"
+    with open(path, "wb") as out:
+        out.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+        out.write(struct.pack(f"<{128 * rows}f", *[(7 * i % 31) - 15 for i in range(128 * rows)]))
+
+
+def material(work):
+    """Messages that the program makes, from the folder of a gallery and from its files."""
+    vectors(work + "/v.npy", 1)
+    vectors(work + "/w.npy", 2)
+    holder = ("--vectors", "-i", "a.id", "--collection", "c.mv")
+    medveil(work, "keygen", "-o", "a.id")
+    medveil(work, "collection", "new", "-i", "a.id", "-o", "c.mv")
+    made = {}
+    for name, who in (("sent", ("--vectors", "--public", "sent.pub")), ("packed", holder)):
+        medveil(work, "gallery", "new", *holder, "--gallery", name)
+        medveil(work, "gallery", "add", *who, "--gallery", name, "v.npy")
+        with open(f"{work}/{name}/group-00000000.mvsr", "rb") as f:
+            made[name] = f.read()
+    with open(work + "/packed/keys.mvsr", "rb") as f:
+        made["keys"] = f.read()
+    os.mkdir(work + "/models")
+    for name, more in (("open", ()), ("hidden", ("--private",))):
+        medveil(work, "model", "export-head", "--vectors", "--weights", "w.npy", "--class", "a",
+                "--class", "b", *more, "-o", f"models/{name}.mvc")
+        medveil(work, "classify", "query", *holder, *more, "v.npy", "-o", name + ".query")
+        with open(f"{work}/{name}.query", "rb") as f:
+            made[name] = f.read()
+        with open(f"{work}/models/{name}.mvc", "rb") as f:
+            made[name + " hash"] = blake(f.read())
+    medveil(work, "classify", "key", *holder, "-o", "mask")
+    with open(work + "/mask", "rb") as f:
+        made["mask"] = f.read()
+    return made
+
+
+def kind(message, number, drop=0):
+    """A stored group as another message: the kind, and without its count of rows."""
+    return message[:5] + bytes([number]) + message[6:56] + message[56 + drop:]
+
+
+def refused(relay, method, target, me, body, most, bad=True):
+    """What every request with a body is refused for."""
+    expect(relay, 411, method, target, length=False)
+    if most < 1 << 20:
+        expect(relay, 413, method, target, body=bytes(most + 1))
+    else:  # the relay does not wait for it
+        expect(relay, 413, method, target, headers={"Content-Length": str(most + 1)}, length=False)
+    expect(relay, 401, method, target, body=b"x")
+    if bad:
+        expect(relay, 400, method, target, body=body, proof=me)
+
+
+def galleries(relay, made):
+    me, sender, stranger = ((Key(bytes([n] * 32)), 0) for n in (1, 2, 3))
+    g, none = (f"/v1/galleries/{k[0].public.hex()}" for k in (me, stranger))
+    box = f"/v1/mailboxes/0/{me[0].public.hex()}"
+    upload, group = kind(made["sent"], 3, 4), kind(made["packed"], 4)
+    query = kind(made["packed"], 5, 4)
+    one = (1).to_bytes(4, "little")
+    other = group[:8] + bytes(16) + group[24:]
+    keys = sender[0].public + made["keys"]
+    refused(relay, "PUT", g + "/keys", me, keys[:-1], len(keys))
+    expect(relay, 201, "PUT", g + "/keys", body=keys, proof=me)
+    refused(relay, "PUT", g + "/mask", me, b"x", len(made["mask"]))
+    row = g + "/rows/" + "1" * 64
+    refused(relay, "PUT", row, sender, b"x", len(upload))
+    expect(relay, 404, "PUT", none + "/rows/" + "1" * 64, body=upload, proof=stranger)
+    expect(relay, 401, "PUT", row, body=upload, proof=stranger)
+    expect(relay, 404, "POST", g + "/search", body=query, proof=me)
+    expect(relay, 201, "PUT", row, body=upload, proof=sender)
+    expect(relay, 200, "PUT", row, body=upload, proof=sender)
+    expect(relay, 409, "PUT", g + "/rows/" + "2" * 64, body=upload[:8] + bytes(16) + upload[24:],
+           proof=sender)
+    target = g + "/groups"
+    refused(relay, "POST", target, me, b"xxxx", 4 + 64 * 32 + len(group))
+    expect(relay, 401, "POST", target, body=b"x", proof=sender)
+    expect(relay, 404, "POST", none + "/groups", body=one + bytes([9] * 32) + group, proof=stranger)
+    expect(relay, 201, "POST", target, body=one + bytes([9] * 32) + group, proof=me)
+    expect(relay, 200, "POST", target, body=one + bytes([9] * 32) + group, proof=me)
+    expect(relay, 409, "POST", target, body=one + bytes([8] * 32) + other, proof=me)
+    refused(relay, "POST", g + "/search", me, b"x", len(query))
+    _, reply = expect(relay, 200, "POST", g + "/search", body=query, proof=me)
+    if len(reply) != 64 + 50208:
+        wrong.append(f"a reply has {len(reply)} bytes")
+    expect(relay, 409, "POST", g + "/search", body=query[:8] + bytes(16) + query[24:], proof=me)
+    expect(relay, 401, "GET", g + "/records?after=0")
+    expect(relay, 404, "GET", none + "/records?after=0", proof=stranger)
+    _, records = expect(relay, 200, "GET", g + "/records?after=0", proof=me)
+    if len(records) % 48 or records[16:48] != bytes([17] * 32):
+        wrong.append("the records are not those of the rows")
+    expect(relay, 401, "GET", g + "/parts/0")
+    expect(relay, 200, "GET", g + "/parts/0", proof=me)
+    expect(relay, 404, "GET", g + "/parts/2", proof=me)
+    expect(relay, 401, "DELETE", row, proof=sender)
+    expect(relay, 204, "DELETE", row, proof=me)
+    expect(relay, 404, "DELETE", row, proof=me)
+    repack(relay, g, box, me, stranger, one + bytes([9] * 32) + group, len(records) // 48 + 1)
+    for _ in range(8):
+        relay.ask("POST", g + "/search", body=query, proof=me)
+    expect(relay, 403, "POST", g + "/search", body=query, proof=me)
+    classify(relay, g, me, made)
+
+
+def repack(relay, g, box, me, stranger, groups, count):
+    target, name = g + "/repack", bytes.fromhex(blake(groups))
+    refused(relay, "POST", target, me, b"x", 40)
+    body = count.to_bytes(8, "little") + name
+    expect(relay, 404, "POST", target, body=body, proof=me)
+    expect(relay, 401, "PUT", f"{box}/files/{name.hex()}", body=groups, proof=stranger)
+    expect(relay, 201, "PUT", f"{box}/files/{name.hex()}", body=groups, proof=me)
+    expect(relay, 409, "POST", target, body=bytes(8) + name, proof=me)
+    expect(relay, 204, "POST", target, body=body, proof=me)
+    _, records = expect(relay, 200, "GET", g + "/records?after=0", proof=me)
+    if len(records) != 48:
+        wrong.append("a repacked gallery has other rows")
+
+
+def classify(relay, g, me, made):
+    _, models = expect(relay, 200, "GET", "/v1/models")
+    if sorted(m["name"] for m in models["models"]) != ["hidden", "open"]:
+        wrong.append(f"the models are {models}")
+    public, hidden = (g + "/classify/" + made[name + " hash"] for name in ("open", "hidden"))
+    refused(relay, "POST", public, me, b"x", len(made["hidden"]))
+    expect(relay, 404, "POST", g + "/classify/" + "0" * 64, body=b"x", proof=me)
+    expect(relay, 200, "POST", public, body=made["open"], proof=me)
+    expect(relay, 409, "POST", public, proof=me,
+           body=made["open"][:24] + bytes(32) + made["open"][56:])
+    expect(relay, 424, "POST", hidden, body=made["hidden"], proof=me)
+    expect(relay, 201, "PUT", g + "/mask", body=made["mask"], proof=me)
+    expect(relay, 200, "POST", hidden, body=made["hidden"], proof=me)
+    expect(relay, 403, "POST", hidden, body=made["hidden"], proof=me)
+
+
 def main():
     owner = mailbox.Owner(bytes([9] * 32))
     relays = []
@@ -392,6 +541,15 @@ def main():
             c = Relay(work + "/c", requests_per_minute=3)
             relays.append(c)
             limited(c, box)
+            made = material(work)
+            g = Relay(work + "/galleries", models=work + "/models", searches_per_key=8,
+                      private_queries_per_key=1)
+            relays.append(g)
+            galleries(g, made)
+            off = Relay(work + "/off", galleries="no")
+            relays.append(off)
+            expect(off, 403, "PUT", f"/v1/galleries/{'0' * 64}/keys", body=b"x")
+            expect(off, 403, "PUT", f"/v1/mailboxes/0/{'0' * 64}/files/{blake(b'x')}", body=b"x")
         finally:
             for relay in relays:
                 relay.stop()

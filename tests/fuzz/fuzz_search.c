@@ -49,8 +49,7 @@ static void prepare(void)
     const int64_t bias = 1;
     const int8_t value[MV_SEARCH_DIM] = {5};
     mv_search_check *check = NULL;
-    const size_t len[READERS] = {s.public_key, 64 + 50208,   MV_SEARCH_CHECK_LEN,
-                                 c.query,      c.public_key, c.reply};
+    const size_t len[READERS] = {s.public_key, 64 + 50208, 1072, c.query, c.public_key, c.reply};
     for (size_t i = 0; i < READERS; i++) {
         good[i] = message_new(len[i]);
     }
@@ -58,7 +57,7 @@ static void prepare(void)
     must(room != NULL && mv_search_key_new(&searcher, collection_key, head) == MV_OK);
     must(mv_search_write_public(searcher, good[0].bytes, good[0].len) == MV_OK);
     must(mv_search_check_new(&check) == MV_OK);
-    mv_search_check_write(good[2].bytes, check);
+    must(mv_search_check_write(good[2].bytes, good[2].len, check) == MV_OK);
     mv_search_check_free(&check);
     must(mv_classify_key_new(&patient, kind, collection_key, head) == MV_OK);
     must(mv_classifier_new(&model, kind, head, weight, &bias, 1) == MV_OK);

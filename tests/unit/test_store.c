@@ -21,6 +21,7 @@
 
 #include "folder.h"
 #include "store/archive.h"
+#include "store/archive_gallery.h"
 #include "store/db.h"
 #include "store/disk.h"
 #include "wire/hex.h"
@@ -827,6 +828,227 @@ static void a_database_that_restarts_loses_nothing_that_was_confirmed(void **sta
     free(w);
 }
 
+/* ---- galleries ---- */
+
+static const mv_archive_limits for_galleries = {1 << 25, 1 << 26, 1 << 27, 0};
+static const uint8_t gallery_name[MV_GALLERY_NAME_LEN] = {7}, sender_key[MV_GALLERY_NAME_LEN] = {8};
+
+typedef struct holder {
+    mv_search_key *key;
+    uint8_t *message; /* room for any */
+    mv_search_sizes size;
+} holder;
+
+static void holder_make(holder *h, mv_archive *a)
+{
+    static const uint8_t collection[32] = {1}, head[MV_SEARCH_HASH_LEN] = {2};
+    h->size = mv_search_message_sizes();
+    h->message = malloc(h->size.server_keys);
+    assert_non_null(h->message);
+    assert_int_equal(mv_search_key_new(&h->key, collection, head), MV_OK);
+    assert_int_equal(mv_search_write_server(h->key, h->message, h->size.server_keys), MV_OK);
+    assert_int_equal(mv_archive_gallery_put(a, gallery_name, MV_ARCHIVE_SEARCH_KEYS, sender_key,
+                                            h->message, h->size.server_keys),
+                     MV_OK);
+}
+
+static void holder_free(holder *h)
+{
+    mv_search_key_free(&h->key);
+    free(h->message);
+}
+
+/* count rows, row i having the id 1 + i and the number 1 + i in its first place. */
+static void add_rows(holder *h, mv_gallery *g, uint32_t count)
+{
+    int8_t value[4 * MV_SEARCH_DIM] = {0};
+    uint8_t ids[4 * MV_SEARCH_ROW_ID] = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        value[i * MV_SEARCH_DIM] = (int8_t)(1 + i);
+        ids[i * MV_SEARCH_ROW_ID] = (uint8_t)(1 + i);
+    }
+    assert_int_equal(mv_search_pack(h->key, h->message, h->size.group, value, count), MV_OK);
+    assert_int_equal(mv_gallery_append_group(g, ids, count, h->message, h->size.group, NULL),
+                     MV_OK);
+}
+
+/* The scores of a query of 5 in the first place. */
+static size_t scores_of(holder *h, mv_gallery *g, int32_t *score, size_t cap)
+{
+    const int8_t query[MV_SEARCH_DIM] = {5};
+    uint8_t *reply = NULL;
+    size_t len = 0;
+    assert_int_equal(mv_search_query(h->key, h->message, h->size.query, query), MV_OK);
+    assert_int_equal(mv_gallery_scan(g, &reply, &len, h->message, h->size.query, 1, NULL, NULL),
+                     MV_OK);
+    const size_t rows = mv_search_reply_rows(h->key, reply, len);
+    assert_int_equal(mv_search_scores(h->key, score, cap, reply, len), MV_OK);
+    free(reply);
+    return rows;
+}
+
+static void galleries_live_in_the_archive(void **state)
+{
+    fixture *f = *state;
+    holder h;
+    mv_gallery *g = NULL;
+    mv_error err = {0};
+    int32_t score[256];
+    uint8_t found[MV_GALLERY_NAME_LEN];
+    int64_t version = 0;
+    reopen(f, &for_galleries);
+    assert_int_equal(mv_archive_gallery_open(&g, f->archive, gallery_name, &err), MV_E_NOT_FOUND);
+    assert_int_equal(mv_archive_gallery_version(&version, f->archive, gallery_name), MV_OK);
+    assert_int_equal(version, -1);
+    holder_make(&h, f->archive);
+    assert_int_equal(mv_archive_gallery_sender(found, f->archive, gallery_name), MV_OK);
+    assert_memory_equal(found, sender_key, sizeof found);
+    assert_int_equal(mv_archive_gallery_open(&g, f->archive, gallery_name, &err), MV_OK);
+    add_rows(&h, g, 3);
+    assert_int_equal(scores_of(&h, g, score, 256), 3);
+    assert_int_equal(score[2], 15);
+    mv_gallery_free(&g);
+    reopen(f, &for_galleries); /* nothing of it was in memory only */
+    assert_int_equal(mv_archive_gallery_open(&g, f->archive, gallery_name, &err), MV_OK);
+    uint8_t id[MV_SEARCH_ROW_ID] = {2};
+    assert_int_equal(mv_gallery_remove(g, id, &err), MV_OK);
+    assert_int_equal(scores_of(&h, g, score, 256), 3);
+    assert_int_equal(score[1], 10);
+    mv_gallery_free(&g);
+    holder_free(&h);
+}
+
+static void who_changes_a_gallery_behind_anothers_back_is_noticed(void **state)
+{
+    fixture *f = *state;
+    holder h;
+    mv_gallery *one = NULL, *two = NULL;
+    mv_error err = {0};
+    int32_t score[256];
+    uint8_t id[MV_SEARCH_ROW_ID] = {1};
+    reopen(f, &for_galleries);
+    holder_make(&h, f->archive);
+    assert_int_equal(mv_archive_gallery_open(&one, f->archive, gallery_name, &err), MV_OK);
+    assert_int_equal(mv_archive_gallery_open(&two, f->archive, gallery_name, &err), MV_OK);
+    add_rows(&h, one, 1);
+    assert_int_equal(mv_gallery_remove(two, id, &err), MV_E_NOT_FOUND); /* it has not seen it */
+    id[0] = 9;
+    const int8_t value[MV_SEARCH_DIM] = {1};
+    assert_int_equal(mv_search_pack(h.key, h.message, h.size.group, value, 1), MV_OK);
+    assert_int_equal(mv_gallery_append_group(two, id, 1, h.message, h.size.group, &err), MV_E_BUSY);
+    assert_int_equal(mv_gallery_rows(two), 0); /* and nothing of it remains */
+    assert_int_equal(scores_of(&h, one, score, 256), 1);
+    mv_gallery_free(&one);
+    mv_gallery_free(&two);
+    holder_free(&h);
+}
+
+typedef struct one_group {
+    holder *h;
+    mv_gallery *g;
+    uint8_t *stored;
+    bool given;
+} one_group;
+
+static mv_status give_group(void *user, mv_gallery_change *out, bool *more)
+{
+    one_group *o = user;
+    const int8_t value[MV_SEARCH_DIM] = {7};
+    const uint8_t id[MV_SEARCH_ROW_ID] = {77};
+    *more = !o->given;
+    if (o->given) {
+        return MV_OK;
+    }
+    o->given = true;
+    assert_int_equal(mv_search_pack(o->h->key, o->h->message, o->h->size.group, value, 1), MV_OK);
+    return mv_gallery_regroup(o->g, out, o->stored, 0, id, 1, o->h->message, o->h->size.group);
+}
+
+static void a_gallery_is_replaced_all_at_once_or_not_at_all(void **state)
+{
+    fixture *f = *state;
+    holder h;
+    mv_error err = {0};
+    int32_t score[256];
+    mv_archive_stats before, after;
+    one_group o = {.h = &h, .stored = malloc(mv_gallery_change_size())};
+    reopen(f, &for_galleries);
+    holder_make(&h, f->archive);
+    assert_int_equal(mv_archive_gallery_open(&o.g, f->archive, gallery_name, &err), MV_OK);
+    add_rows(&h, o.g, 3);
+    assert_int_equal(mv_archive_count(&before, f->archive), MV_OK);
+    assert_int_equal(mv_archive_gallery_replace(f->archive, gallery_name, 4, give_group, &o),
+                     MV_E_MISMATCH);
+    assert_int_equal(scores_of(&h, o.g, score, 256), 3);
+    o.given = false;
+    assert_int_equal(mv_archive_gallery_replace(f->archive, gallery_name, 3, give_group, &o),
+                     MV_OK);
+    mv_gallery_free(&o.g);
+    assert_int_equal(mv_archive_count(&after, f->archive), MV_OK);
+    assert_int_equal(before.bytes, after.bytes); /* one group before and after */
+    assert_int_equal(mv_archive_gallery_open(&o.g, f->archive, gallery_name, &err), MV_OK);
+    assert_int_equal(scores_of(&h, o.g, score, 256), 1);
+    assert_int_equal(score[0], 35);
+    mv_gallery_free(&o.g);
+    free(o.stored);
+    holder_free(&h);
+}
+
+static void a_copy_of_the_store_has_its_galleries_and_their_questions(void **state)
+{
+    fixture *f = *state;
+    holder h;
+    mv_gallery *g = NULL;
+    mv_archive *copy = NULL;
+    char dir[TEST_FOLDER_MAX];
+    int32_t score[256];
+    uint64_t files = 0;
+    mv_archive_opts opts = {.dir = dir, .limits = for_galleries};
+    folder_make(dir);
+    reopen(f, &for_galleries);
+    holder_make(&h, f->archive);
+    assert_int_equal(mv_archive_gallery_open(&g, f->archive, gallery_name, NULL), MV_OK);
+    add_rows(&h, g, 4);
+    mv_gallery_free(&g);
+    assert_int_equal(mv_archive_gallery_ask(f->archive, gallery_name, sender_key, 2), MV_OK);
+    assert_int_equal(mv_archive_open(&copy, &opts, NULL), MV_OK);
+    assert_int_equal(mv_archive_copy(copy, f->archive, &files, NULL), MV_OK);
+    assert_int_equal(files, 2);
+    assert_int_equal(mv_archive_gallery_open(&g, copy, gallery_name, NULL), MV_OK);
+    assert_int_equal(scores_of(&h, g, score, 256), 4);
+    assert_int_equal(score[3], 20);
+    mv_gallery_free(&g);
+    assert_int_equal(mv_archive_gallery_ask(copy, gallery_name, sender_key, 2), MV_OK);
+    assert_int_equal(mv_archive_gallery_ask(copy, gallery_name, sender_key, 2), MV_E_POLICY);
+    mv_archive_free(&copy);
+    folder_remove(dir);
+    holder_free(&h);
+}
+
+static void a_gallery_keeps_to_the_quota_of_its_mailbox_and_does_not_expire(void **state)
+{
+    fixture *f = *state;
+    holder h;
+    const mv_archive_limits tight = {1 << 22, 1 << 22, 1 << 24, 100};
+    const mv_mailbox box = {0, {7}};
+    uint8_t hash[MV_FILE_HASH_LEN];
+    uint64_t expired = 0;
+    reopen(f, &tight);
+    holder_make(&h, f->archive); /* 2 of 4 MB */
+    uint8_t *big = calloc(1, 3 << 20);
+    assert_non_null(big);
+    hash_of(hash, big, 3 << 20);
+    assert_int_equal(put(f->archive, &box, hash, big, 3 << 20), MV_E_POLICY);
+    assert_int_equal(put_text(f->archive, &box, "an image"), MV_OK);
+    for (int64_t minute = 1; minute < 10; minute++) {
+        assert_int_equal(mv_archive_tick(&expired, f->archive, 1000000 + 60 * minute), MV_OK);
+        assert_int_equal(expired, 0);
+    }
+    assert_int_equal(put(f->archive, &box, hash, big, 3 << 20), MV_E_POLICY);
+    free(big);
+    holder_free(&h);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -859,6 +1081,11 @@ int main(void)
         WITH_FOLDER(a_long_mailbox_is_listed_page_by_page_in_order),
         WITH_FOLDER(a_database_that_restarts_loses_nothing_that_was_confirmed),
         WITH_FOLDER(many_threads_leave_a_consistent_store),
+        WITH_FOLDER(galleries_live_in_the_archive),
+        WITH_FOLDER(who_changes_a_gallery_behind_anothers_back_is_noticed),
+        WITH_FOLDER(a_gallery_is_replaced_all_at_once_or_not_at_all),
+        WITH_FOLDER(a_copy_of_the_store_has_its_galleries_and_their_questions),
+        WITH_FOLDER(a_gallery_keeps_to_the_quota_of_its_mailbox_and_does_not_expire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,16 @@ static mv_route sample_route(mv_route_kind kind)
         fill(r.upload, sizeof r.upload, 3);
         r.offset = kind == MV_ROUTE_PART ? 7 * (uint64_t)MV_BLOCK_LEN : 0;
     }
+    if (mv_route_has_gallery(kind)) {
+        fill(r.gallery, sizeof r.gallery, 4);
+    }
+    if (strstr(mv_route_template(kind), "{row}") != NULL ||
+        strstr(mv_route_template(kind), "{model}") != NULL) {
+        fill(r.row, sizeof r.row, 5);
+    }
+    if (kind == MV_ROUTE_GALLERY_RECORDS || kind == MV_ROUTE_GALLERY_PART) {
+        r.number = MV_SEQ_MAX;
+    }
     if (kind == MV_ROUTE_LIST) {
         r.after = MV_SEQ_MAX;
         r.wait_s = 30;
@@ -171,6 +181,14 @@ static void a_target_has_one_spelling(void **state)
         "/v1/mailboxes/-1/" A64 "/files?after=0",
         "/v1/mailboxes/2951/" A64 "/files/" A64 "/receipts",
         "/v1/mailboxes/2951/" A64 "/bundles",
+        "/v1/galleries/" A64 "/rows",
+        "/v1/galleries/" A64 "/rows/",
+        "/v1/galleries/" A64 "/rows/{row}",
+        "/v1/galleries/{gallery}/keys",
+        "/v1/galleries/" A64 "/parts/01",
+        "/v1/galleries/" A64 "/records?after=",
+        "/v1/galleries/" A64 "/classify",
+        "/v1/atlases/",
     };
     mv_route out;
     (void)state;
