@@ -216,7 +216,7 @@ static void fill_map_bars(report *r, size_t s, bars *b)
 {
     for (size_t m = 0; m < r->job->model_count; m++) {
         for (int way = 0; way < EVAL_WAYS; way++) {
-            eval_map map = {.count = 0};
+            ranked map = {.count = 0};
             if (r->st == MV_OK) {
                 r->st = eval_map_of(&map, r->job, m, s, (eval_way)way, NULL);
             }

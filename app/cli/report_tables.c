@@ -201,7 +201,7 @@ static void put_quality(report *r, size_t s, size_t m, eval_way way, const char 
 
 static void put_map(report *r, size_t s, size_t m, eval_way way, const char *origin)
 {
-    eval_map map = {.count = 0};
+    ranked map = {.count = 0};
     if (r->st == MV_OK) {
         r->st = eval_map_of(&map, r->job, m, s, way, origin);
     }
@@ -333,7 +333,7 @@ void report_origins(report *r, size_t s)
     put(r, "</details>\n");
 }
 
-static void one_confusion(report *r, size_t s, size_t m, const eval_map *map)
+static void one_confusion(report *r, size_t s, size_t m, const ranked *map)
 {
     const labelled *l = &r->job->set[s].list;
     put(r, "<div class=\"scroll\"><table><tr><th>");
@@ -361,7 +361,7 @@ void report_confusion(report *r, size_t s)
 {
     bool some = false;
     for (size_t m = 0; m < r->job->model_count; m++) {
-        eval_map map = {.count = 0};
+        ranked map = {.count = 0};
         if (r->st == MV_OK) {
             r->st = eval_map_of(&map, r->job, m, s, EVAL_AFTER, NULL);
         }
