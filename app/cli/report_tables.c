@@ -271,6 +271,9 @@ static void put_yardstick(report *r, size_t s)
 void report_methods(report *r, size_t s)
 {
     put(r, "<h3>");
+    if (s < 3) { /* the paper has three sets, a table and a figure for each */
+        put(r, "Table %zu, Figure %zu: ", s + 5, s + 8);
+    }
     put_text(r, r->job->set[s].list.set);
     put(r, "</h3>\n");
     TABLE(r, "method", "pre-processing", "PSNR dB<br><small>&plusmn;deviation; 5th pct</small>",
