@@ -316,8 +316,9 @@ done:
     return st;
 }
 
+/* *unreadable: images that were left out. */
 static mv_status train(const cli_args *args, mv_train_opts *o, const mv_nn_graph *graph,
-                       const char *from, mv_error *err)
+                       const char *from, size_t *unreadable, mv_error *err)
 {
     mv_status st = MV_OK;
     const char *path = cli_value(args, "output");
@@ -333,6 +334,7 @@ static mv_status train(const cli_args *args, mv_train_opts *o, const mv_nn_graph
                err, MV_E_LIMIT, "the output's path is too long");
     MV_TRY(check_output(path, args, err));
     MV_TRY(read_data(&data, args, err));
+    *unreadable = data.unreadable;
     MV_TRY(mv_trainer_new(&trainer, graph, &data.data, o, err));
     if (!o->resume) {
         MV_TRY(start_from(trainer, from, graph, err));
@@ -406,6 +408,7 @@ static int run(const cli_args *args)
     const char *name = cli_flag(args, "model") ? cli_value(args, "model") : "cnn", *from = NULL;
     const mv_nn_graph *graph = mv_model_graph(name);
     mv_train_opts opts = train_recipe(name, &from);
+    size_t unreadable = 0;
     mv_error err = {0};
 
     if (cli_flag(args, "head")) {
@@ -425,9 +428,9 @@ static int run(const cli_args *args)
     if (!read_options(args, &opts)) {
         return CLI_USAGE;
     }
-    const mv_status st =
-        train(args, &opts, graph, cli_flag(args, "from") ? cli_value(args, "from") : from, &err);
-    return st == MV_OK ? CLI_OK : ui_fail(st, &err);
+    from = cli_flag(args, "from") ? cli_value(args, "from") : from;
+    const mv_status st = train(args, &opts, graph, from, &unreadable, &err);
+    return st == MV_OK ? train_outcome(unreadable) : ui_fail(st, &err);
 }
 
 const cli_command cmd_train = {
@@ -442,7 +445,8 @@ const cli_command cmd_train = {
         "number\n"
         "of threads.\n"
         "An interrupted or killed run goes on from FILE.ckpt with --resume and the same options.\n"
-        "Folders named test are never read beside a train folder.\n",
+        "Folders named test are never read beside a train folder. Images that cannot be read are\n"
+        "named, left out, and make the exit code 15.\n",
     .examples = "  medveil train --data images/chest -o chest.mvm\n"
                 "  medveil train --data A --data B --steps 60000 --gamma 1.5 -o cnn.mvm --resume\n",
 };

@@ -13,9 +13,8 @@
 #ifndef MV_CLI_EVAL_H
 #define MV_CLI_EVAL_H
 
-#include "labelled.h"
 #include "medveil/bfv.h"
-#include "medveil/embedding.h"
+#include "ranked.h"
 
 #include <stdio.h>
 
@@ -171,12 +170,6 @@ typedef struct eval_summary {
 /* eval_summarise: of the finite values; sorts value. */
 eval_summary eval_summarise(double *value, size_t count);
 
-typedef struct eval_map {
-    size_t count; /* images; 0: nothing could be computed */
-    double classification, retrieval, accuracy;
-    uint32_t confusion[LABELLED_CLASSES_MAX][LABELLED_CLASSES_MAX]; /* [truth][answer] */
-} eval_map;
-
 /* Which images a figure is of: origin NULL: all; EVAL_HEADLINE: those of origins that have more
  * than one class, so that the origin cannot tell the class. */
 extern const char EVAL_HEADLINE[];
@@ -184,7 +177,7 @@ bool eval_selected(const eval_set *set, size_t i, const char *origin);
 bool eval_has_headline(const eval_set *set); /* that some origin has one class only */
 
 /* errors: MV_E_MEMORY */
-MV_MUST_CHECK mv_status eval_map_of(eval_map *out, const eval_job *job, size_t m, size_t s,
+MV_MUST_CHECK mv_status eval_map_of(ranked *out, const eval_job *job, size_t m, size_t s,
                                     eval_way way, const char *origin);
 
 typedef enum eval_what {

@@ -5,7 +5,6 @@
 #include "eval.h"
 
 #include "base/rng.h"
-#include "medveil/metrics.h"
 
 #include <math.h>
 #include <string.h>
@@ -177,144 +176,25 @@ mv_status eval_speed_of(eval_summary *out, const eval_job *job, size_t m, size_t
 
 /* ---- MAP ---- */
 
-/* The images a MAP is of, and room for one ranking. */
-typedef struct ranking {
-    const eval_item **item;
-    uint32_t *label;
-    size_t count;
-    double *score;
-    uint8_t *relevant;
-} ranking;
-
-static void ranking_clear(ranking *r)
-{
-    free(r->item);
-    free(r->label);
-    free(r->score);
-    free(r->relevant);
-}
-
-static mv_status ranking_make(ranking *r, const eval_job *job, size_t m, size_t s,
-                              const char *origin)
-{
-    const eval_set *set = &job->set[s];
-    const size_t n = set->list.count;
-    r->item = calloc(n, sizeof *r->item);
-    r->label = calloc(n, sizeof *r->label);
-    r->score = calloc(n, sizeof *r->score);
-    r->relevant = calloc(n, sizeof *r->relevant);
-    if (r->item == NULL || r->label == NULL || r->score == NULL || r->relevant == NULL) {
-        return MV_E_MEMORY;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const eval_item *item = &job->model[m].item[s][i];
-        if (item->state == EVAL_DONE && item->labelled && eval_selected(set, i, origin)) {
-            r->item[r->count] = item;
-            r->label[r->count++] = set->list.image[i].label;
-        }
-    }
-    return MV_OK;
-}
-
-/* Probability of class k among the classes of the set. */
-static double probability(const double *score, uint32_t classes, uint32_t k)
-{
-    double sum = 0;
-    for (uint32_t c = 0; c < classes; c++) {
-        sum += exp(score[c] - score[k]);
-    }
-    return 1 / sum;
-}
-
-/* Mean over the classes that have an image. */
-static mv_status classify(eval_map *out, ranking *r, uint32_t classes, eval_way way)
-{
-    mv_status st = MV_OK;
-    size_t found = 0;
-    for (uint32_t k = 0; k < classes; k++) {
-        double precision = 0;
-        for (size_t i = 0; i < r->count; i++) {
-            r->score[i] = probability(r->item[i]->score[way], classes, k);
-            r->relevant[i] = r->label[i] == k;
-        }
-        st = mv_average_precision(&precision, r->score, r->relevant, r->count);
-        if (st == MV_OK) {
-            out->classification += precision;
-            found++;
-        } else if (st != MV_E_RANGE) { /* no image of this class here */
-            return st;
-        }
-    }
-    out->classification /= found == 0 ? 1 : (double)found;
-    return MV_OK;
-}
-
-/* Every image asks for the others of its class. */
-static mv_status retrieve(eval_map *out, ranking *r, eval_way way)
-{
-    size_t queries = 0;
-    for (size_t q = 0; q < r->count; q++) {
-        const int8_t *a = r->item[q]->embedding[way];
-        size_t n = 0;
-        double precision = 0;
-        for (size_t i = 0; i < r->count; i++) {
-            const int8_t *b = r->item[i]->embedding[way];
-            int32_t dot = 0;
-            for (int k = 0; i != q && k < MV_EMBEDDING_DIM; k++) {
-                dot += (int32_t)a[k] * b[k];
-            }
-            if (i != q) {
-                r->score[n] = dot;
-                r->relevant[n++] = r->label[i] == r->label[q];
-            }
-        }
-        const mv_status st = mv_average_precision(&precision, r->score, r->relevant, n);
-        if (st == MV_OK) {
-            out->retrieval += precision;
-            queries++;
-        } else if (st != MV_E_RANGE) { /* the only one of its class */
-            return st;
-        }
-    }
-    out->retrieval /= queries == 0 ? 1 : (double)queries;
-    return MV_OK;
-}
-
-static void confuse(eval_map *out, const ranking *r, uint32_t classes, eval_way way)
-{
-    size_t right = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        uint32_t best = 0;
-        for (uint32_t k = 1; k < classes; k++) {
-            best = r->item[i]->score[way][k] > r->item[i]->score[way][best] ? k : best;
-        }
-        out->confusion[r->label[i]][best]++;
-        right += best == r->label[i];
-    }
-    out->accuracy = (double)right / (double)r->count;
-}
-
-mv_status eval_map_of(eval_map *out, const eval_job *job, size_t m, size_t s, eval_way way,
+mv_status eval_map_of(ranked *out, const eval_job *job, size_t m, size_t s, eval_way way,
                       const char *origin)
 {
-    mv_status st = MV_OK;
-    const uint32_t classes = job->set[s].list.class_count;
-    ranking r = {.count = 0};
-    bool several = false;
+    const eval_set *set = &job->set[s];
+    ranked_image *image = calloc(set->list.count, sizeof *image);
+    size_t count = 0;
 
     memset(out, 0, sizeof *out);
-    MV_TRY(ranking_make(&r, job, m, s, origin));
-    for (size_t i = 1; i < r.count; i++) {
-        several |= r.label[i] != r.label[0];
+    if (image == NULL) {
+        return MV_E_MEMORY;
     }
-    if (!several) {
-        goto done; /* nothing to tell apart */
+    for (size_t i = 0; i < set->list.count; i++) {
+        const eval_item *item = &job->model[m].item[s][i];
+        if (item->state == EVAL_DONE && item->labelled && eval_selected(set, i, origin)) {
+            image[count++] =
+                (ranked_image){set->list.image[i].label, item->embedding[way], item->score[way]};
+        }
     }
-    out->count = r.count;
-    MV_TRY(classify(out, &r, classes, way));
-    MV_TRY(retrieve(out, &r, way));
-    confuse(out, &r, classes, way);
-done:
-    ranking_clear(&r);
+    const mv_status st = ranked_measure(out, image, count, set->list.class_count);
+    free(image);
     return st;
 }

@@ -196,7 +196,7 @@ static void say_preprocessing(report *r)
 static void say_map(report *r, size_t s)
 {
     size_t best = r->job->model_count;
-    eval_map map = {.count = 0}, best_map = {.count = 0}, honest = {.count = 0};
+    ranked map = {.count = 0}, best_map = {.count = 0}, honest = {.count = 0};
     const eval_set *set = &r->job->set[s];
 
     for (size_t m = 0; m < r->job->model_count && r->st == MV_OK; m++) {

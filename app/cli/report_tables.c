@@ -201,7 +201,7 @@ static void put_quality(report *r, size_t s, size_t m, eval_way way, const char 
 
 static void put_map(report *r, size_t s, size_t m, eval_way way, const char *origin)
 {
-    eval_map map = {.count = 0};
+    ranked map = {.count = 0};
     if (r->st == MV_OK) {
         r->st = eval_map_of(&map, r->job, m, s, way, origin);
     }
@@ -271,6 +271,9 @@ static void put_yardstick(report *r, size_t s)
 void report_methods(report *r, size_t s)
 {
     put(r, "<h3>");
+    if (s < 3) { /* the paper has three sets, a table and a figure for each */
+        put(r, "Table %zu, Figure %zu: ", s + 5, s + 8);
+    }
     put_text(r, r->job->set[s].list.set);
     put(r, "</h3>\n");
     TABLE(r, "method", "pre-processing", "PSNR dB<br><small>&plusmn;deviation; 5th pct</small>",
@@ -333,7 +336,7 @@ void report_origins(report *r, size_t s)
     put(r, "</details>\n");
 }
 
-static void one_confusion(report *r, size_t s, size_t m, const eval_map *map)
+static void one_confusion(report *r, size_t s, size_t m, const ranked *map)
 {
     const labelled *l = &r->job->set[s].list;
     put(r, "<div class=\"scroll\"><table><tr><th>");
@@ -361,7 +364,7 @@ void report_confusion(report *r, size_t s)
 {
     bool some = false;
     for (size_t m = 0; m < r->job->model_count; m++) {
-        eval_map map = {.count = 0};
+        ranked map = {.count = 0};
         if (r->st == MV_OK) {
             r->st = eval_map_of(&map, r->job, m, s, EVAL_AFTER, NULL);
         }

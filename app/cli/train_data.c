@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "image/preprocess.h"
 #include "paths.h"
+#include "ui.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -276,23 +277,50 @@ done:
     return st;
 }
 
-/* owner: *out is the caller's, NULL when there are no files. */
-static mv_status read_all(uint8_t **out, const files *f, uint32_t side, mv_progress progress,
-                          mv_error *err)
+bool train_data_unusable(mv_status st, const char *path, const mv_error *why)
+{
+    const bool unusable = mv_status_category(st) == MV_CATEGORY_INPUT || st == MV_E_UNSUPPORTED ||
+                          st == MV_E_LIMIT || st == MV_E_MISMATCH;
+    if (unusable) {
+        ui_say("%s is left out: %s", path,
+               why->text[0] != '\0' ? why->text : mv_status_sentence(st));
+    }
+    return unusable;
+}
+
+/* Pixels of all files; what cannot be read is taken off the list and added to *unreadable.
+ * owner: *out is the caller's, NULL when there are no files. */
+static mv_status read_all(uint8_t **out, files *f, uint32_t side, size_t *unreadable,
+                          mv_progress progress, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t plane_count = (size_t)side * side;
-    uint8_t *pixel = f->count == 0 ? NULL : calloc(f->count, plane_count);
+    const size_t plane_count = (size_t)side * side, count = f->count;
+    uint8_t *pixel = count == 0 ? NULL : calloc(count, plane_count);
     float *plane = calloc(plane_count, sizeof *plane);
 
-    MV_REQUIRE((pixel != NULL || f->count == 0) && plane != NULL, err, MV_E_MEMORY,
-               "out of memory for %zu training images", f->count);
-    for (size_t i = 0; i < f->count; i++) {
-        if (progress.step != NULL) {
-            MV_TRY(progress.step(progress.user, "reading images", i, f->count));
+    MV_REQUIRE((pixel != NULL || count == 0) && plane != NULL, err, MV_E_MEMORY,
+               "out of memory for %zu training images", count);
+    f->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        char *path = f->path[i];
+        mv_error why = {.text = ""};
+        if (progress.step != NULL && st == MV_OK) {
+            st = progress.step(progress.user, "reading images", i, count);
         }
-        MV_TRY(read_one(pixel + i * plane_count, plane, f->path[i], side, err));
+        if (st == MV_OK) {
+            st = read_one(pixel + f->count * plane_count, plane, path, side, &why);
+        }
+        if (st == MV_OK) {
+            f->path[f->count++] = path;
+            continue;
+        }
+        if (train_data_unusable(st, path, &why)) {
+            ++*unreadable;
+            st = MV_OK;
+        }
+        free(path);
     }
+    MV_REQUIRE(st == MV_OK, err, st, "cannot read the training images: %s", mv_status_sentence(st));
     *out = pixel;
     pixel = NULL;
 done:
@@ -353,12 +381,12 @@ mv_status train_data_add(train_data *d, const char *folder, uint32_t side, const
     if (origins != NULL) {
         MV_TRY(filter_origins(&train, &d->left_out, folder, d->name[at], origins, err));
     }
+    MV_TRY(read_all(&d->train[at], &train, side, &d->unreadable, progress, err));
     if (train.count == 0) {
         mv_hint(err, "give a folder with PNG, JPEG or NPY images, in train/ and val/ or directly");
         MV_REQUIRE(false, err, MV_E_NOT_FOUND, "there is no image to train on in %s", folder);
     }
-    MV_TRY(read_all(&d->train[at], &train, side, progress, err));
-    MV_TRY(read_all(&d->validation[at], &validation, side, progress, err));
+    MV_TRY(read_all(&d->validation[at], &validation, side, &d->unreadable, progress, err));
     d->data.width = d->data.height = side;
     d->data.set[at] = (mv_train_set){
         d->name[at], {d->train[at], train.count}, {d->validation[at], validation.count}};
@@ -376,4 +404,13 @@ void train_data_clear(train_data *d)
         free(d->validation[i]);
     }
     *d = (train_data){.left_out = 0};
+}
+
+int train_outcome(size_t unreadable)
+{
+    if (unreadable != 0) {
+        ui_say("%zu image%s could not be read and did not take part", unreadable,
+               unreadable == 1 ? "" : "s");
+    }
+    return unreadable == 0 ? CLI_OK : CLI_PARTIAL;
 }

@@ -77,6 +77,21 @@ mv_status mv_head_find_for(mv_head **out, const mv_model *model, mv_error *err)
 
 /* ---- features to maps ---- */
 
+/* Coefficients of an 8x8 block, row by row. Those with u + v <= 2 are maps of their own; the others
+ * and they once more add their distance from 0 to the map of their octaves: 0, 1, 2-3, 4-7 down
+ * and across. */
+enum { BLOCK_SIDE = 8, BLOCK_SIZE = 64, LOW_MAPS = 6, BAND_MAPS = 15 };
+
+static bool is_transform(const mv_nn_graph *graph)
+{
+    return graph->field_count == BLOCK_SIZE && graph->scale == BLOCK_SIDE;
+}
+
+static size_t octave(size_t u)
+{
+    return u < 2 ? u : u < 4 ? 2 : 3;
+}
+
 uint32_t mv_head_maps_of(const mv_model *model)
 {
     const uint32_t side = MV_HEAD_IMAGE_SIDE / model->graph.scale, cell = side / MV_HEAD_SIDE;
@@ -84,7 +99,30 @@ uint32_t mv_head_maps_of(const mv_model *model)
     const bool fits = cell >= 1 && side == cell * MV_HEAD_SIDE &&
                       side * model->graph.scale == MV_HEAD_IMAGE_SIDE &&
                       channels <= MV_HEAD_MAPS_MAX / 2;
+    if (is_transform(&model->graph)) {
+        return LOW_MAPS + BAND_MAPS;
+    }
     return fits ? channels * (cell > 1 ? 2 : 1) : 0;
+}
+
+/* Magnitudes are spread to 0..1: most are small. */
+void mv_head_block_maps(float *maps, const float *feature)
+{
+    static const float count[BAND_MAPS] = {1, 2, 4, 1, 1, 2, 4, 2, 2, 4, 8, 4, 4, 8, 16};
+    float *const band = maps + (size_t)LOW_MAPS * MV_HEAD_CELLS;
+    size_t low = 0;
+
+    memset(band, 0, BAND_MAPS * MV_HEAD_CELLS * sizeof *band);
+    for (size_t c = 0; c < BLOCK_SIZE; c++) {
+        const size_t u = c / BLOCK_SIDE, v = c % BLOCK_SIDE, group = 4 * octave(u) + octave(v);
+        const float *plane = feature + c * MV_HEAD_CELLS;
+        if (u + v <= 2) {
+            memcpy(maps + low++ * MV_HEAD_CELLS, plane, MV_HEAD_CELLS * sizeof *maps);
+        }
+        for (size_t k = 0; c != 0 && k < MV_HEAD_CELLS; k++) {
+            band[(group - 1) * MV_HEAD_CELLS + k] += 2 * fabsf(plane[k] - 0.5F) / count[group - 1];
+        }
+    }
 }
 
 void mv_head_pool(float *maps, const float *feature, size_t channels, size_t side)
@@ -119,7 +157,11 @@ mv_status mv_head_fill_maps(float *maps, const mv_model *model, const mv_code *c
     MV_ENSURE(feature != NULL, MV_E_MEMORY);
     mv_features_from_code(feature, code->feature, side * side, &model->graph,
                           code->meta.feature_bits);
-    mv_head_pool(maps, feature, channels, side);
+    if (is_transform(&model->graph)) {
+        mv_head_block_maps(maps, feature);
+    } else {
+        mv_head_pool(maps, feature, channels, side);
+    }
     mv_wipe(feature, count * sizeof *feature);
     free(feature);
 done:

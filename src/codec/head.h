@@ -31,6 +31,9 @@ MV_MUST_CHECK mv_status mv_head_fill_maps(float *maps, const mv_model *model, co
 /* mv_head_pool: the same from features (channels, side, side); side a multiple of 28. */
 void mv_head_pool(float *maps, const float *feature, size_t channels, size_t side);
 
+/* mv_head_block_maps: of a block transform's features (64,28,28). */
+void mv_head_block_maps(float *maps, const float *feature);
+
 /* mv_head_square: what a head is shown of an image: cropped, then 224x224, gray. */
 MV_MUST_CHECK mv_status mv_head_square(mv_image *out, const mv_image *image, mv_error *err);
 

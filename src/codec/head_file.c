@@ -6,50 +6,17 @@
 
 #include "base/file.h"
 #include "codec/text_field.h"
+#include "nn/nn_file.h"
 
-#include <math.h>
-#include <sodium.h>
 #include <string.h>
 
 static const uint8_t magic[8] = {'m', 'v', 'h', 'e', 'a', 'd', 0, 1};
-
-static mv_status put_weights(mv_buffer *out, const float *weights, size_t count)
-{
-    mv_status st = MV_OK;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        MV_ENSURE(isfinite(weights[i]), MV_E_RANGE);
-        memcpy(&bits, &weights[i], sizeof bits);
-        MV_TRY(mv_buffer_put_u32le(out, bits));
-    }
-done:
-    return st;
-}
-
-static mv_status read_weights(mv_reader *in, float *weights, size_t count)
-{
-    mv_status st = MV_OK;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        MV_TRY(mv_read_u32le(in, &bits));
-        memcpy(&weights[i], &bits, sizeof bits);
-        MV_ENSURE(isfinite(weights[i]), MV_E_RANGE);
-    }
-done:
-    return st;
-}
-
-static void hash_bytes(uint8_t hash[MV_EMBEDDING_HASH_LEN], const uint8_t *bytes, size_t len)
-{
-    (void)crypto_generichash(hash, MV_EMBEDDING_HASH_LEN, bytes, len, NULL, 0);
-}
 
 mv_status mv_head_file_write(mv_buffer *out, const mv_head *head)
 {
     mv_status st = MV_OK;
     const mv_head_info *info = &head->info;
     const size_t start = out->len;
-    uint8_t hash[MV_EMBEDDING_HASH_LEN];
 
     MV_TRY(mv_buffer_append(out, magic, sizeof magic));
     MV_TRY(mv_text_field_put(out, info->model_name, sizeof info->model_name));
@@ -62,9 +29,9 @@ mv_status mv_head_file_write(mv_buffer *out, const mv_head *head)
         MV_TRY(mv_text_field_put(out, info->class_of[k].set, sizeof info->class_of[k].set));
         MV_TRY(mv_text_field_put(out, info->class_of[k].name, sizeof info->class_of[k].name));
     }
-    MV_TRY(put_weights(out, head->weights, mv_head_weight_count(head->maps, info->class_count)));
-    hash_bytes(hash, out->bytes + start, out->len - start);
-    MV_TRY(mv_buffer_append(out, hash, sizeof hash));
+    MV_TRY(
+        mv_nn_put_weights(out, head->weights, mv_head_weight_count(head->maps, info->class_count)));
+    MV_TRY(mv_nn_put_hash(out, start));
 done:
     return st;
 }
@@ -99,11 +66,7 @@ static mv_status read_file(mv_head *head, const uint8_t *bytes, size_t len)
 
     MV_TRY(mv_read_view(&in, &view, sizeof magic));
     MV_ENSURE(memcmp(view, magic, sizeof magic) == 0, MV_E_FORMAT);
-    MV_ENSURE(len >= sizeof magic + sizeof info->hash, MV_E_TRUNCATED);
-    hash_bytes(info->hash, bytes, len - sizeof info->hash);
-    MV_ENSURE(memcmp(info->hash, bytes + len - sizeof info->hash, sizeof info->hash) == 0,
-              MV_E_FORMAT);
-    in.end -= sizeof info->hash;
+    MV_TRY(mv_nn_read_hash(info->hash, &in, bytes, len));
     MV_TRY(mv_text_field_read(&in, info->model_name, sizeof info->model_name));
     MV_TRY(mv_read_copy(&in, info->model_hash, sizeof info->model_hash));
     MV_TRY(mv_text_field_read(&in, info->licence, sizeof info->licence));
@@ -113,7 +76,7 @@ static mv_status read_file(mv_head *head, const uint8_t *bytes, size_t len)
     MV_ENSURE(mv_reader_left(&in) == 4 * count, MV_E_FORMAT);
     head->weights = malloc(count * sizeof *head->weights);
     MV_ENSURE(head->weights != NULL, MV_E_MEMORY);
-    MV_TRY(read_weights(&in, head->weights, count));
+    MV_TRY(mv_nn_read_weights(&in, head->weights, count));
     info->parameter_count = count;
 done:
     return st;

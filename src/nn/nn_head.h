@@ -70,6 +70,9 @@ typedef struct mv_head_data {
     const uint32_t *set;    /* set of each class; half of the batches come from one set */
     /* maps (C,28,28) of one version of image i, chosen with rand */
     void (*fetch)(void *user, float *maps, size_t i, mv_rand *rand);
+    /* make versions for fetch: before the first step, and in all `rounds` times in a run */
+    mv_status (*renew)(void *user);
+    uint64_t rounds; /* 0: there is nothing to make */
     void *user;
 } mv_head_data;
 
@@ -84,6 +87,9 @@ typedef struct mv_head_train_opts {
     mv_head_loss_opts loss;
     double average; /* memory of the running mean of the weights that is the result */
     void (*on_loss)(void *user, uint64_t step, double loss); /* every 100 steps */
+    /* every check_every steps and after the last: the weights as they would be given back */
+    mv_status (*on_check)(void *user, uint64_t step, const float *weights);
+    uint64_t check_every; /* 0: never */
     void *user;
 } mv_head_train_opts;
 

@@ -299,25 +299,58 @@ done:
     return st;
 }
 
+/* The first step of each round of versions makes them. */
+static mv_status renew(const run *r, uint64_t t, mv_error *err)
+{
+    const mv_head_data *d = r->data;
+    const uint64_t steps = r->opts->steps;
+    if (d->rounds == 0 || (t != 0 && t * d->rounds / steps == (t - 1) * d->rounds / steps)) {
+        return MV_OK;
+    }
+    const mv_status st = d->renew(d->user);
+    return st == MV_OK ? MV_OK
+                       : mv_fail(err, st, "encoding the training images failed: %s",
+                                 mv_status_sentence(st));
+}
+
+/* The running mean of the weights, over as many steps as there were at first. */
+static void average(float *mean, const run *r, uint64_t t)
+{
+    const double memory = fmin(r->opts->average, (double)t / ((double)t + 10));
+    for (size_t k = 0; k < r->count; k++) {
+        mean[k] = (float)(memory * (double)mean[k] + (1 - memory) * (double)r->w[k]);
+    }
+}
+
+static mv_status report(const run *r, uint64_t done, double loss, const float *weights)
+{
+    const mv_head_train_opts *o = r->opts;
+    if (done % 100 == 0 && o->on_loss != NULL) {
+        o->on_loss(o->user, done, loss);
+    }
+    const bool check = o->check_every != 0 && (done % o->check_every == 0 || done == o->steps);
+    return check ? o->on_check(o->user, done, weights) : MV_OK;
+}
+
 static mv_status run_steps(run *r, float *weights, mv_progress progress, mv_error *err)
 {
     mv_status st = MV_OK;
     double loss = 0, mean = 0;
 
-    memcpy(weights, r->w, r->count * sizeof *weights);
     for (uint64_t t = 0; t < r->opts->steps; t++) {
+        MV_TRY(renew(r, t, err));
+        if (t == 0) {
+            measure_maps(r);
+            start_weights(r);
+            memcpy(weights, r->w, r->count * sizeof *weights);
+        }
         if (progress.step != NULL) {
             MV_TRY(progress.step(progress.user, "training step", t, r->opts->steps));
         }
         MV_TRY(step(r, t, &loss, err));
         mean = t == 0 ? loss : 0.98 * mean + 0.02 * loss;
-        if ((t + 1) % 100 == 0 && r->opts->on_loss != NULL) {
-            r->opts->on_loss(r->opts->user, t + 1, mean);
-        }
-        const double memory = fmin(r->opts->average, (double)t / ((double)t + 10));
-        for (size_t k = 0; k < r->count; k++) {
-            weights[k] = (float)(memory * (double)weights[k] + (1 - memory) * (double)r->w[k]);
-        }
+        average(weights, r, t);
+        MV_TRY(report(r, t + 1, mean, weights));
     }
 done:
     return st;
@@ -338,8 +371,6 @@ mv_status mv_head_train(float *weights, const mv_head_data *data, const mv_head_
     st = run_allocate(&r);
     MV_REQUIRE(st == MV_OK, err, st, "out of memory for training a head");
     MV_TRY(mv_head_net_new(&r.net, opts->table, data->maps, opts->batch, true, err));
-    measure_maps(&r);
-    start_weights(&r);
     MV_TRY(run_steps(&r, weights, progress, err));
 done:
     run_clear(&r);

@@ -4,8 +4,8 @@
  */
 #include "nn/nn_model_file.h"
 
-#include <math.h>
-#include <sodium.h>
+#include "nn/nn_file.h"
+
 #include <string.h>
 
 static const uint8_t magic[7] = {'m', 'v', 'm', 'o', 'd', 'e', 'l'};
@@ -118,45 +118,12 @@ done:
     return st;
 }
 
-static mv_status put_weights(mv_buffer *out, const float *weights, size_t count)
-{
-    mv_status st = MV_OK;
-    MV_TRY(mv_buffer_reserve(out, count * 4));
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        MV_ENSURE(isfinite(weights[i]), MV_E_RANGE);
-        memcpy(&bits, &weights[i], sizeof bits);
-        MV_TRY(mv_buffer_put_u32le(out, bits));
-    }
-done:
-    return st;
-}
-
-static mv_status read_weights(mv_reader *in, float *weights, size_t count)
-{
-    mv_status st = MV_OK;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        MV_TRY(mv_read_u32le(in, &bits));
-        memcpy(&weights[i], &bits, sizeof bits);
-        MV_ENSURE(isfinite(weights[i]), MV_E_RANGE);
-    }
-done:
-    return st;
-}
-
-static void hash_bytes(uint8_t hash[MV_MODEL_FILE_HASH_LEN], const uint8_t *bytes, size_t len)
-{
-    (void)crypto_generichash(hash, MV_MODEL_FILE_HASH_LEN, bytes, len, NULL, 0);
-}
-
 mv_status mv_model_file_write(mv_buffer *out, const mv_nn_graph *graph,
                               const mv_model_record *record, const float *weights)
 {
     mv_status st = MV_OK;
     mv_nn_graph checked = *graph;
     const size_t start = out->len;
-    uint8_t hash[MV_MODEL_FILE_HASH_LEN];
 
     MV_TRY(mv_nn_graph_check(&checked));
     MV_ENSURE(record->feature_bits >= 1 && record->feature_bits <= 16, MV_E_RANGE);
@@ -172,9 +139,8 @@ mv_status mv_model_file_write(mv_buffer *out, const mv_nn_graph *graph,
     if (format >= FORMAT_2) {
         MV_TRY(put_fields(out, graph));
     }
-    MV_TRY(put_weights(out, weights, mv_nn_graph_weights(graph)));
-    hash_bytes(hash, out->bytes + start, out->len - start);
-    MV_TRY(mv_buffer_append(out, hash, sizeof hash));
+    MV_TRY(mv_nn_put_weights(out, weights, mv_nn_graph_weights(graph)));
+    MV_TRY(mv_nn_put_hash(out, start));
 done:
     return st;
 }
@@ -194,10 +160,7 @@ mv_status mv_model_file_read(mv_model_record *record, mv_nn_graph *graph, float 
     MV_ENSURE(memcmp(view, magic, sizeof magic) == 0, MV_E_FORMAT);
     MV_TRY(mv_read_u8(&in, &format));
     MV_ENSURE(format == FORMAT_1 || format == FORMAT_2, MV_E_FORMAT);
-    MV_ENSURE(len >= sizeof magic + 1 + sizeof want, MV_E_TRUNCATED);
-    hash_bytes(want, bytes, len - sizeof want);
-    MV_ENSURE(memcmp(want, bytes + len - sizeof want, sizeof want) == 0, MV_E_FORMAT);
-    in.end -= sizeof want;
+    MV_TRY(mv_nn_read_hash(want, &in, bytes, len));
     MV_TRY(read_text(&in, r.name, sizeof r.name));
     MV_TRY(read_text(&in, r.licence, sizeof r.licence));
     MV_TRY(read_text(&in, r.training, sizeof r.training));
@@ -214,7 +177,7 @@ mv_status mv_model_file_read(mv_model_record *record, mv_nn_graph *graph, float 
     MV_ENSURE(mv_reader_left(&in) / 4 >= mv_nn_graph_weights(&g), MV_E_TRUNCATED);
     w = malloc(mv_nn_graph_weights(&g) * sizeof *w);
     MV_ENSURE(w != NULL, MV_E_MEMORY);
-    MV_TRY(read_weights(&in, w, mv_nn_graph_weights(&g)));
+    MV_TRY(mv_nn_read_weights(&in, w, mv_nn_graph_weights(&g)));
     MV_ENSURE(mv_reader_left(&in) == 0, MV_E_FORMAT);
 
     *record = r;

@@ -346,35 +346,44 @@ static void draw_batch(mv_trainer *t)
     }
 }
 
-/* The channel of feature k of a batch. */
-static size_t channel_of(const mv_trainer *t, size_t k)
+/* Features of one channel of one patch. */
+static size_t feature_plane(const mv_trainer *t)
 {
     const size_t side = t->opts.patch / t->graph->scale;
-    return k / (side * side) % t->graph->feature_channels;
+    return side * side;
 }
 
 /* Rounding to a whole multiple of 1/(2^bits - 1) has this error, to first order. A patch that is to
  * be rounded instead has NAN. */
 static void draw_rounding_noise(mv_trainer *t)
 {
-    const size_t count = batch_feature_count(t), one = count / t->opts.batch;
-    bool round = false;
-    for (size_t k = 0; k < count; k++) {
-        if (t->opts.round_part > 0 && k % one == 0) {
-            round = mv_rand_unit(&t->state.rand) < t->opts.round_part;
+    const size_t plane = feature_plane(t), channels = t->graph->feature_channels;
+    mv_rand *rand = &t->state.rand;
+    float *noise = t->noise;
+    for (size_t b = 0; b < t->opts.batch; b++) {
+        const bool round = t->opts.round_part > 0 && mv_rand_unit(rand) < t->opts.round_part;
+        for (size_t c = 0; c < channels; c++) {
+            const double step = (double)t->step[c];
+            for (size_t k = 0; k < plane; k++) {
+                const double error = step * (mv_rand_unit(rand) - 0.5);
+                *noise++ = round ? NAN : (float)error;
+            }
         }
-        const double step = (double)t->step[channel_of(t, k)];
-        t->noise[k] = round ? NAN : (float)(step * (mv_rand_unit(&t->state.rand) - 0.5));
     }
 }
 
-/* What the quantiser does to features first..first+count of the batch, or noise like it. */
-static void disturb(const mv_trainer *t, float *feature, size_t first, size_t count)
+/* What the quantiser does to the features of part i of the batch, or noise like it. */
+static void disturb(const mv_trainer *t, float *feature, size_t i)
 {
-    for (size_t k = 0; k < count; k++) {
-        const float noise = t->noise[first + k], f = feature[k];
-        feature[k] = isnan(noise) ? mv_nn_round(f, t->step[channel_of(t, first + k)])
-                                  : (f > 0 ? (f < 1 ? f : 1) : 0) + noise;
+    const size_t plane = feature_plane(t), channels = t->graph->feature_channels;
+    const float *noise = t->noise + i * t->part * channels * plane;
+    for (size_t p = 0; p < t->part * channels; p++, feature += plane, noise += plane) {
+        const float step = t->step[p % channels];
+        const bool round = isnan(noise[0]); /* all of a patch, or none */
+        for (size_t k = 0; k < plane; k++) {
+            const float f = feature[k];
+            feature[k] = round ? mv_nn_round(f, step) : (f > 0 ? (f < 1 ? f : 1) : 0) + noise[k];
+        }
     }
 }
 
@@ -422,7 +431,7 @@ static mv_status compute_part(void *user, unsigned worker, size_t i)
 
     MV_TRY(load_weights(t, w));
     MV_TRY(mv_net_forward(w->encoder, feature, t->image + i * n, &w->err));
-    disturb(t, feature, i * f, f);
+    disturb(t, feature, i);
     MV_TRY(mv_net_forward(w->decoder, output, feature, &w->err));
     t->part_loss[i] = mv_loss(d_output, output, t->image + i * n, t->part, n / t->part,
                               t->opts.loss, t->opts.loss_constant);

@@ -205,3 +205,11 @@ mv_status mv_net_backward(mv_net *net, float *dx, float *dweights, const float *
     }
     return net->table->backward(net, dx, dweights, dy, err);
 }
+
+mv_status mv_net_convolutions(mv_net *net, float *dweights, mv_error *err)
+{
+    if (!net->opts.training || net->table->convolutions == NULL) {
+        return mv_fail(err, MV_E_UNSUPPORTED, "this network has no convolutions to run alone");
+    }
+    return net->table->convolutions(net, dweights, err);
+}

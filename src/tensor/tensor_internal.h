@@ -16,6 +16,7 @@ struct mv_tensor_kernels {
     mv_status (*load)(mv_net *net, const float *weights, mv_error *err);
     mv_status (*forward)(mv_net *net, float *y, const float *x, mv_error *err);
     mv_status (*backward)(mv_net *net, float *dx, float *dweights, const float *dy, mv_error *err);
+    mv_status (*convolutions)(mv_net *net, float *dweights, mv_error *err); /* or NULL */
 };
 
 struct mv_net {

@@ -31,6 +31,7 @@ typedef struct step {
     int count;
     void (*plain)(const mv_net *net, const struct step *s); /* of plain tensors in arg */
     size_t layer;
+    bool convolution;
 } step;
 
 typedef struct program {
@@ -44,6 +45,12 @@ typedef struct edge {
     dnnl_memory_t memory;
 } edge;
 
+/* A layer's kernel, of an LSTM also the matrix of its state, and bias as they lie in the plain
+ * array. */
+typedef struct views {
+    edge kernel, state, bias;
+} views;
+
 /* What backward needs of one layer. */
 typedef struct kept {
     edge in, out;          /* as the layer's forward primitive saw them */
@@ -51,10 +58,9 @@ typedef struct kept {
     edge steps, out_steps; /* of an LSTM: its input and output as (T,N,C) */
     edge zero; /* of an LSTM: the state before the first step, and its gradient after the last */
     edge spare[4]; /* of an LSTM: the states after the last step, the gradients before the first */
-    edge state_weights, gradient_state_weights; /* of an LSTM: plain views, as below */
     dnnl_primitive_desc_t forward;
-    edge weights, bias;                   /* plain views of own->weights */
-    edge gradient_weights, gradient_bias; /* plain views of own->gradients */
+    views weights;   /* of own->weights */
+    views gradients; /* of what the caller of backward gives */
 } kept;
 
 typedef struct buffer {
@@ -70,7 +76,7 @@ typedef struct own {
     edge tensor[MV_NET_LAYERS_MAX + 1];  /* what enters layer i, as it was written */
     edge pending[MV_NET_LAYERS_MAX + 1]; /* backward: gradient of it from later additions */
     edge x, y, dx, dy; /* the caller's tensors; their handles are set in each call */
-    float *weights, *gradients;
+    float *weights;
     dnnl_memory_t memory[MEMORIES_MAX];
     buffer owned[MEMORIES_MAX + ROTATION + 3]; /* tensors, slots and the plain weights */
     size_t memory_count, owned_count;
@@ -360,6 +366,40 @@ done:
     return st;
 }
 
+/* Append layer i's forward primitive, from e into a new tensor, which e becomes; what else it takes
+ * is added to *s. */
+static mv_status add_forward(mv_net *net, size_t i, edge *e, place where, step **s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+
+    k->in = *e;
+    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
+    MV_TRY(add_step(o, &o->forward, k->forward, s, err));
+    add_arg(*s, DNNL_ARG_SRC, &k->in);
+    add_arg(*s, DNNL_ARG_DST, &k->out);
+    *e = k->out;
+done:
+    return st;
+}
+
+/* The same backward: from g, laid out as pd wants it, into a new gradient. */
+static mv_status add_gradient(own *o, edge *g, const dnnl_memory_desc_t *desc,
+                              const_dnnl_primitive_desc_t pd, step **s, mv_error *err)
+{
+    mv_status st = MV_OK;
+    edge dx = {.memory = NULL};
+
+    MV_TRY(new_edge(o, &dx, desc, PLACE_ROTATING, err));
+    MV_TRY(add_step(o, &o->backward, pd, s, err));
+    add_arg(*s, DNNL_ARG_DIFF_DST, g);
+    add_arg(*s, DNNL_ARG_DIFF_SRC, &dx);
+    *g = dx;
+done:
+    return st;
+}
+
 static mv_status conv_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -377,15 +417,11 @@ static mv_status conv_forward(mv_net *net, size_t i, edge *e, place where, mv_er
             "describe a convolution");
     MV_TRY(new_pd(o, &k->forward, &op, net->layer[i].act, NULL, err));
     MV_TRY(convert(o, &o->forward, e, query(k->forward, dnnl_query_src_md), where, err));
-    MV_TRY(add_weights(o, &w, &k->weights, query(k->forward, dnnl_query_weights_md), err));
-    k->in = *e;
-    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
-    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
-    add_arg(s, DNNL_ARG_SRC, &k->in);
+    MV_TRY(add_weights(o, &w, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
+    MV_TRY(add_forward(net, i, e, where, &s, err));
+    s->convolution = true;
     add_arg(s, DNNL_ARG_WEIGHTS, &w);
-    add_arg(s, DNNL_ARG_BIAS, &k->bias);
-    add_arg(s, DNNL_ARG_DST, &k->out);
-    *e = k->out;
+    add_arg(s, DNNL_ARG_BIAS, &k->weights.bias);
 done:
     return st;
 }
@@ -443,11 +479,12 @@ static mv_status conv_backward_weights(mv_net *net, size_t i, edge g, mv_error *
     MV_TRY(convert(o, &o->backward, &g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
     MV_TRY(new_edge(o, &dw, query(pd, dnnl_query_diff_weights_md), PLACE_KEPT, err));
     MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    s->convolution = true;
     add_arg(s, DNNL_ARG_SRC, &x);
     add_arg(s, DNNL_ARG_DIFF_DST, &g);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS, &dw);
-    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradient_bias);
-    MV_TRY(add_reorder(o, &o->backward, &k->gradient_weights, &dw, err));
+    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradients.bias);
+    MV_TRY(add_reorder(o, &o->backward, &k->gradients.kernel, &dw, err));
 done:
     drop_pd(&pd);
     return st;
@@ -462,7 +499,7 @@ static mv_status conv_backward_data(mv_net *net, size_t i, edge *g, mv_error *er
     const conv_shape c = conv_of(net, i, type, type, type);
     dnnl_convolution_desc_t op;
     dnnl_primitive_desc_t pd = NULL;
-    edge w = {.memory = NULL}, dx = {.memory = NULL};
+    edge w = {.memory = NULL};
     step *s = NULL;
 
     DNN_TRY(dnnl_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &c.x, &c.w, &c.y,
@@ -470,13 +507,10 @@ static mv_status conv_backward_data(mv_net *net, size_t i, edge *g, mv_error *er
             "describe a convolution's input gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
     MV_TRY(convert(o, &o->backward, g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
-    MV_TRY(add_weights(o, &w, &k->weights, query(pd, dnnl_query_weights_md), err));
-    MV_TRY(new_edge(o, &dx, query(pd, dnnl_query_diff_src_md), PLACE_ROTATING, err));
-    MV_TRY(add_step(o, &o->backward, pd, &s, err));
-    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    MV_TRY(add_weights(o, &w, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(add_gradient(o, g, query(pd, dnnl_query_diff_src_md), pd, &s, err));
+    s->convolution = true;
     add_arg(s, DNNL_ARG_WEIGHTS, &w);
-    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
-    *g = dx;
 done:
     drop_pd(&pd);
     return st;
@@ -495,24 +529,17 @@ static mv_status pool_forward(mv_net *net, size_t i, edge *e, place where, mv_er
     dnnl_pooling_desc_t op;
     step *s = NULL;
 
-    k->in = *e;
     DNN_TRY(dnnl_pooling_forward_desc_init(
                 &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
                 dnnl_pooling_max, &e->desc, &y, two, two, none, none),
             "describe a pool");
     MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
-    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
+    MV_TRY(add_forward(net, i, e, where, &s, err));
     if (net->opts.training) {
         MV_TRY(new_edge(o, &k->workspace, query(k->forward, dnnl_query_workspace_md), PLACE_KEPT,
                         err));
-    }
-    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
-    add_arg(s, DNNL_ARG_SRC, e);
-    add_arg(s, DNNL_ARG_DST, &k->out);
-    if (net->opts.training) {
         add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
     }
-    *e = k->out;
 done:
     return st;
 }
@@ -524,7 +551,6 @@ static mv_status pool_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     kept *k = &o->layer[i];
     dnnl_pooling_desc_t op;
     dnnl_primitive_desc_t pd = NULL;
-    edge dx = {.memory = NULL};
     step *s = NULL;
 
     MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
@@ -532,12 +558,8 @@ static mv_status pool_backward(mv_net *net, size_t i, edge *g, mv_error *err)
                                             two, none, none),
             "describe a pool's gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
-    MV_TRY(new_edge(o, &dx, &k->in.desc, PLACE_ROTATING, err));
-    MV_TRY(add_step(o, &o->backward, pd, &s, err));
-    add_arg(s, DNNL_ARG_DIFF_DST, g);
+    MV_TRY(add_gradient(o, g, &k->in.desc, pd, &s, err));
     add_arg(s, DNNL_ARG_WORKSPACE, &k->workspace);
-    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
-    *g = dx;
 done:
     drop_pd(&pd);
     return st;
@@ -553,17 +575,12 @@ static mv_status upsample_forward(mv_net *net, size_t i, edge *e, place where, m
     dnnl_resampling_desc_t op;
     step *s = NULL;
 
-    k->in = *e;
     DNN_TRY(dnnl_resampling_forward_desc_init(
                 &op, net->opts.training ? dnnl_forward_training : dnnl_forward_inference,
                 dnnl_resampling_nearest, factor, &e->desc, &y),
             "describe an upsampling");
     MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
-    MV_TRY(new_edge(o, &k->out, query(k->forward, dnnl_query_dst_md), where, err));
-    MV_TRY(add_step(o, &o->forward, k->forward, &s, err));
-    add_arg(s, DNNL_ARG_SRC, e);
-    add_arg(s, DNNL_ARG_DST, &k->out);
-    *e = k->out;
+    MV_TRY(add_forward(net, i, e, where, &s, err));
 done:
     return st;
 }
@@ -576,7 +593,6 @@ static mv_status upsample_backward(mv_net *net, size_t i, edge *g, mv_error *err
     const float factor[2] = {2.0F, 2.0F};
     dnnl_resampling_desc_t op;
     dnnl_primitive_desc_t pd = NULL;
-    edge dx = {.memory = NULL};
     step *s = NULL;
 
     MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
@@ -584,11 +600,7 @@ static mv_status upsample_backward(mv_net *net, size_t i, edge *g, mv_error *err
                                                &k->out.desc),
             "describe an upsampling's gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
-    MV_TRY(new_edge(o, &dx, &k->in.desc, PLACE_ROTATING, err));
-    MV_TRY(add_step(o, &o->backward, pd, &s, err));
-    add_arg(s, DNNL_ARG_DIFF_DST, g);
-    add_arg(s, DNNL_ARG_DIFF_SRC, &dx);
-    *g = dx;
+    MV_TRY(add_gradient(o, g, &k->in.desc, pd, &s, err));
 done:
     drop_pd(&pd);
     return st;
@@ -679,13 +691,26 @@ static void run_plain_backward(const mv_net *net, const step *s)
     }
 }
 
+/* The layout in which one of our own layers reads: where it takes element by element, that of its
+ * input as it is, if these are floats without gaps; else plain. */
+static dnnl_memory_desc_t own_layout(const mv_net *net, size_t i, const edge *e)
+{
+    const mv_nn_op op = net->layer[i].op;
+    const bool single = op == MV_NN_ASINH || op == MV_NN_SINH || op == MV_NN_ADD;
+    const bool floats = e->desc.data_type == dnnl_f32 &&
+                        dnnl_memory_desc_get_size(&e->desc) == 4 * mv_net_count_at(net, i);
+    return single && floats ? e->desc : tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+}
+
 static mv_status plain_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
     kept *k = &o->layer[i];
-    const dnnl_memory_desc_t in = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
-    const dnnl_memory_desc_t out = tensor_desc(net, i + 1, dnnl_f32, dnnl_nchw);
+    const mv_nn_op op = net->layer[i].op;
+    const bool blocks = op == MV_NN_BLOCK8 || op == MV_NN_UNBLOCK8;
+    const dnnl_memory_desc_t in = own_layout(net, i, e);
+    const dnnl_memory_desc_t out = blocks ? tensor_desc(net, i + 1, dnnl_f32, dnnl_nchw) : in;
     edge other = o->tensor[net->layer[i].other];
 
     MV_TRY(convert(o, &o->forward, e, &in, where, err));
@@ -707,11 +732,10 @@ static mv_status plain_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     mv_status st = MV_OK;
     own *o = net->own;
     const kept *k = &o->layer[i];
-    const dnnl_memory_desc_t in = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
     edge dx = {.memory = NULL};
 
     MV_TRY(convert(o, &o->backward, g, &k->out.desc, PLACE_ROTATING, err));
-    MV_TRY(new_edge(o, &dx, &in, PLACE_ROTATING, err));
+    MV_TRY(new_edge(o, &dx, &k->in.desc, PLACE_ROTATING, err));
     const edge *const arg[] = {g, &k->out, &dx};
     MV_TRY(add_plain(net, &o->backward, i, run_plain_backward, arg, 3, err));
     *g = dx;
@@ -733,12 +757,12 @@ static mv_status add_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     mv_status st = MV_OK;
     own *o = net->own;
     const size_t other = net->layer[i].other;
-    const dnnl_memory_desc_t plain = tensor_desc(net, i, dnnl_f32, dnnl_nchw);
     edge *waits = &o->pending[other];
+    const dnnl_memory_desc_t layout = waits->memory == NULL ? o->layer[i].out.desc : waits->desc;
 
-    MV_TRY(convert(o, &o->backward, g, &plain, PLACE_ROTATING, err));
+    MV_TRY(convert(o, &o->backward, g, &layout, PLACE_ROTATING, err));
     if (waits->memory == NULL) {
-        MV_TRY(new_edge(o, waits, &plain, PLACE_KEPT, err));
+        MV_TRY(new_edge(o, waits, &layout, PLACE_KEPT, err));
         MV_TRY(add_reorder(o, &o->backward, waits, g, err));
     } else {
         const edge *const arg[] = {waits, g};
@@ -888,7 +912,7 @@ static void add_lstm_args(step *s, const kept *k, const edge *wx, const edge *wh
     add_arg(s, DNNL_ARG_SRC_ITER_C, &k->zero);
     add_arg(s, DNNL_ARG_WEIGHTS_LAYER, wx);
     add_arg(s, DNNL_ARG_WEIGHTS_ITER, wh);
-    add_arg(s, DNNL_ARG_BIAS, &k->bias);
+    add_arg(s, DNNL_ARG_BIAS, &k->weights.bias);
     add_arg(s, DNNL_ARG_DST_LAYER, &k->out_steps);
     add_arg(s, DNNL_ARG_DST_ITER, &k->spare[0]);
     add_arg(s, DNNL_ARG_DST_ITER_C, &k->spare[1]);
@@ -915,8 +939,8 @@ static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_er
                 &d.h, &d.state, &d.state, 0),
             "describe an LSTM");
     MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
-    MV_TRY(add_weights(o, &wx, &k->weights, query(k->forward, dnnl_query_weights_md), err));
-    MV_TRY(add_weights(o, &wh, &k->state_weights,
+    MV_TRY(add_weights(o, &wx, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(o, &wh, &k->weights.state,
                        dnnl_primitive_desc_query_md(k->forward, dnnl_query_weights_md, 1), err));
     if (net->opts.training) {
         MV_TRY(new_edge(o, &k->workspace, query(k->forward, dnnl_query_workspace_md), PLACE_KEPT,
@@ -947,7 +971,7 @@ static mv_status lstm_clear(mv_net *net, size_t i, lstm_gradients *d,
     MV_TRY(new_edge(o, &d->wx, query(pd, dnnl_query_diff_weights_md), PLACE_KEPT, err));
     MV_TRY(new_edge(o, &d->wh, dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 1),
                     PLACE_KEPT, err));
-    const edge *const arg[] = {&d->wx, &d->wh, &o->layer[i].gradient_bias};
+    const edge *const arg[] = {&d->wx, &d->wh, &o->layer[i].gradients.bias};
     MV_TRY(add_plain(net, &o->backward, i, run_clear, arg, 3, err));
 done:
     return st;
@@ -974,8 +998,8 @@ static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
                                          &d.h, &d.state, &d.state, 0),
             "describe an LSTM's gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
-    MV_TRY(add_weights(o, &wx, &k->weights, query(pd, dnnl_query_weights_md), err));
-    MV_TRY(add_weights(o, &wh, &k->state_weights,
+    MV_TRY(add_weights(o, &wx, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(o, &wh, &k->weights.state,
                        dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1), err));
     MV_TRY(lstm_clear(net, i, &dw, pd, err));
     MV_TRY(add_step(o, &o->backward, pd, &s, err));
@@ -989,9 +1013,9 @@ static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     add_arg(s, DNNL_ARG_DIFF_SRC_LAYER, &dx);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS_LAYER, &dw.wx);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS_ITER, &dw.wh);
-    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradient_bias);
-    MV_TRY(add_reorder(o, &o->backward, &k->gradient_weights, &dw.wx, err));
-    MV_TRY(add_reorder(o, &o->backward, &k->gradient_state_weights, &dw.wh, err));
+    add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradients.bias);
+    MV_TRY(add_reorder(o, &o->backward, &k->gradients.kernel, &dw.wx, err));
+    MV_TRY(add_reorder(o, &o->backward, &k->gradients.state, &dw.wh, err));
     MV_TRY(walk_out(net, &o->backward, i, g, &dx, PLACE_ROTATING, err));
 done:
     drop_pd(&pd);
@@ -1000,20 +1024,29 @@ done:
 
 /* ---- compiling a net ---- */
 
-/* A view of floats. */
-static mv_status plain_view(own *o, edge *e, const dnnl_memory_desc_t *desc, float *at,
-                            mv_error *err)
+/* Place the views of layer i in an array of all plain weights or gradients. */
+static mv_status place_views(const mv_net *net, size_t i, const views *v, float *array,
+                             mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_TRY(new_edge(o, e, desc, PLACE_CALLER, err));
-    DNN_TRY(dnnl_memory_set_data_handle(e->memory, at), "place weights");
+    const mv_nn_layer *l = &net->layer[i];
+    const bool lstm = l->op == MV_NN_LSTM;
+    float *at = array + net->weight_at[i], *end = at + mv_nn_layer_weights(l);
+
+    DNN_TRY(dnnl_memory_set_data_handle(v->kernel.memory, at), "place weights");
+    if (lstm) {
+        DNN_TRY(dnnl_memory_set_data_handle(v->state.memory,
+                                            at + (size_t)4 * l->out_channels * l->in_channels),
+                "place weights");
+    }
+    DNN_TRY(dnnl_memory_set_data_handle(v->bias.memory, end - (lstm ? 4 : 1) * l->out_channels),
+            "place weights");
 done:
     return st;
 }
 
-/* Views of layer i's kernel (of an LSTM: both matrices) and bias inside one of the plain arrays. */
-static mv_status plain_views(mv_net *net, size_t i, edge *kernel, edge *state, edge *bias,
-                             float *array, mv_error *err)
+/* Views of layer i's kernel (of an LSTM: both matrices) and bias. */
+static mv_status new_views(mv_net *net, size_t i, views *v, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
@@ -1022,14 +1055,13 @@ static mv_status plain_views(mv_net *net, size_t i, edge *kernel, edge *state, e
     const dnnl_memory_desc_t w = lstm ? gates_desc(l->in_channels, l->out_channels, dnnl_ldgoi)
                                       : kernel_desc(l, dnnl_f32, dnnl_abcd);
     const dnnl_memory_desc_t b = lstm ? gates_bias_desc(l->out_channels) : bias_desc(l);
-    float *at = array + net->weight_at[i], *end = at + mv_nn_layer_weights(l);
 
-    MV_TRY(plain_view(o, kernel, &w, at, err));
+    MV_TRY(new_edge(o, &v->kernel, &w, PLACE_CALLER, err));
     if (lstm) {
         const dnnl_memory_desc_t u = gates_desc(l->out_channels, l->out_channels, dnnl_ldgoi);
-        MV_TRY(plain_view(o, state, &u, at + (size_t)4 * l->out_channels * l->in_channels, err));
+        MV_TRY(new_edge(o, &v->state, &u, PLACE_CALLER, err));
     }
-    MV_TRY(plain_view(o, bias, &b, end - (lstm ? 4 : 1) * l->out_channels, err));
+    MV_TRY(new_edge(o, &v->bias, &b, PLACE_CALLER, err));
 done:
     return st;
 }
@@ -1043,7 +1075,8 @@ static mv_status layer_forward(mv_net *net, size_t i, edge *e, mv_error *err)
     const place where = keep ? PLACE_KEPT : PLACE_ROTATING;
 
     if (mv_nn_has_weights(net->layer[i].op)) {
-        MV_TRY(plain_views(net, i, &k->weights, &k->state_weights, &k->bias, o->weights, err));
+        MV_TRY(new_views(net, i, &k->weights, err));
+        MV_TRY(place_views(net, i, &k->weights, o->weights, err));
     }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
@@ -1104,8 +1137,7 @@ static mv_status layer_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     kept *k = &o->layer[i];
 
     if (mv_nn_has_weights(net->layer[i].op)) {
-        MV_TRY(plain_views(net, i, &k->gradient_weights, &k->gradient_state_weights,
-                           &k->gradient_bias, o->gradients, err));
+        MV_TRY(new_views(net, i, &k->gradients, err));
     }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
@@ -1179,9 +1211,7 @@ static mv_status create(mv_net *net, mv_error *err)
     (void)pthread_once(&isa_once, narrow_isa);
     omp_set_num_threads((int)net->opts.threads);
     o->weights = take(o, (net->weight_count + 1) * sizeof *o->weights);
-    o->gradients = take(o, (net->opts.training ? net->weight_count + 1 : 1) * sizeof *o->gradients);
-    MV_REQUIRE(o->weights != NULL && o->gradients != NULL, err, MV_E_MEMORY,
-               "out of memory for a network's weights");
+    MV_REQUIRE(o->weights != NULL, err, MV_E_MEMORY, "out of memory for a network's weights");
     DNN_TRY(dnnl_engine_create(&o->engine, dnnl_cpu, 0), "start");
     DNN_TRY(dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags), "start");
     MV_TRY(compile_forward(net, err));
@@ -1232,7 +1262,7 @@ static void destroy(mv_net *net)
     net->own = NULL;
 }
 
-static mv_status run(const mv_net *net, const program *p, mv_error *err)
+static mv_status run(const mv_net *net, const program *p, bool convolutions_only, mv_error *err)
 {
     mv_status st = MV_OK;
     const own *o = net->own;
@@ -1241,6 +1271,9 @@ static mv_status run(const mv_net *net, const program *p, mv_error *err)
     omp_set_num_threads((int)net->opts.threads);
     for (size_t i = 0; i < p->count; i++) {
         const step *s = &p->step[i];
+        if (convolutions_only && !s->convolution) {
+            continue;
+        }
         if (s->plain != NULL) {
             s->plain(net, s);
             continue;
@@ -1257,7 +1290,7 @@ static mv_status load(mv_net *net, const float *weights, mv_error *err)
 {
     own *o = net->own;
     memcpy(o->weights, weights, net->weight_count * sizeof *weights);
-    return run(net, &o->load, err);
+    return run(net, &o->load, false, err);
 }
 
 static mv_status forward(mv_net *net, float *y, const float *x, mv_error *err)
@@ -1267,7 +1300,20 @@ static mv_status forward(mv_net *net, float *y, const float *x, mv_error *err)
     /* oneDNN's handle is not const; the program only reads it */
     DNN_TRY(dnnl_memory_set_data_handle(o->x.memory, (void *)(uintptr_t)x), "read the input");
     DNN_TRY(dnnl_memory_set_data_handle(o->y.memory, y), "write the output");
-    MV_TRY(run(net, &o->forward, err));
+    MV_TRY(run(net, &o->forward, false, err));
+done:
+    return st;
+}
+
+static mv_status place_gradients(const mv_net *net, float *array, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const own *o = net->own;
+    for (size_t i = 0; i < net->count; i++) {
+        if (mv_nn_has_weights(net->layer[i].op)) {
+            MV_TRY(place_views(net, i, &o->layer[i].gradients, array, err));
+        }
+    }
 done:
     return st;
 }
@@ -1280,8 +1326,19 @@ static mv_status backward(mv_net *net, float *dx, float *dweights, const float *
     if (net->opts.input_gradient) {
         DNN_TRY(dnnl_memory_set_data_handle(o->dx.memory, dx), "write a gradient");
     }
-    MV_TRY(run(net, &o->backward, err));
-    memcpy(dweights, o->gradients, net->weight_count * sizeof *dweights);
+    MV_TRY(place_gradients(net, dweights, err));
+    MV_TRY(run(net, &o->backward, false, err));
+done:
+    return st;
+}
+
+static mv_status convolutions(mv_net *net, float *dweights, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const own *o = net->own;
+    MV_TRY(place_gradients(net, dweights, err));
+    MV_TRY(run(net, &o->forward, true, err));
+    MV_TRY(run(net, &o->backward, true, err));
 done:
     return st;
 }
@@ -1294,4 +1351,5 @@ const mv_tensor_kernels mv_tensor_onednn = {
     .load = load,
     .forward = forward,
     .backward = backward,
+    .convolutions = convolutions,
 };

@@ -28,6 +28,27 @@ expect 2 train --head --data body --patch 8 -o c.mvh
 says '--patch does not go with --head'
 expect 2 train --head --data body
 absent c.mvh
+mkdir -p body/val/chest body/val/belly body/val/unknown
+picture xray 60x52 3 body/val/chest/v.png
+picture xray 60x52 4 body/val/chest/w.png
+picture ct 52x60 3 body/val/belly/v.png
+picture ct 52x60 3 body/val/unknown/v.png
+: >body/val/belly/broken.png
+code=0
+"$MEDVEIL" train --head --data body --data head --steps 2 -o c.mvh >"$out" 2>"$err" || code=$?
+[ $code = 15 ] || fail "training a head ends with 15 (it ended with $code)"
+says 'validation of body: MAP'
+says 'body/val/belly/broken.png is left out'
+says '1 image could not be read'
+rm body/val/belly/broken.png
+expect 0 train --head --data body --steps 2 --json -o d.mvh
+grep -q '"set": *"body", *"images": *3' "$out" || fail 'the validation has its JSON line, of the 3 images of known classes'
+rm -r body/val
+mkdir -p single/train/only
+picture mr 40x40 1 single/train/only/a.png
+expect 1 train --head --data single --steps 1 -o e.mvh
+says 'single has only one class with images'
+absent e.mvh
 mkdir -p "$MEDVEIL_HOME/models"
 cp a.mvh "$MEDVEIL_HOME/models/"
 

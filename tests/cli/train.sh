@@ -108,10 +108,24 @@ train 1 --data one --data two --steps 9 --resume -o x.mvm
 train 2 --data one --steps 9 --resume --force -o a.mvm
 says 'other images'
 rm x.mvm.ckpt
-: >one/train/a/broken.png
-train 1 --data one --steps 1 -o x.mvm
+mkdir only
+: >only/broken.png
+code=0
+"$MEDVEIL" train --data only --steps 1 -o x.mvm >"$out" 2>"$err" || code=$?
+[ $code = 10 ] || fail "with nothing but a broken image it ends with 10 (it ended with $code)"
+says 'there is no image to train on'
 absent x.mvm
 absent x.mvm.ckpt
+
+step 'an image that cannot be read is named and left out, and makes the exit code 15'
+: >one/train/a/broken.png
+code=0
+"$MEDVEIL" train --table onednn --threads 1 --batch 1 --patch 8 --validate-images 1 --data one --steps 1 -o x.mvm \
+    >"$out" 2>"$err" || code=$?
+[ $code = 15 ] || fail "training ends with 15 (it ended with $code)"
+says 'one/train/a/broken.png is left out'
+says '1 image could not be read'
+[ -s x.mvm ] || fail 'the model is there'
 
 step 'origins choose the training images'
 rm one/train/a/broken.png

@@ -97,7 +97,7 @@ static void origins_with_one_class_are_not_in_the_headline(void **state)
 static void separated_classes_have_map_1_and_one_mistake_is_seen(void **state)
 {
     lab l;
-    eval_map map;
+    ranked map;
     (void)state;
     make_lab(&l);
     assert_int_equal(eval_map_of(&map, l.job, 0, 0, EVAL_AFTER, NULL), MV_OK);
@@ -122,7 +122,7 @@ static void separated_classes_have_map_1_and_one_mistake_is_seen(void **state)
 static void one_class_has_no_map(void **state)
 {
     lab l;
-    eval_map map;
+    ranked map;
     (void)state;
     make_lab(&l);
     assert_int_equal(eval_map_of(&map, l.job, 0, 0, EVAL_AFTER, "y"), MV_OK);

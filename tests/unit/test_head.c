@@ -275,6 +275,32 @@ static void maps_are_means_and_deviations_of_cells(void **state)
     mv_model_free(&model);
 }
 
+static void a_block_transform_gives_low_coefficients_and_magnitudes_of_octaves(void **state)
+{
+    static float feature[64 * MV_HEAD_CELLS], maps[21 * MV_HEAD_CELLS];
+    static const size_t low[6] = {0, 1, 2, 8, 9, 16};
+    (void)state;
+    for (size_t k = 0; k < 64 * (size_t)MV_HEAD_CELLS; k++) {
+        feature[k] = 0.5F;
+    }
+    for (size_t c = 0; c < 64; c++) {
+        feature[c * MV_HEAD_CELLS + 3] = 0.5F + 0.005F * (float)c; /* cell 3: all differ */
+    }
+    feature[17 * MV_HEAD_CELLS + 5] = 0.3F; /* cell 5: (2,1) alone, one of two of its octaves */
+    mv_head_block_maps(maps, feature);
+    for (size_t m = 0; m < 6; m++) {
+        assert_float_equal(maps[m * MV_HEAD_CELLS], 0.5, 0);
+        assert_float_equal(maps[m * MV_HEAD_CELLS + 3], feature[low[m] * MV_HEAD_CELLS + 3], 0);
+    }
+    for (size_t m = 6; m < 21; m++) {
+        assert_float_equal(maps[m * MV_HEAD_CELLS], 0, 0);
+        assert_float_equal(maps[m * MV_HEAD_CELLS + 5], m == 6 + 2 * 4 + 1 - 1 ? 0.2 : 0, 1e-6);
+    }
+    assert_float_equal(maps[6 * MV_HEAD_CELLS + 3], 0.01, 1e-6); /* (0,1) alone: c = 1 */
+    /* the last: (4..7, 4..7), c from 36 to 63, in the mean 49.5 */
+    assert_float_equal(maps[20 * MV_HEAD_CELLS + 3], 2 * 0.005 * 49.5, 1e-5);
+}
+
 static void the_shape_of_an_image_is_cropped_away(void **state)
 {
     mv_image wide = {0}, square = {0}, a = {0}, b = {0};
@@ -363,7 +389,8 @@ static void fetch(void *user, float *maps, size_t i, mv_rand *rand)
 static void a_short_training_tells_left_from_right_and_repeats_itself(void **state)
 {
     const uint32_t label[8] = {0, 1, 0, 1, 0, 1, 0, 1}, set[2] = {0, 0};
-    const mv_head_data data = {8, 1, 2, label, set, fetch, NULL};
+    const mv_head_data data = {
+        .count = 8, .maps = 1, .classes = 2, .label = label, .set = set, .fetch = fetch};
     mv_head_train_opts opts = mv_head_train_defaults();
     const size_t count = mv_head_weight_count(1, 2);
     float *a = calloc(count, sizeof *a), *b = calloc(count, sizeof *b);
@@ -395,6 +422,56 @@ static void a_short_training_tells_left_from_right_and_repeats_itself(void **sta
     free(b);
 }
 
+/* How often versions were made, and which steps were checked. */
+typedef struct course {
+    unsigned made, checks;
+    uint64_t checked[8];
+} course;
+
+static mv_status renew(void *user)
+{
+    course *c = user;
+    return ++c->made > 3 ? MV_E_IO : MV_OK;
+}
+
+static mv_status check(void *user, uint64_t step, const float *weights)
+{
+    course *c = user;
+    assert_true(isfinite(weights[0]));
+    c->checked[c->checks++] = step;
+    return MV_OK;
+}
+
+static void versions_are_made_anew_and_weights_checked_when_due(void **state)
+{
+    const uint32_t label[2] = {0, 1}, set[2] = {0, 0};
+    course c = {.made = 0};
+    mv_head_data data = {.count = 2,
+                         .maps = 1,
+                         .classes = 2,
+                         .label = label,
+                         .set = set,
+                         .fetch = fetch,
+                         .renew = renew,
+                         .rounds = 3,
+                         .user = &c};
+    mv_head_train_opts opts = mv_head_train_defaults();
+    float *w = calloc(mv_head_weight_count(1, 2), sizeof *w);
+    (void)state;
+    assert_non_null(w);
+    opts.steps = 7;
+    opts.batch = 2;
+    opts.on_check = check;
+    opts.check_every = 3;
+    opts.user = &c;
+    assert_int_equal(mv_head_train(w, &data, &opts, (mv_progress){0}, NULL), MV_OK);
+    assert_int_equal(c.made, 3);
+    assert_int_equal(c.checks, 3);
+    assert_true(c.checked[0] == 3 && c.checked[1] == 6 && c.checked[2] == 7);
+    assert_int_equal(mv_head_train(w, &data, &opts, (mv_progress){0}, NULL), MV_E_IO);
+    free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,10 +481,12 @@ int main(void)
         cmocka_unit_test(no_changed_or_shortened_head_file_is_read),
         cmocka_unit_test(impossible_fields_are_refused_even_under_a_right_hash),
         cmocka_unit_test(maps_are_means_and_deviations_of_cells),
+        cmocka_unit_test(a_block_transform_gives_low_coefficients_and_magnitudes_of_octaves),
         cmocka_unit_test(the_shape_of_an_image_is_cropped_away),
         cmocka_unit_test(a_colour_image_of_equal_channels_is_the_gray_one),
         cmocka_unit_test(an_image_gets_an_embedding_and_the_scores_of_its_rows),
         cmocka_unit_test(a_short_training_tells_left_from_right_and_repeats_itself),
+        cmocka_unit_test(versions_are_made_anew_and_weights_checked_when_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * against its central differences, backward.
  */
 #include "base/rng.h"
-#include "tensor/tensor.h"
+#include "tensor/tensor_internal.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -583,6 +583,84 @@ static void an_inference_net_refuses_backward(void **state)
     }
 }
 
+/* Relative error of y against want. */
+static void expect_near(double x, float y, double want)
+{
+    if (!(fabs((double)y - want) <= 4e-7 * fabs(want))) {
+        fail_msg("at %g: %.9g in place of %.9g", x, (double)y, want);
+    }
+}
+
+static void asinh_sinh_and_their_slopes_are_near_those_of_the_library(void **state)
+{
+    enum { COUNT = 16 };
+    (void)state;
+    for (double exponent = -30; exponent < 41; exponent += 0.01) {
+        float x[COUNT], y[COUNT], one[COUNT];
+        for (int k = 0; k < COUNT; k++) { /* many at once, as vectors; both signs */
+            x[k] = (float)((k % 2 == 0 ? 1 : -1) * exp(exponent + k * 0.0006));
+            one[k] = 1;
+        }
+        mv_plain_asinh(y, x, COUNT);
+        for (int k = 0; k < COUNT; k++) {
+            expect_near((double)x[k], y[k], asinh((double)x[k]));
+        }
+        if (fabsf(x[COUNT - 1]) > 87) {
+            continue;
+        }
+        mv_plain_sinh(y, x, COUNT);
+        for (int k = 0; k < COUNT; k++) {
+            expect_near((double)x[k], y[k], sinh((double)x[k]));
+        }
+        mv_plain_asinh_backward(y, one, x, COUNT);
+        for (int k = 0; k < COUNT; k++) {
+            expect_near((double)x[k], y[k], 1 / cosh((double)x[k]));
+        }
+    }
+}
+
+static void what_is_no_number_gives_finite_values_or_none_but_no_harm(void **state)
+{
+    const float x[4] = {NAN, INFINITY, -INFINITY, 0};
+    float y[4];
+    (void)state;
+    mv_plain_asinh(y, x, 4);
+    assert_true(isfinite(y[0]) && isfinite(y[1]) && y[2] == -y[1] && y[3] == 0);
+    mv_plain_sinh(y, x, 4);
+    assert_true(isfinite(y[0]) && isfinite(y[1]) && y[2] == -y[1] && y[3] == 0);
+}
+
+static void convolutions_alone_run_on_a_training_net_only_and_leave_it_usable(void **state)
+{
+    const mv_nn_layer layer[] = {{MV_NN_CONV3, MV_NN_RELU, 2, 16},
+                                 {MV_NN_DENSE, MV_NN_LINEAR, 16, 3}};
+    const mv_net_shape shape = {1, 6, 6};
+    mv_net_opts opts = mv_net_defaults();
+    float x[72], before[108], after[108], w[400], d[400];
+    mv_rand rand = mv_rand_make(6);
+    mv_net *net = NULL;
+    (void)state;
+    for (size_t k = 0; k < 400; k++) {
+        w[k] = (float)mv_rand_normal(&rand);
+        x[k % 72] = (float)mv_rand_normal(&rand);
+    }
+    assert_int_equal(mv_net_new(&net, &mv_tensor_onednn, layer, 2, &shape, &opts, NULL), MV_OK);
+    assert_int_equal(mv_net_convolutions(net, d, NULL), MV_E_UNSUPPORTED);
+    mv_net_free(&net);
+    opts.training = true;
+    assert_int_equal(mv_net_new(&net, &mv_tensor_portable, layer, 2, &shape, &opts, NULL), MV_OK);
+    assert_int_equal(mv_net_convolutions(net, d, NULL), MV_E_UNSUPPORTED);
+    mv_net_free(&net);
+    assert_int_equal(mv_net_new(&net, &mv_tensor_onednn, layer, 2, &shape, &opts, NULL), MV_OK);
+    assert_true(mv_net_weight_count(net) <= 400);
+    assert_int_equal(mv_net_load(net, w, NULL), MV_OK);
+    assert_int_equal(mv_net_forward(net, before, x, NULL), MV_OK);
+    assert_int_equal(mv_net_convolutions(net, d, NULL), MV_OK);
+    assert_int_equal(mv_net_forward(net, after, x, NULL), MV_OK);
+    assert_memory_equal(before, after, sizeof before);
+    mv_net_free(&net);
+}
+
 static void tables_are_found_by_name(void **state)
 {
     (void)state;
@@ -603,6 +681,9 @@ int main(void)
         cmocka_unit_test(the_same_call_gives_the_same_floats),
         cmocka_unit_test(lists_that_do_not_fit_are_refused_with_a_sentence),
         cmocka_unit_test(an_inference_net_refuses_backward),
+        cmocka_unit_test(asinh_sinh_and_their_slopes_are_near_those_of_the_library),
+        cmocka_unit_test(what_is_no_number_gives_finite_values_or_none_but_no_harm),
+        cmocka_unit_test(convolutions_alone_run_on_a_training_net_only_and_leave_it_usable),
         cmocka_unit_test(tables_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
