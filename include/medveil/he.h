@@ -19,6 +19,11 @@
  *
  * Sets and keys are immutable and may be shared by threads. A *work* is the scratch memory of one
  * thread. Outputs may be the same object as inputs. On error an output cipher is empty.
+ * In practice: find a set, make a key and one work, encode, encrypt, compute, decrypt. Every call
+ * returns a status; mv_status_sentence says it in words. Free objects with their _free, which takes
+ * NULL. A whole dialogue: examples/04_encrypted_dot_product.c,
+ *     cc 04_encrypted_dot_product.c $(pkg-config --cflags --libs medveil)
+ *
  * Nothing here authenticates: open only ciphers that an envelope has authenticated, and never let
  * the maker of a cipher see how its decryption went.
  */
@@ -31,6 +36,9 @@
 extern "C" {
 #endif
 
+/* The collection key is the secret that all others follow from: 32 bytes from the operating system
+ * (getrandom), or what a collection of envelope.h holds. One key serves every set. Keep it as any
+ * secret, wipe it after use. */
 #define MV_COLLECTION_KEY_LEN 32
 
 typedef enum mv_he_scheme { MV_HE_PACK, MV_HE_BFV, MV_HE_CKKS } mv_he_scheme;
@@ -61,7 +69,7 @@ MV_API void mv_he_work_free(mv_he_work **work);
 /* ---- Keys ---- */
 
 /* The secret of one collection in one set: locked memory, wiped by free. One thread at a time may
- * make or free it; any number may use it. */
+ * make or free it; any number may use it. errors: MV_E_ARGUMENT, MV_E_MEMORY */
 typedef struct mv_he_key mv_he_key;
 MV_API MV_MUST_CHECK mv_status mv_he_key_new(mv_he_key **out, const mv_he_set *set,
                                              const uint8_t collection_key[MV_COLLECTION_KEY_LEN]);

@@ -232,20 +232,28 @@ mv_card_state mv_card_state_on(const mv_card *card, uint32_t day)
     return card->expires_day < day ? MV_CARD_EXPIRED : MV_CARD_EXPIRES_SOON;
 }
 
-mv_status mv_card_check(const mv_card *card, uint32_t day, mv_error *err)
+mv_status mv_card_check_revoked(const mv_card *card, mv_error *err)
+{
+    char name[MV_CARD_NAME_MAX], that[MV_DAY_TEXT_MAX];
+    uint32_t revoked_day = 0;
+
+    if (!mv_card_revoked(&revoked_day, card)) {
+        return MV_OK;
+    }
+    mv_card_name(name, card->id);
+    mv_day_text(that, revoked_day);
+    mv_hint(err, "ask its owner for a card of a new identity");
+    return mv_fail(err, MV_E_POLICY, "the owner of card %s revoked it%s%s", name,
+                   revoked_day != 0 ? " on " : "", revoked_day != 0 ? that : "");
+}
+
+mv_status mv_card_check_days(const mv_card *card, uint32_t day, mv_error *err)
 {
     char name[MV_CARD_NAME_MAX], now[MV_DAY_TEXT_MAX], that[MV_DAY_TEXT_MAX];
     const mv_card_state state = mv_card_state_on(card, day);
-    uint32_t revoked_day = 0;
 
     mv_card_name(name, card->id);
     mv_day_text(now, day);
-    if (mv_card_revoked(&revoked_day, card)) {
-        mv_day_text(that, revoked_day);
-        mv_hint(err, "ask its owner for a card of a new identity");
-        return mv_fail(err, MV_E_POLICY, "the owner of card %s revoked it%s%s", name,
-                       revoked_day != 0 ? " on " : "", revoked_day != 0 ? that : "");
-    }
     if (state == MV_CARD_EXPIRED) {
         mv_day_text(that, card->expires_day);
         mv_hint(err,
@@ -260,6 +268,12 @@ mv_status mv_card_check(const mv_card *card, uint32_t day, mv_error *err)
         return mv_fail(err, MV_E_POLICY, "card %s is of %s, which is in the future", name, that);
     }
     return MV_OK;
+}
+
+mv_status mv_card_check(const mv_card *card, uint32_t day, mv_error *err)
+{
+    const mv_status st = mv_card_check_revoked(card, err);
+    return st != MV_OK ? st : mv_card_check_days(card, day, err);
 }
 
 /* ---- the file ---- */

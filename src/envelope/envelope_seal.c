@@ -10,6 +10,7 @@
 #include "envelope_signature.h"
 #include "exact_coding.h"
 #include "he/feature_measure.h"
+#include "identity.h"
 #include "recipients.h"
 #include "records.h"
 
@@ -101,12 +102,12 @@ static mv_status check_bound(const mv_card *card, const mv_collection_public *ke
 static mv_status check_card(const mv_card *card, const mv_seal_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
-    uint32_t day = 0;
-    const bool revoked = mv_card_revoked(&day, card);
-    const unsigned accept = revoked ? MV_SEAL_REVOKED : MV_SEAL_EXPIRED;
 
-    if ((opts->accept & accept) == 0) {
-        MV_TRY(mv_card_check(card, mv_today(), err));
+    if ((opts->accept & MV_SEAL_REVOKED) == 0) {
+        MV_TRY(mv_card_check_revoked(card, err));
+    }
+    if ((opts->accept & MV_SEAL_EXPIRED) == 0) {
+        MV_TRY(mv_card_check_days(card, mv_today(), err));
     }
     MV_TRY(check_bound(card, opts->collection_public, err));
 done:

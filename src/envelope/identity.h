@@ -68,4 +68,8 @@ MV_MUST_CHECK mv_status mv_card_make(mv_card *card, const uint8_t sign_secret[MV
 MV_MUST_CHECK mv_status mv_card_decode(mv_card *out, const uint8_t *bytes, size_t len,
                                        mv_error *err);
 
+/* The two halves of mv_card_check (keys.h). errors: MV_E_POLICY */
+MV_MUST_CHECK mv_status mv_card_check_revoked(const mv_card *card, mv_error *err);
+MV_MUST_CHECK mv_status mv_card_check_days(const mv_card *card, uint32_t day, mv_error *err);
+
 #endif

@@ -7,6 +7,7 @@
  *     he_dump --check FILE        prints agree or WRONG; exit 0 agree, 1 wrong, 2 not a dump
  */
 #include "hedump.h"
+#include "hedump_pack.h"
 
 #include "base/rng.h"
 #include "he/noise.h"
@@ -218,18 +219,20 @@ static void print_expected(const maker *m, const mv_cipher *c)
     (void)printf("\ntol %.3g\nend\n", is_ckks(m) ? mv_ckks_error_bound(c) : 0);
 }
 
-static int write_dump(const char *scheme, const char *set, const char *op, const char *seed)
+static int refuse(const char *why, const char *what)
+{
+    (void)fprintf(stderr, "he_dump: %s: %s\n", what, why);
+    return 2;
+}
+
+static mv_status write_slots(const mv_he_set *set, const char *op, mv_rand rand)
 {
     mv_status st = MV_OK;
-    char *end = NULL;
     maker *m = calloc(1, sizeof *m);
     MV_ENSURE(m != NULL, MV_E_MEMORY);
-    m->set = mv_he_set_find(set);
+    m->set = set;
     m->op = op;
-    m->rand = mv_rand_make(strtoull(seed, &end, 0));
-    MV_ENSURE(m->set != NULL && end != seed && *end == '\0', MV_E_ARGUMENT);
-    MV_ENSURE(mv_he_set_scheme(m->set) == (strcmp(scheme, "ckks") == 0 ? MV_HE_CKKS : MV_HE_BFV),
-              MV_E_ARGUMENT);
+    m->rand = rand;
     MV_TRY(make_key(m));
     MV_TRY(make_result(m));
     print_head(m, m->a);
@@ -244,10 +247,40 @@ done:
         mv_cipher_free(&m->b);
     }
     free(m);
-    if (st != MV_OK) {
-        (void)fprintf(stderr, "he_dump: %s\n", mv_status_sentence(st));
+    return st;
+}
+
+static bool packs(const char *op)
+{
+    return strcmp(op, "fresh") == 0 || strcmp(op, "public") == 0 || strcmp(op, "add") == 0;
+}
+
+static int write_dump(const char *scheme, const char *name, const char *op, const char *seed)
+{
+    char *end = NULL;
+    const mv_he_set *set = mv_he_set_find(name);
+    mv_rand rand = mv_rand_make(strtoull(seed, &end, 0));
+    if (set == NULL) {
+        return refuse("there is no set of this name; docs/modules/he.md lists them", name);
     }
-    return st == MV_OK ? 0 : 2;
+    if (end == seed || *end != '\0') {
+        return refuse("a seed is a whole number", seed);
+    }
+    const mv_he_scheme is = mv_he_set_scheme(set);
+    if ((is == MV_HE_CKKS) != (strcmp(scheme, "ckks") == 0)) {
+        return refuse(is == MV_HE_CKKS ? "this set is for --scheme ckks"
+                                       : "this set is for --scheme bfv",
+                      name);
+    }
+    if (is == MV_HE_PACK && !packs(op)) {
+        return refuse("packed features are encrypted and added only: fresh, public, add", op);
+    }
+    const mv_status st =
+        is == MV_HE_PACK ? hedump_pack_write(set, op, &rand) : write_slots(set, op, rand);
+    if (st == MV_E_UNSUPPORTED) {
+        return refuse("its t is not below 2^61, the most that a dump holds", name);
+    }
+    return st == MV_OK ? 0 : refuse(mv_status_sentence(st), name);
 }
 
 static int check(const char *path)

@@ -77,6 +77,11 @@ static int read_primes(FILE *f, hedump *d)
             d->prime[i] % 2 == 0) {
             return 0;
         }
+        for (uint32_t k = 0; k < i; k++) {
+            if (d->prime[k] == d->prime[i]) {
+                return 0;
+            }
+        }
     }
     return 1;
 }
@@ -138,6 +143,7 @@ static int read_key(FILE *f, hedump *d, const char *key)
     } else if (strcmp(key, "scheme") == 0) {
         ok = next_token(f, text) && (strcmp(text, "ckks") == 0 || strcmp(text, "bfv") == 0);
         d->is_ckks = ok && strcmp(text, "ckks") == 0;
+        d->has_scheme = ok;
     } else if (strcmp(key, "n") == 0) {
         ok = d->n == 0 && next_number(f, &number, HEDUMP_N_MAX + 1) && number >= 4 &&
              (number & (number - 1)) == 0;
@@ -172,7 +178,8 @@ static int read_key(FILE *f, hedump *d, const char *key)
 
 static int is_complete(const hedump *d)
 {
-    int complete = d->n != 0 && d->sk != NULL && d->poly_count >= 1 && d->limb_count >= 1;
+    int complete =
+        d->has_scheme && d->n != 0 && d->sk != NULL && d->poly_count >= 1 && d->limb_count >= 1;
     complete = complete && (d->is_ckks ? d->scale > 0 : d->t != 0) &&
                d->expect_count <= (d->is_ckks ? d->n / 2 : d->n);
     for (uint32_t p = 0; p < d->poly_count; p++) {
@@ -181,6 +188,21 @@ static int is_complete(const hedump *d)
         }
     }
     return complete;
+}
+
+/* Where reading stopped; a file that is no dump is not printed. */
+static void report(const char *path, const char *key, int understood)
+{
+    const size_t len = strspn(key, "abcdefghijklmnopqrstuvwxyz");
+    if (understood) {
+        (void)fprintf(stderr,
+                      "he_dump: %s lacks something: scheme, n, primes, scale or t, sk, ct "
+                      "and every poly are needed\n",
+                      path);
+    } else {
+        (void)fprintf(stderr, "he_dump: %s is not a dump: it stops making sense after \"%.*s\"\n",
+                      path, key[len] == '\0' ? (int)len : 0, key);
+    }
 }
 
 int hedump_read(hedump *out, const char *path)
@@ -201,8 +223,7 @@ int hedump_read(hedump *out, const char *path)
     }
     (void)fclose(f);
     if (!ok || !is_complete(out)) {
-        (void)fprintf(stderr, "he_dump: %s is not a complete dump; the last key was \"%s\"\n", path,
-                      key);
+        report(path, key, ok);
         hedump_clear(out);
         return -1;
     }

@@ -13,7 +13,7 @@ enum { HEDUMP_N_MAX = 32768, HEDUMP_LIMBS_MAX = 24, HEDUMP_POLYS_MAX = 3 };
 typedef struct hedump {
     uint32_t n, limb_count, poly_count, expect_count, gen;
     uint64_t prime[HEDUMP_LIMBS_MAX];
-    int is_ckks;
+    int has_scheme, is_ckks;
     double scale; /* CKKS */
     double tol;
     uint64_t t;                                         /* BFV */

@@ -76,6 +76,46 @@ static void nothing_is_sealed_for_a_revoked_card_unless_it_is_meant(void **state
     assert_int_equal(try_new(&opts, ""), MV_OK);
 }
 
+/* Whoever signed a collection's public key vouches for it; recipients may be others. */
+static void a_public_key_signed_by_an_expired_holder_is_not_used_unless_it_is_meant(void **state)
+{
+    mv_identity *late = expired_identity();
+    mv_collection *c = NULL;
+    mv_collection_public *key = NULL;
+    (void)state;
+    assert_int_equal(mv_collection_new(&c, late), MV_OK);
+    assert_int_equal(mv_collection_add(c, &bob->card, NULL), MV_OK);
+    assert_int_equal(mv_collection_publish(&key, c, mv_he_set_find("pack4096"), late, NULL), MV_OK);
+    mv_seal_opts opts = {.recipient = &bob->card, .recipient_count = 1, .collection_public = key};
+    assert_int_equal(try_new(&opts, "expired"), MV_E_POLICY);
+    opts.accept = MV_SEAL_EXPIRED;
+    assert_int_equal(try_new(&opts, ""), MV_OK);
+    mv_collection_public_free(&key);
+    mv_collection_free(&c);
+    mv_identity_free(&late);
+}
+
+/* To accept a revocation is not to accept an expiry. */
+static void a_card_both_revoked_and_expired_needs_both_to_be_meant(void **state)
+{
+    mv_identity *both = sample_identity(7);
+    const mv_card_terms terms = {20000, 20001, NULL};
+    mv_revocation statement;
+    (void)state;
+    assert_int_equal(mv_identity_renew(both, &terms, NULL), MV_OK);
+    assert_int_equal(mv_revocation_make(&statement, both, 20300), MV_OK);
+    assert_int_equal(mv_revocation_add(&statement, NULL), MV_OK);
+    mv_seal_opts opts = {.recipient = &both->card, .recipient_count = 1};
+    assert_int_equal(try_new(&opts, "revoked"), MV_E_POLICY);
+    opts.accept = MV_SEAL_EXPIRED;
+    assert_int_equal(try_new(&opts, "revoked"), MV_E_POLICY);
+    opts.accept = MV_SEAL_REVOKED;
+    assert_int_equal(try_new(&opts, "expired"), MV_E_POLICY);
+    opts.accept = MV_SEAL_REVOKED | MV_SEAL_EXPIRED;
+    assert_int_equal(try_new(&opts, ""), MV_OK);
+    mv_identity_free(&both);
+}
+
 static void a_collection_is_not_sealed_for_a_holder_whose_card_has_expired(void **state)
 {
     mv_identity *late = expired_identity();
@@ -134,6 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_sealed_for_an_expired_card_unless_it_is_meant),
         cmocka_unit_test(nothing_is_sealed_for_a_revoked_card_unless_it_is_meant),
+        cmocka_unit_test(a_public_key_signed_by_an_expired_holder_is_not_used_unless_it_is_meant),
+        cmocka_unit_test(a_card_both_revoked_and_expired_needs_both_to_be_meant),
         cmocka_unit_test(a_collection_is_not_sealed_for_a_holder_whose_card_has_expired),
         cmocka_unit_test(an_opener_tells_of_an_expired_or_revoked_sender),
     };

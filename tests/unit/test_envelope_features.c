@@ -3,6 +3,7 @@
  * test_envelope_features.c: features of every set and form, embeddings, and what an outside sender
  * seals with the public key of a collection.
  */
+#include "envelope/armour.h"
 #include "envelope_people.h"
 
 /* ---- sets and forms ---- */
@@ -205,6 +206,34 @@ static void the_public_key_names_its_holders_and_every_byte_of_it_counts(void **
     published_clear(&p);
 }
 
+/* {.., 6: signer, 7: signature}: the signer's number stands 68 bytes before the end. */
+static void a_signer_who_is_no_holder_is_refused_before_the_signature_is_looked_at(void **state)
+{
+    published p = publish("pack4096");
+    mv_buffer text = mv_buffer_make(MV_COLLECTION_PUBLIC_FILE_MAX);
+    mv_collection_public *key = NULL;
+    mv_error err = {0};
+    const size_t cap = p.text.len;
+    uint8_t *bytes = malloc(cap);
+    size_t len = 0;
+    (void)state;
+    assert_int_equal(
+        mv_armour_read(bytes, cap, &len, MV_ARMOUR_PUBLIC, (char *)p.text.bytes, p.text.len, NULL),
+        MV_OK);
+    assert_int_equal(bytes[len - 68], 0); /* alice */
+    for (uint8_t signer = 1; signer <= 2; signer++) {
+        bytes[len - 68] = signer;
+        text.len = 0;
+        assert_int_equal(mv_armour_write(&text, MV_ARMOUR_PUBLIC, "# signer", bytes, len), MV_OK);
+        const mv_status st = mv_collection_public_read(&key, text.bytes, text.len, &err);
+        assert_int_equal(st, signer == 1 ? MV_E_AUTH : MV_E_RANGE); /* bob did not; there is none */
+        assert_null(key);
+    }
+    free(bytes);
+    mv_buffer_clear(&text);
+    published_clear(&p);
+}
+
 /* Two readings of one collection's key have one id and two HE keys: the card says which. */
 static void a_card_bound_to_another_he_key_is_not_sealed_for(void **state)
 {
@@ -343,6 +372,7 @@ int main(void)
         cmocka_unit_test(an_outsider_seals_for_a_collection_with_public_material_only),
         cmocka_unit_test(another_collection_or_generation_opens_nothing),
         cmocka_unit_test(the_public_key_names_its_holders_and_every_byte_of_it_counts),
+        cmocka_unit_test(a_signer_who_is_no_holder_is_refused_before_the_signature_is_looked_at),
         cmocka_unit_test(a_card_bound_to_another_he_key_is_not_sealed_for),
         cmocka_unit_test(a_public_key_excludes_the_secret_one_and_other_sets),
         cmocka_unit_test(an_embedding_travels_beside_the_features),

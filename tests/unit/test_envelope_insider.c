@@ -23,6 +23,55 @@ static void a_section_changed_by_a_co_recipient_breaks_the_senders_signature(voi
     }
 }
 
+/* A file that shows one thing when it is first read and another when it is read again. */
+typedef struct two_faced {
+    const sealed *s;
+    const uint8_t *first; /* bytes [from, to) at their first reading */
+    size_t from, to;
+    int readings;
+} two_faced;
+
+static mv_status read_two_faced(void *user, uint64_t offset, uint8_t *out, size_t len,
+                                mv_error *err)
+{
+    two_faced *f = user;
+    (void)err;
+    memcpy(out, f->s->bytes + offset, len);
+    if (offset == f->from && f->readings++ == 0) {
+        assert_int_equal(len, f->to - f->from);
+        memcpy(out, f->first, len);
+    }
+    return MV_OK;
+}
+
+static void a_manifest_that_changes_while_it_is_authenticated_is_noticed(void **state)
+{
+    sealed s = seal_sample(true, 300, alice);
+    taken t = take_apart(&s, carol);
+    const size_t from = t.at[MANIFEST], to = t.at[MANIFEST + 1];
+    uint8_t *authentic = malloc(to - from);
+    mv_opener *o = NULL;
+    (void)state;
+    memcpy(authentic, s.bytes + from, to - from);
+    t.plain[MANIFEST][7] ^= 1; /* carol's, sealed with the envelope key */
+    put_back(&s, &t, MANIFEST);
+    uint8_t *forged = malloc(to - from);
+    memcpy(forged, s.bytes + from, to - from);
+    memcpy(s.bytes + from, authentic, to - from);
+    two_faced face = {.s = &s, .first = forged, .from = from, .to = to};
+    const mv_source source = {.len = s.len, .read = read_two_faced, .user = &face};
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_E_AUTH);
+    assert_null(o);
+    assert_int_equal(face.readings, 2);
+    face.readings = 1; /* from now on it tells the truth */
+    assert_int_equal(mv_opener_new(&o, &source, bob, NULL), MV_OK);
+    mv_opener_free(&o);
+    free(forged);
+    free(authentic);
+    taken_clear(&t);
+    drop(&s);
+}
+
 static void in_an_anonymous_file_a_co_recipient_can_change_what_nobody_signed(void **state)
 {
     sealed s = seal_sample(true, 300, NULL);
@@ -381,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_section_changed_by_a_co_recipient_breaks_the_senders_signature),
+        cmocka_unit_test(a_manifest_that_changes_while_it_is_authenticated_is_noticed),
         cmocka_unit_test(in_an_anonymous_file_a_co_recipient_can_change_what_nobody_signed),
         cmocka_unit_test(a_signature_replaced_by_ones_own_shows_ones_own_name),
         cmocka_unit_test(nobody_can_sign_with_the_card_of_another),

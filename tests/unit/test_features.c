@@ -161,6 +161,26 @@ static void the_form_must_be_that_of_the_key(void **state)
     sealed_clear(&s);
 }
 
+static void a_key_of_another_set_opens_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; mv_he_set_at(i) != NULL; i++) {
+        const mv_pack_shape shape = {.bits = 4, .sums = 1, .count = 100, .form = MV_HE_SYM};
+        const mv_he_set *other =
+            mv_he_set_at(i + 1) != NULL ? mv_he_set_at(i + 1) : mv_he_set_at(0);
+        sealed s = seal(mv_he_set_at(i), &shape);
+        mv_he_key *key = NULL;
+        assert_int_equal(mv_he_key_new(&key, other, collection_key), MV_OK);
+        memset(got, 1, sizeof got);
+        assert_int_equal(mv_features_decrypt(got, shape.count, key, s.bytes, s.len), MV_E_MISMATCH);
+        for (uint32_t k = 0; k < shape.count; k++) {
+            assert_int_equal(got[k], 0);
+        }
+        mv_he_key_free(&key);
+        sealed_clear(&s);
+    }
+}
+
 static void outsiders_images_add_up_like_holders_own(void **state)
 {
     const mv_pack_shape shape = {8, 4, 500, MV_HE_PK}, symmetric = {8, 4, 500, MV_HE_SYM};
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(sizes_are_those_of_the_page),
         cmocka_unit_test(a_shape_that_a_set_cannot_hold_is_refused),
         cmocka_unit_test(the_form_must_be_that_of_the_key),
+        cmocka_unit_test(a_key_of_another_set_opens_nothing),
         cmocka_unit_test(outsiders_images_add_up_like_holders_own),
         cmocka_unit_test(a_header_that_lies_is_refused),
         cmocka_unit_test(claims_of_noise_are_not_believed),

@@ -82,6 +82,20 @@ static void a_modulus_above_the_limit_is_refused_with_the_reason(void **state)
     assert_int_equal(mv_he_set_check_security(&set, NULL), MV_E_SECURITY);
 }
 
+static void the_limit_itself_is_allowed_and_one_bit_more_is_not(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1024; n <= 16384; n *= 2) {
+        for (int profile = MV_HE_CLASSICAL_128; profile <= MV_HE_QUANTUM_128; profile++) {
+            mv_he_set set = {.literal = {.name = "edge", .degree = n, .profile = profile}};
+            set.modulus_bits = mv_he_limit_bits(n, profile);
+            assert_int_equal(mv_he_set_check_security(&set, NULL), MV_OK);
+            set.modulus_bits++;
+            assert_int_equal(mv_he_set_check_security(&set, NULL), MV_E_SECURITY);
+        }
+    }
+}
+
 static void slot_sets_need_what_slots_need(void **state)
 {
     mv_he_ring_slot slot = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -518,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_sets_are_there_and_say_what_they_are_for),
+        cmocka_unit_test(the_limit_itself_is_allowed_and_one_bit_more_is_not),
         cmocka_unit_test(a_modulus_above_the_limit_is_refused_with_the_reason),
         cmocka_unit_test(slot_sets_need_what_slots_need),
         cmocka_unit_test(the_limits_are_those_of_the_guidelines),

@@ -218,6 +218,13 @@ static void keys_travel_one_by_one(void **state)
         assert_int_equal(mv_he_public_new(&pub, key), MV_OK);
         assert_int_equal(mv_he_public_write(bytes, CAP, &len, pub), MV_OK);
         assert_int_equal(len, mv_he_public_size(set));
+        for (size_t lie = 0; lie < len; lie = lie < 64 ? lie + 1 : lie * 2) {
+            assert_int_equal(mv_he_public_read(&pub2, bytes, lie), MV_E_TRUNCATED);
+            assert_null(pub2);
+        }
+        bytes[len] = 0;
+        assert_int_equal(mv_he_public_read(&pub2, bytes, len + 1), MV_E_FORMAT);
+        assert_null(pub2);
         assert_int_equal(mv_he_public_read(&pub2, bytes, len), MV_OK);
         assert_int_equal(mv_he_encrypt_public(work, a, pub2, plain), MV_OK);
         assert_message(a, 1);
@@ -235,6 +242,8 @@ static void keys_travel_one_by_one(void **state)
         assert_int_equal(mv_he_eval_key_read(&turn2, bytes, len), MV_E_RANGE);
         bytes[16] ^= 1;
         assert_int_equal(mv_he_eval_key_read(&turn2, bytes, len - 1), MV_E_TRUNCATED);
+        bytes[len] = 0;
+        assert_int_equal(mv_he_eval_key_read(&turn2, bytes, len + 1), MV_E_FORMAT);
         memset(bytes + 64, 0xff, 8);
         assert_int_equal(mv_he_eval_key_read(&turn2, bytes, len), MV_E_RANGE);
         assert_int_equal(mv_he_public_read(&pub2, bytes, len), MV_E_FORMAT);

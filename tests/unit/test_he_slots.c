@@ -395,6 +395,7 @@ static void sets_do_not_mix(void **state)
     mv_he_public *p = NULL;
     mv_he_key *pack = NULL;
     double re = 0;
+    const double re1 = 1;
     int64_t v = 0;
     (void)state;
     fill(x, t.slots, 5, 40961);
@@ -403,6 +404,9 @@ static void sets_do_not_mix(void **state)
     assert_int_equal(mv_he_add(t.work, t.c, t.a, u.a), MV_E_MISMATCH);
     assert_int_equal(mv_he_mul(t.work, t.c, t.a, u.a, t.keys), MV_E_MISMATCH);
     assert_int_equal(mv_he_rotate(t.work, t.c, t.a, 1, u.keys), MV_E_MISMATCH);
+    assert_int_equal(mv_he_mul(t.work, t.c, t.a, t.a, NULL), MV_OK);
+    assert_int_equal(mv_he_relinearise(t.work, t.b, t.c, u.keys), MV_E_MISMATCH);
+    assert_int_equal(mv_he_relinearise(t.work, t.b, t.c, NULL), MV_E_MISMATCH);
     assert_int_equal(mv_he_encrypt(t.work, t.c, u.key, t.plain), MV_E_MISMATCH);
     assert_int_equal(mv_he_encrypt_public(t.work, t.c, u.pub, t.plain), MV_E_MISMATCH);
     assert_int_equal(mv_he_encrypt(t.work, t.c, t.key, u.plain), MV_E_MISMATCH);
@@ -412,6 +416,11 @@ static void sets_do_not_mix(void **state)
     assert_int_equal(mv_bfv_decrypt(u.work, &v, 1, u.key, t.a), MV_E_MISMATCH);
     assert_int_equal(mv_ckks_decrypt(t.work, &re, NULL, 1, t.key, t.a), MV_E_UNSUPPORTED);
     assert_int_equal(mv_bfv_decrypt(r.work, &v, 1, r.key, r.a), MV_E_UNSUPPORTED);
+    assert_int_equal(mv_ckks_encode(r.work, r.plain, &re1, NULL, 1, 1), MV_OK);
+    assert_int_equal(mv_he_encrypt(r.work, r.a, r.key, r.plain), MV_OK);
+    assert_int_equal(mv_ckks_mul_number(r.work, r.b, r.a, 2), MV_OK);
+    assert_int_equal(mv_ckks_mul_number(r.work, t.c, r.a, 2), MV_E_MISMATCH);
+    assert_int_equal(mv_ckks_mul_number(r.work, r.b, t.a, 2), MV_E_MISMATCH);
     assert_int_equal(mv_he_eval_key_relin(&k, u.key), MV_OK);
     assert_int_equal(mv_he_eval_keys_add(t.keys, &k), MV_E_MISMATCH);
     assert_non_null(k);
@@ -424,6 +433,30 @@ static void sets_do_not_mix(void **state)
     mv_he_key_free(&pack);
     bench_end(&t);
     bench_end(&u);
+    bench_end(&r);
+}
+
+/* No operation and no reader leaves such a cipher; decryption looks all the same. */
+static void a_cipher_beyond_its_noise_bound_is_not_decrypted(void **state)
+{
+    bench t = bench_of("score4096"), r = bench_of("real8192");
+    int64_t v[2] = {-7, -7};
+    double one = 1, out[2] = {-7, -7};
+    (void)state;
+    fill(x, t.slots, 5, 40961);
+    encrypt(&t, t.a, x, false);
+    t.a->noise = 1e30;
+    assert_true(mv_cipher_margin_bits(t.a) == 0);
+    assert_int_equal(mv_bfv_decrypt(t.work, v, 2, t.key, t.a), MV_E_NOISE);
+    assert_true(v[0] == 0 || v[0] == -7);
+    assert_true(v[1] == v[0]);
+    assert_int_equal(mv_ckks_encode(r.work, r.plain, &one, NULL, 1, 1), MV_OK);
+    assert_int_equal(mv_he_encrypt(r.work, r.a, r.key, r.plain), MV_OK);
+    r.a->noise = 1e26;
+    assert_int_equal(mv_ckks_decrypt(r.work, out, NULL, 2, r.key, r.a), MV_E_NOISE);
+    assert_true(out[0] == 0 || out[0] == -7);
+    assert_true(out[1] == out[0]);
+    bench_end(&t);
     bench_end(&r);
 }
 
@@ -773,6 +806,7 @@ int main(void)
         cmocka_unit_test(a_plain_matrix_meets_an_encrypted_vector),
         cmocka_unit_test(too_large_values_and_counts_are_refused),
         cmocka_unit_test(sets_do_not_mix),
+        cmocka_unit_test(a_cipher_beyond_its_noise_bound_is_not_decrypted),
         cmocka_unit_test(ckks_slots_do_what_complex_numbers_do),
         cmocka_unit_test(polynomials_of_a_cipher),
         cmocka_unit_test(products_end_with_the_levels),

@@ -628,6 +628,27 @@ static void every_changed_or_missing_byte_of_a_card_is_noticed(void **state)
     }
 }
 
+/* Its owner, or who took the owner's signing key, can sign any bytes. */
+static void a_card_whose_keys_cannot_be_used_is_refused(void **state)
+{
+    mv_identity *id = identity_of(9);
+    mv_error err = {0};
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        mv_card card = id->card, out;
+        if (way == 0) {
+            memset(card.seal_public + 300, 0xff, 3); /* coefficients of 4095 */
+        } else {
+            memset(card.seal_public + sizeof card.seal_public - 32, 0, 32); /* a small order */
+        }
+        assert_int_equal(mv_card_make(&card, id->sign_secret), MV_OK);
+        assert_int_equal(mv_card_decode(&out, card.bytes, card.bytes_len, &err), MV_E_FORMAT);
+        assert_non_null(strstr(err.text, "not a valid public key"));
+        assert_int_equal(out.bytes_len, 0);
+    }
+    mv_identity_free(&id);
+}
+
 static void a_card_survives_mail(void **state)
 {
     const mv_card card = card_of(7);
@@ -946,6 +967,7 @@ int main(void)
         cmocka_unit_test(a_revocation_saved_and_loaded_is_the_same_and_every_change_is_noticed),
         cmocka_unit_test(a_card_saved_and_loaded_is_the_same),
         cmocka_unit_test(every_changed_or_missing_byte_of_a_card_is_noticed),
+        cmocka_unit_test(a_card_whose_keys_cannot_be_used_is_refused),
         cmocka_unit_test(a_card_survives_mail),
         cmocka_unit_test(a_truncated_card_file_is_refused_at_every_length),
         cmocka_unit_test(a_secret_given_as_card_is_answered_with_a_hint),
