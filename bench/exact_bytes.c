@@ -133,16 +133,20 @@ static mv_status encode(mv_buffer *coded, bool *is_coded, const mv_buffer *file)
 {
     const mv_source source = mv_source_memory(file->bytes, file->len);
     const mv_sink sink = {append, coded};
+    const mv_exact_opts opts = {.threads = 1};
     uint64_t len = 0;
+    uint32_t coding = MV_CODING_NONE;
     coded->len = 0;
-    return mv_exact_encode(is_coded, &len, &sink, &source, 0, NULL);
+    const mv_status st = mv_exact_encode(&coding, &len, &sink, &source, &opts, NULL);
+    *is_coded = coding != MV_CODING_NONE;
+    return st;
 }
 
 static mv_status decode(mv_buffer *back, const mv_buffer *coded, size_t file_len)
 {
     const mv_sink sink = {append, back};
     mv_exact_decoder *decoder = NULL;
-    mv_status st = mv_exact_decoder_new(&decoder, file_len, &sink);
+    mv_status st = mv_exact_decoder_new(&decoder, MV_CODING_RASTER, file_len, &sink);
     back->len = 0;
     st = st == MV_OK ? mv_exact_decoder_write(decoder, coded->bytes, coded->len, NULL) : st;
     st = st == MV_OK ? mv_exact_decoder_end(decoder, NULL) : st;

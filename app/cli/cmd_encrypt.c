@@ -38,6 +38,8 @@ static const cli_option options[] = {
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
     {"max-error", 0, "E",
      "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
+    {"exact-coding", 0, "CODER",
+     "of raw samples: jpegls (default: fast), best (the smaller of two, slower) or veil"},
     {"bits", 0, "B", "bits of one feature, 1 to 16 (default: 8)"},
     {"he", 0, "SET", "parameter set of the features (default: pack4096)"},
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
@@ -120,9 +122,31 @@ static bool parse_numbers(job *j)
     j->seal.max_error = (uint32_t)max_error;
     j->codec.feature_bits = (uint32_t)bits;
     j->codec.frame_slices = (uint32_t)slices;
-    j->codec.threads = (unsigned)threads;
+    j->codec.threads = j->seal.threads = (unsigned)threads;
     j->codec.progress = ui_progress();
     j->seal.sums = (uint32_t)sums;
+    return true;
+}
+
+static bool exact_choice_of(mv_exact_choice *out, const char *name)
+{
+    *out = strcmp(name, "best") == 0   ? MV_EXACT_BEST
+           : strcmp(name, "veil") == 0 ? MV_EXACT_PIXELS
+                                       : MV_EXACT_JPEGLS;
+    return *out != MV_EXACT_JPEGLS || strcmp(name, "jpegls") == 0;
+}
+
+static bool parse_exact(job *j)
+{
+    const char *name = cli_value(j->args, "exact-coding");
+    if (name != NULL && cli_flag(j->args, "lossy")) {
+        ui_say("--lossy leaves the samples out that --exact-coding codes; give one of them");
+        return false;
+    }
+    if (name != NULL && !exact_choice_of(&j->seal.exact, name)) {
+        ui_say("--exact-coding is jpegls, best or veil, not \"%s\"", name);
+        return false;
+    }
     return true;
 }
 
@@ -510,7 +534,7 @@ static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_
         goto done;
     }
     if (j->seal.max_error != 0 && is_dicom) {
-        MV_TRY(dicom_out_near(derived, &in->bytes, in->path, j->seal.max_error, err));
+        MV_TRY(dicom_out_near(derived, &in->bytes, in->path, &j->seal, err));
         exact = mv_source_memory(derived->bytes, derived->len);
     }
     MV_TRY(mv_sealer_add(sealer, in->name, code, &exact, err));
@@ -761,7 +785,7 @@ static int run(const cli_args *args)
         return CLI_USAGE;
     }
     if (!path_output_is_safe(cli_value(args, "output"), "an encrypted file") ||
-        !parse_numbers(&j) || !parse_set(&j)) {
+        !parse_numbers(&j) || !parse_exact(&j) || !parse_set(&j)) {
         return CLI_USAGE;
     }
     MV_TRY(find_people(&j, &err));

@@ -29,6 +29,7 @@ static const char *coding_name(const mv_member *m)
 {
     return m->exact_coding == MV_CODING_NONE     ? "none"
            : m->exact_coding == MV_CODING_RASTER ? "jpeg-ls"
+           : m->exact_coding == MV_CODING_STRIPS ? "veil"
                                                  : "of a later program";
 }
 

@@ -121,40 +121,42 @@ static mv_status count(void *user, const uint8_t *bytes, size_t len, mv_error *e
 
 /* Bytes before by bytes after, of the samples alone. */
 static mv_status find_ratio(double *out, const mv_buffer *derived, const mv_image *image,
-                            uint32_t max_error, mv_error *err)
+                            const mv_seal_opts *seal, mv_error *err)
 {
     mv_status st = MV_OK;
+    const mv_exact_opts opts = {seal->max_error, seal->exact, seal->threads};
     uint64_t counted = 0, coded_len = 0;
     const mv_sink sink = {count, &counted};
     const mv_source source = mv_source_memory(derived->bytes, derived->len);
     const double samples = (double)samples_len(image);
-    bool coded = false;
+    uint32_t coding = MV_CODING_NONE;
 
-    MV_TRY(mv_exact_encode(&coded, &coded_len, &sink, &source, max_error, err));
+    MV_TRY(mv_exact_encode(&coding, &coded_len, &sink, &source, &opts, err));
     *out = samples / ((double)coded_len - ((double)derived->len - samples));
 done:
     return st;
 }
 
 mv_status dicom_out_near(mv_buffer *out, const mv_buffer *file, const char *name,
-                         uint32_t max_error, mv_error *err)
+                         const mv_seal_opts *seal, mv_error *err)
 {
     mv_status st = MV_OK;
+    const bool is_standard = seal->exact == MV_EXACT_JPEGLS;
     const mv_dicom_original original = {file->bytes, file->len};
     mv_image image = {0};
     char text[128];
-    mv_dicom_change change = {"ISO_14495_1", text, 1};
+    mv_dicom_change change = {is_standard ? "ISO_14495_1" : "MEDVEIL_PIXELS", text, 1};
 
     *out = mv_buffer_make(DERIVED_MAX);
     (void)snprintf(text, sizeof text,
-                   "Near-lossless JPEG-LS by medveil %s: no sample is more than %u off", MV_VERSION,
-                   (unsigned)max_error);
+                   "Near-lossless%s by medveil %s: no sample is more than %u off",
+                   is_standard ? " JPEG-LS" : "", MV_VERSION, (unsigned)seal->max_error);
     MV_TRY(mv_image_decode(&image, file->bytes, file->len, name, err));
     MV_REQUIRE(!image.never_lossy, err, MV_E_POLICY,
                "%s is a mammogram, which is not sent without its original; leave out --max-error",
                name);
     MV_TRY(mv_dicom_derived(out, &image, &original, &change, err));
-    MV_TRY(find_ratio(&change.ratio, out, &image, max_error, err));
+    MV_TRY(find_ratio(&change.ratio, out, &image, seal, err));
     mv_buffer_clear(out);
     MV_TRY(mv_dicom_derived(out, &image, &original, &change, err));
 done:

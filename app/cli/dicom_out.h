@@ -18,10 +18,10 @@ MV_MUST_CHECK mv_status dicom_out_save(const mv_image *image, const char *path, 
                                        bool *kept, mv_error *err);
 
 /* dicom_out_near: the derived object that stands for a DICOM file when none of its samples may come
- * back further off than max_error. It holds the exact samples still; the sealer codes them.
+ * back further off than seal->max_error. It holds the exact samples still; the sealer codes them.
  * errors: as mv_dicom_derived, mv_image_decode, mv_exact_encode */
 MV_MUST_CHECK mv_status dicom_out_near(mv_buffer *out, const mv_buffer *file, const char *name,
-                                       uint32_t max_error, mv_error *err);
+                                       const mv_seal_opts *seal, mv_error *err);
 
 /* dicom_out_header: give the member that was added last the header of its DICOM file, which does
  * not travel. errors: those of reading DICOM, of mv_sealer_further */

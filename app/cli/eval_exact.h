@@ -7,9 +7,11 @@
 
 #include "cli.h"
 
-/* Who coded the samples. The section is ours, with its heads and its hash. */
+/* Who coded the samples. The sections are ours, with their heads and hash: JPEG-LS alone, and with
+ * the pixel coder beside it. */
 typedef enum exact_coder {
     EXACT_SECTION,
+    EXACT_BEST,
     EXACT_JPEGLS,
     EXACT_J2K,
     EXACT_PNG,
@@ -28,7 +30,8 @@ typedef struct exact_group {
     double file_bytes, inside_bytes; /* of those files, and of their exact sections */
     size_t measured, frames;         /* files with samples of 2 to 16 bits: what is below */
     double raw, bytes[EXACT_CODERS];
-    double encode_ms, decode_ms; /* of the section; processor time, children's too */
+    /* of the two sections; processor time, children's too */
+    double encode_ms[EXACT_BEST + 1], decode_ms[EXACT_BEST + 1];
 } exact_group;
 
 typedef struct exact_result {

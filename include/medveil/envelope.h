@@ -69,6 +69,11 @@ typedef struct mv_collection_public mv_collection_public;
  * unless the program says that it means it. */
 enum { MV_SEAL_EXPIRED = 1, MV_SEAL_REVOKED = 2 };
 
+/* How raw samples are coded: JPEG-LS is fast; the trained pixel coder takes about ten times as long
+ * each way and mostly gives fewer bytes; best: of each strip of at most 2^20 samples the smaller.
+ */
+typedef enum mv_exact_choice { MV_EXACT_JPEGLS, MV_EXACT_BEST, MV_EXACT_PIXELS } mv_exact_choice;
+
 typedef struct mv_seal_opts {
     const mv_identity *sender; /* NULL: anonymous, and shown so */
     const mv_card *recipient;  /* at least one */
@@ -81,8 +86,10 @@ typedef struct mv_seal_opts {
     /* Or the public half of somebody's collection: its key does not travel, and a recipient needs
      * the collection to open the features. */
     const mv_collection_public *collection_public;
-    unsigned accept;    /* MV_SEAL_ flags */
-    uint32_t max_error; /* 0: originals come back bit for bit; 1..255: no sample further off */
+    unsigned accept;       /* MV_SEAL_ flags */
+    uint32_t max_error;    /* 0: originals come back bit for bit; 1..255: no sample further off */
+    mv_exact_choice exact; /* how raw samples of originals are coded */
+    unsigned threads;      /* that coding may use; 0: as many as there are processors */
 } mv_seal_opts;
 
 /* Times and sizes, for --json and the bench. */
@@ -111,7 +118,7 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
 
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
  * original is left out. The features are encrypted at once. Raw samples in exact are coded at once
- * where that rebuilds the file (MV_CODING_RASTER); otherwise it is read when the sealer finishes,
+ * where that rebuilds the file and makes it smaller; otherwise it is read when the sealer finishes,
  * until when it is borrowed. Several members need names, each its own, none
  * the folder of another.
  * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
@@ -154,8 +161,9 @@ typedef struct mv_sender {
 
 /* How an original travels. */
 enum {
-    MV_CODING_NONE = 0,  /* byte for byte */
-    MV_CODING_RASTER = 1 /* raw samples as JPEG-LS, the rest of the file as it is */
+    MV_CODING_NONE = 0,   /* byte for byte */
+    MV_CODING_RASTER = 1, /* raw samples as JPEG-LS, the rest of the file as it is */
+    MV_CODING_STRIPS = 2  /* the same in strips, each as JPEG-LS or through the pixel coder */
 };
 
 /* Kinds of further sections. */

@@ -450,9 +450,9 @@ static mv_status open_coded(mv_opener *o, size_t index, const mv_member *m, cons
     mv_status st = MV_OK;
     mv_exact_decoder *decoder = NULL;
 
-    MV_REQUIRE(m->exact_coding == MV_CODING_RASTER, err, MV_E_UNSUPPORTED,
+    MV_REQUIRE(m->exact_coding <= MV_CODING_STRIPS, err, MV_E_UNSUPPORTED,
                "the original is in coding %u, of a later program", (unsigned)m->exact_coding);
-    st = mv_exact_decoder_new(&decoder, m->exact_len, sink);
+    st = mv_exact_decoder_new(&decoder, m->exact_coding, m->exact_len, sink);
     MV_REQUIRE(st == MV_OK, err, st, "out of memory");
     const mv_sink coded = {mv_exact_decoder_write, decoder};
     MV_TRY(open_again(o, index, &coded, err));

@@ -336,7 +336,7 @@ static mv_status add_exact(mv_sealer *s, mv_member *member, const mv_source *exa
 {
     mv_status st = MV_OK;
     const mv_sink sink = {append_spool, &s->spool};
-    bool coded = false;
+    const mv_exact_opts opts = {s->opts.max_error, s->opts.exact, s->opts.threads};
 
     MV_REQUIRE(exact->len <= MV_ENVELOPE_LEN_MAX, err, MV_E_LIMIT,
                "the original is larger than 1 TiB");
@@ -344,8 +344,7 @@ static mv_status add_exact(mv_sealer *s, mv_member *member, const mv_source *exa
     last_origin(s)->exact_at = s->spool.len;
     member->exact_kept = true;
     member->exact_len = exact->len;
-    MV_TRY(mv_exact_encode(&coded, &member->coded_len, &sink, exact, s->opts.max_error, err));
-    member->exact_coding = coded ? MV_CODING_RASTER : MV_CODING_NONE;
+    MV_TRY(mv_exact_encode(&member->exact_coding, &member->coded_len, &sink, exact, &opts, err));
     member->max_error = s->opts.max_error;
     s->stats.bytes_exact += exact->len;
     s->stats.bytes_coded += mv_member_exact_len(member);

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exact_coding.c: coding 1.
+ * exact_coding.c: codings 1 and 2.
  *
- *     head 24 | what is before the samples | of each frame: head 8, JPEG-LS | what is after |
- * SHA-256
+ *     head 24 | what is before the samples | of each strip: head, stream | what is after | SHA-256
  *
- * A frame's samples are coded as their distance from the frame's lowest value, in as many bits as
- * that needs: two's complement makes no jumps then, and 12-bit values in 16-bit words cost nothing.
+ * A strip of coding 1 is a whole frame in JPEG-LS; one of coding 2 is some rows of a frame, in
+ * JPEG-LS or through the pixel coder, whichever is smaller. Its samples are coded as their distance
+ * from the strip's lowest value, in as many bits as that needs: two's complement makes no jumps
+ * then, and 12-bit values in 16-bit words cost nothing.
  */
 #include "exact_coding.h"
 
 #include "base/bytes.h"
+#include "base/cpu.h"
 #include "base/secret.h"
 #include "codec/picture_coding.h"
 #include "codec/raster.h"
+#include "codec/veil_strip.h"
 #include "derive.h"
 #include "envelope_io.h"
 #include "image/sandbox.h"
@@ -21,7 +24,10 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-enum { HEAD_LEN = 24, FRAME_HEAD_LEN = 8, DIGEST_LEN = 32, PIECE_LEN = 65536 };
+enum { HEAD_LEN = 24, STRIP_HEAD_MAX = 9, DIGEST_LEN = 32, PIECE_LEN = 65536 };
+enum { KIND_JPEGLS = 1, KIND_PIXELS = 2 }; /* of a strip */
+
+#define STRIP_SAMPLES_MAX ((uint32_t)1 << 20) /* a row has less than a fifth of that */
 
 #define BATCH_LEN     ((size_t)4 << 20) /* rebuilt bytes for which one child is worth its start */
 #define CHILD_SECONDS 60u
@@ -85,16 +91,51 @@ static size_t sample_count(const mv_raster *r)
     return (size_t)r->width * r->height * r->channels;
 }
 
-/* A frame's lowest sample as a number of its bits, and how far above it the highest is. */
-typedef struct frame_head {
-    uint32_t len, lowest, range;
-} frame_head;
+/* ---- strips ---- */
 
-static void frame_head_write(uint8_t out[FRAME_HEAD_LEN], const frame_head *f)
+mv_exact_strips mv_exact_strips_of(const mv_raster *r, uint32_t coding)
 {
-    mv_store_u32le(out, f->len);
-    mv_store_u16le(out + 4, (uint16_t)f->lowest);
-    mv_store_u16le(out + 6, (uint16_t)f->range);
+    mv_exact_strips s = {*r, coding, r->height, 1};
+    const uint32_t most = STRIP_SAMPLES_MAX / (r->width * r->channels);
+    if (coding == MV_CODING_STRIPS && most < r->height) {
+        s.rows = most;
+        s.per_frame = (r->height + most - 1) / most;
+    }
+    return s;
+}
+
+mv_raster mv_exact_strip(const mv_exact_strips *s, uint64_t k)
+{
+    const uint32_t first = (uint32_t)(k % s->per_frame) * s->rows;
+    mv_raster strip = s->raster;
+    strip.height = s->raster.height - first < s->rows ? s->raster.height - first : s->rows;
+    strip.frames = 1;
+    return strip;
+}
+
+static uint64_t strip_count(const mv_exact_strips *s)
+{
+    return (uint64_t)s->raster.frames * s->per_frame;
+}
+
+/* A strip's lowest sample as a number of its bits, and how far above it the highest is. */
+typedef struct strip_head {
+    uint32_t kind; /* KIND_..; in coding 1 it is not written */
+    uint32_t len, lowest, range;
+} strip_head;
+
+static size_t strip_head_len(uint32_t coding)
+{
+    return coding == MV_CODING_STRIPS ? STRIP_HEAD_MAX : STRIP_HEAD_MAX - 1;
+}
+
+static void strip_head_write(uint8_t out[STRIP_HEAD_MAX], const strip_head *f, uint32_t coding)
+{
+    uint8_t *p = out + strip_head_len(coding) - (STRIP_HEAD_MAX - 1);
+    out[0] = (uint8_t)f->kind;
+    mv_store_u32le(p, f->len);
+    mv_store_u16le(p + 4, (uint16_t)f->lowest);
+    mv_store_u16le(p + 6, (uint16_t)f->range);
 }
 
 static mv_jpegls_frame picture_of(const mv_raster *r, uint32_t range)
@@ -107,17 +148,23 @@ static mv_jpegls_frame picture_of(const mv_raster *r, uint32_t range)
     return picture;
 }
 
-static bool frame_head_read(frame_head *f, const uint8_t in[FRAME_HEAD_LEN], const mv_raster *r)
+/* No stream of either kind is longer than there would be room for in JPEG-LS. */
+static bool strip_head_read(strip_head *f, const uint8_t *in, const mv_raster *strip,
+                            uint32_t coding)
 {
-    *f = (frame_head){mv_load_u32le(in), mv_load_u16le(in + 4), mv_load_u16le(in + 6)};
-    const mv_jpegls_frame picture = picture_of(r, f->range);
-    return f->lowest <= mask_of(r) && f->range <= mask_of(r) && f->len != 0 &&
-           f->len <= mv_jpegls_room(&picture);
+    const uint8_t *p = in + strip_head_len(coding) - (STRIP_HEAD_MAX - 1);
+    f->kind = coding == MV_CODING_STRIPS ? in[0] : KIND_JPEGLS;
+    f->len = mv_load_u32le(p);
+    f->lowest = mv_load_u16le(p + 4);
+    f->range = mv_load_u16le(p + 6);
+    const mv_jpegls_frame picture = picture_of(strip, f->range);
+    return (f->kind == KIND_JPEGLS || f->kind == KIND_PIXELS) && f->lowest <= mask_of(strip) &&
+           f->range <= mask_of(strip) && f->len != 0 && f->len <= mv_jpegls_room(&picture);
 }
 
 /* ---- rebuilding ---- */
 
-typedef enum stage { HEAD, BEFORE, FRAME_HEAD, FRAME, AFTER, DIGEST, DONE } stage;
+typedef enum stage { HEAD, BEFORE, STRIP_HEAD, STRIP, AFTER, DIGEST, DONE } stage;
 
 struct mv_exact_decoder {
     const mv_sink *to;
@@ -126,18 +173,23 @@ struct mv_exact_decoder {
     stage stage;
     uint64_t left; /* bytes of this stage still to come */
     uint8_t item[DIGEST_LEN];
-    mv_raster raster;
-    uint32_t frames_left; /* not yet begun */
-    uint32_t batch_frames;
-    mv_buffer batch; /* frames of the next child, whole but for the last */
+    uint32_t coding;
+    mv_exact_strips strips;
+    uint64_t strip;     /* the one being taken */
+    strip_head current; /* its head */
+    uint64_t batch_first;
+    size_t batch_out; /* bytes that the batch will be */
+    mv_buffer batch;  /* strips to rebuild next, whole but for the last */
     uint8_t *rebuilt;
     size_t rebuilt_room;
     EVP_MD_CTX *digest; /* of what has been given on */
     uint8_t wanted[DIGEST_LEN];
 };
 
-mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint64_t file_len, const mv_sink *to)
+mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint32_t coding, uint64_t file_len,
+                               const mv_sink *to)
 {
+    MV_ASSERT(coding == MV_CODING_RASTER || coding == MV_CODING_STRIPS);
     mv_exact_decoder *d = calloc(1, sizeof *d);
     if (d == NULL) {
         return MV_E_MEMORY;
@@ -148,6 +200,7 @@ mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint64_t file_len, const 
         return MV_E_MEMORY;
     }
     d->to = to;
+    d->coding = coding;
     d->file_len = file_len;
     d->left = HEAD_LEN;
     d->batch = mv_buffer_make(SIZE_MAX / 2);
@@ -173,33 +226,67 @@ static mv_status not_a_coding(mv_error *err)
     return mv_fail(err, MV_E_FORMAT, "the coded original inside cannot be rebuilt");
 }
 
-bool mv_exact_rebuild(uint8_t *out, const mv_raster *r, const uint8_t *batch, size_t len)
+/* A strip's samples, as numbers of its bits, back to where they lie in the file. */
+static void lift(uint8_t *out, const mv_raster *strip, const strip_head *f, const uint16_t *samples,
+                 bool is_small)
 {
-    const size_t frame_len = (size_t)mv_raster_frame_len(r), count = sample_count(r);
+    const uint8_t *small = (const uint8_t *)samples;
+    const size_t count = sample_count(strip);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t v = is_small ? small[i] : samples[i];
+        store(strip, out, i, f->lowest + (v < f->range ? v : f->range)); /* above: near-lossless */
+    }
+}
+
+static bool rebuild_strip(uint8_t *out, const mv_raster *strip, const strip_head *f,
+                          const uint8_t *stream, uint16_t *samples, unsigned threads)
+{
+    const mv_jpegls_frame picture = picture_of(strip, f->range);
+    const mv_veil_strip pixels = {strip->width, strip->height, strip->channels, f->range};
+    const bool ok = f->kind == KIND_JPEGLS
+                        ? mv_picture_decode(samples, &picture, stream, f->len) == MV_OK
+                        : mv_veil_strip_decode(samples, &pixels, threads, stream, f->len) == MV_OK;
+    if (ok) {
+        lift(out, strip, f, samples, f->kind == KIND_JPEGLS && picture.bits <= 8);
+    }
+    return ok;
+}
+
+bool mv_exact_rebuild(uint8_t *out, const mv_exact_strips *strips, uint64_t first, unsigned threads,
+                      const uint8_t *batch, size_t len)
+{
+    const mv_raster largest = mv_exact_strip(strips, 0);
+    const size_t head_len = strip_head_len(strips->coding);
     mv_reader in = mv_reader_make(batch, len);
-    uint16_t *samples = malloc(count * sizeof *samples);
+    uint16_t *samples = malloc(sample_count(&largest) * sizeof *samples);
     const uint8_t *head = NULL, *stream = NULL;
     bool ok = samples != NULL;
-    frame_head f;
+    strip_head f;
 
-    for (; ok && mv_reader_left(&in) != 0; out += frame_len) {
-        ok = mv_read_view(&in, &head, FRAME_HEAD_LEN) == MV_OK && frame_head_read(&f, head, r) &&
-             mv_read_view(&in, &stream, f.len) == MV_OK;
-        const mv_jpegls_frame picture = picture_of(r, ok ? f.range : 0);
-        ok = ok && mv_picture_decode(samples, &picture, stream, f.len) == MV_OK;
-        const uint8_t *small = (const uint8_t *)samples;
-        for (size_t i = 0; ok && i < count; i++) {
-            const uint32_t v = picture.bits <= 8 ? small[i] : samples[i];
-            store(r, out, i, f.lowest + (v < f.range ? v : f.range)); /* above: near-lossless */
-        }
+    for (uint64_t k = first; ok && mv_reader_left(&in) != 0; k++) {
+        const mv_raster strip = mv_exact_strip(strips, k);
+        ok = mv_read_view(&in, &head, head_len) == MV_OK &&
+             strip_head_read(&f, head, &strip, strips->coding) &&
+             mv_read_view(&in, &stream, f.len) == MV_OK &&
+             rebuild_strip(out, &strip, &f, stream, samples, threads);
+        out += mv_raster_frame_len(&strip);
+    }
+    if (samples != NULL) {
+        mv_wipe(samples, sample_count(&largest) * sizeof *samples);
     }
     free(samples);
     return ok;
 }
 
+typedef struct child_work {
+    const mv_exact_strips *strips;
+    uint64_t first;
+} child_work;
+
 static uint32_t rebuild_work(const mv_sandbox_job *job)
 {
-    return !mv_exact_rebuild(job->bulk, job->context, job->bytes, job->len);
+    const child_work *w = job->context;
+    return !mv_exact_rebuild(job->bulk, w->strips, w->first, 1, job->bytes, job->len);
 }
 
 static mv_status run_child(mv_exact_decoder *d, size_t len, mv_error *err)
@@ -207,8 +294,9 @@ static mv_status run_child(mv_exact_decoder *d, size_t len, mv_error *err)
     mv_status st = MV_OK;
     uint32_t result = 1;
     size_t came = len;
+    const child_work work = {&d->strips, d->batch_first};
     const mv_sandbox_job job = {.work = rebuild_work,
-                                .context = &d->raster,
+                                .context = &work,
                                 .bytes = d->batch.bytes,
                                 .len = d->batch.len,
                                 .bulk = d->rebuilt,
@@ -242,10 +330,11 @@ static mv_status give_on(mv_exact_decoder *d, const uint8_t *bytes, size_t len, 
                                                         : MV_E_INTERNAL;
 }
 
+/* JPEG-LS streams that came from outside are rebuilt in a child, as a second wall. */
 static mv_status flush_batch(mv_exact_decoder *d, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t len = d->batch_frames * (size_t)mv_raster_frame_len(&d->raster);
+    const size_t len = d->batch_out;
 
     if (len > d->rebuilt_room) {
         mv_wipe(d->rebuilt, d->rebuilt_room);
@@ -254,14 +343,15 @@ static mv_status flush_batch(mv_exact_decoder *d, mv_error *err)
         d->rebuilt_room = d->rebuilt != NULL ? len : 0;
         MV_REQUIRE(d->rebuilt != NULL, err, MV_E_MEMORY, "out of memory for a frame");
     }
-    if (!d->own) {
+    if (!d->own && d->current.kind == KIND_JPEGLS) {
         MV_TRY(run_child(d, len, err));
-    } else if (!mv_exact_rebuild(d->rebuilt, &d->raster, d->batch.bytes, d->batch.len)) {
+    } else if (!mv_exact_rebuild(d->rebuilt, &d->strips, d->batch_first, mv_cpu_count(),
+                                 d->batch.bytes, d->batch.len)) {
         st = not_a_coding(err);
         goto done;
     }
     d->batch.len = 0;
-    d->batch_frames = 0;
+    d->batch_out = 0;
     MV_TRY(give_on(d, d->rebuilt, len, err));
 done:
     return st;
@@ -270,7 +360,8 @@ done:
 /* Bytes after the last frame. */
 static uint64_t rest_len(const mv_exact_decoder *d)
 {
-    return d->file_len - d->raster.at - d->raster.frames * mv_raster_frame_len(&d->raster);
+    const mv_raster *r = &d->strips.raster;
+    return d->file_len - r->at - r->frames * mv_raster_frame_len(r);
 }
 
 static void enter(mv_exact_decoder *d, stage next, uint64_t left)
@@ -279,18 +370,46 @@ static void enter(mv_exact_decoder *d, stage next, uint64_t left)
     d->left = left;
 }
 
-static mv_status end_frame(mv_exact_decoder *d, mv_error *err)
+static uint64_t strip_len(const mv_exact_decoder *d, uint64_t k) /* bytes */
+{
+    const mv_raster strip = mv_exact_strip(&d->strips, k);
+    return mv_raster_frame_len(&strip);
+}
+
+/* The head of a strip is there. It joins the batch if it is of the same kind as what waits. */
+static mv_status begin_strip(mv_exact_decoder *d, mv_error *err)
 {
     mv_status st = MV_OK;
-    d->batch_frames++;
-    d->frames_left--;
-    if (d->frames_left == 0 ||
-        d->batch_frames * mv_raster_frame_len(&d->raster) + mv_raster_frame_len(&d->raster) >
-            BATCH_LEN) {
+    const mv_raster strip = mv_exact_strip(&d->strips, d->strip);
+    strip_head head;
+
+    if (!strip_head_read(&head, d->item, &strip, d->coding)) {
+        st = not_a_coding(err);
+        goto done;
+    }
+    if (d->batch_out != 0 && head.kind != d->current.kind) {
         MV_TRY(flush_batch(d, err));
     }
-    enter(d, d->frames_left == 0 ? AFTER : FRAME_HEAD,
-          d->frames_left == 0 ? rest_len(d) : FRAME_HEAD_LEN);
+    if (d->batch_out == 0) {
+        d->batch_first = d->strip;
+    }
+    d->current = head;
+    MV_TRY(mv_buffer_append(&d->batch, d->item, strip_head_len(d->coding)));
+    enter(d, STRIP, head.len);
+done:
+    return st;
+}
+
+static mv_status end_strip(mv_exact_decoder *d, mv_error *err)
+{
+    mv_status st = MV_OK;
+    d->batch_out += strip_len(d, d->strip);
+    d->strip++;
+    const bool is_last = d->strip == strip_count(&d->strips);
+    if (is_last || d->batch_out + strip_len(d, d->strip) > BATCH_LEN) {
+        MV_TRY(flush_batch(d, err));
+    }
+    enter(d, is_last ? AFTER : STRIP_HEAD, is_last ? rest_len(d) : strip_head_len(d->coding));
 done:
     return st;
 }
@@ -299,29 +418,25 @@ done:
 static mv_status end_stage(mv_exact_decoder *d, mv_error *err)
 {
     mv_status st = MV_OK;
-    frame_head f;
+    mv_raster raster;
 
     switch (d->stage) {
     case HEAD:
-        if (!head_read(&d->raster, d->item, d->file_len)) {
+        if (!head_read(&raster, d->item, d->file_len)) {
             st = not_a_coding(err);
             goto done;
         }
-        d->frames_left = d->raster.frames;
-        enter(d, BEFORE, d->raster.at);
+        d->strips = mv_exact_strips_of(&raster, d->coding);
+        enter(d, BEFORE, raster.at);
         break;
     case BEFORE:
-        enter(d, FRAME_HEAD, FRAME_HEAD_LEN);
+        enter(d, STRIP_HEAD, strip_head_len(d->coding));
         break;
-    case FRAME_HEAD:
-        if (!frame_head_read(&f, d->batch.bytes + d->batch.len - FRAME_HEAD_LEN, &d->raster)) {
-            st = not_a_coding(err);
-            goto done;
-        }
-        enter(d, FRAME, f.len);
+    case STRIP_HEAD:
+        MV_TRY(begin_strip(d, err));
         break;
-    case FRAME:
-        MV_TRY(end_frame(d, err));
+    case STRIP:
+        MV_TRY(end_strip(d, err));
         break;
     case AFTER:
         enter(d, DIGEST, DIGEST_LEN);
@@ -347,8 +462,10 @@ static mv_status take(mv_exact_decoder *d, const uint8_t *bytes, size_t len, mv_
     case DIGEST:
         memcpy(d->item + DIGEST_LEN - d->left, bytes, len);
         return MV_OK;
-    case FRAME_HEAD:
-    case FRAME:
+    case STRIP_HEAD:
+        memcpy(d->item + strip_head_len(d->coding) - d->left, bytes, len);
+        return MV_OK;
+    case STRIP:
         return mv_buffer_append(&d->batch, bytes, len);
     case BEFORE:
     case AFTER:
@@ -399,21 +516,26 @@ mv_status mv_exact_decoder_end(mv_exact_decoder *d, mv_error *err)
 typedef struct encoder {
     const mv_source *source;
     const mv_sink *out;
-    uint32_t max_error;
+    mv_exact_opts opts;
+    unsigned threads;
+    uint32_t coding;
     mv_raster raster;
+    mv_exact_strips strips;
     mv_exact_decoder *decoder; /* gets what out gets */
     uint64_t coded_len;
-    uint64_t compared; /* bytes of the file that have been rebuilt and compared */
-    bool given_up;     /* larger than the file, or rebuilt differently */
-    uint8_t *frame, *stream;
+    uint64_t compared;       /* bytes of the file that have been rebuilt and compared */
+    bool given_up;           /* larger than the file, or rebuilt differently */
+    uint8_t *frame, *stream; /* of a strip */
     uint16_t *samples;
+    size_t frame_room, samples_room; /* bytes */
+    mv_buffer pixels;                /* its stream of the pixel coder */
     uint8_t piece[PIECE_LEN];
 } encoder;
 
 /* A lossless coding that our own decoder does not take is no failure: the file travels as it is. */
 static bool is_forgiven(const encoder *e, mv_status st)
 {
-    return e->max_error == 0 && st == MV_E_FORMAT;
+    return e->opts.max_error == 0 && st == MV_E_FORMAT;
 }
 
 static mv_status emit(encoder *e, const uint8_t *bytes, size_t len, mv_error *err)
@@ -422,7 +544,7 @@ static mv_status emit(encoder *e, const uint8_t *bytes, size_t len, mv_error *er
     mv_error why = {0};
 
     e->coded_len += len;
-    if (e->coded_len >= e->source->len && e->max_error == 0) {
+    if (e->coded_len >= e->source->len && e->opts.max_error == 0) {
         e->given_up = true; /* no smaller than the file */
     }
     if (e->given_up) {
@@ -465,7 +587,7 @@ static bool is_near(const encoder *e, const uint8_t *file, const uint8_t *rebuil
     for (size_t i = 0; i < len / e->raster.sample_bytes; i++) {
         const int64_t apart = (int64_t)number_of(&e->raster, load(&e->raster, file, i)) -
                               number_of(&e->raster, load(&e->raster, rebuilt, i));
-        if (apart > e->max_error || -apart > e->max_error) {
+        if (apart > e->opts.max_error || -apart > e->opts.max_error) {
             return false;
         }
     }
@@ -483,7 +605,7 @@ static mv_status compare(void *user, const uint8_t *bytes, size_t len, mv_error 
 {
     mv_status st = MV_OK;
     encoder *e = user;
-    const bool may_differ = e->max_error != 0 && in_samples(e);
+    const bool may_differ = e->opts.max_error != 0 && in_samples(e);
 
     for (size_t at = 0; at < len && !e->given_up; at += PIECE_LEN) {
         const size_t part = len - at < PIECE_LEN ? len - at : PIECE_LEN;
@@ -496,59 +618,104 @@ done:
     return st;
 }
 
-/* How far the frame's samples are above its lowest one. */
-static void measure(frame_head *f, const encoder *e)
+/* How far the strip's samples are above its lowest one. */
+static void measure(strip_head *f, const encoder *e, const mv_raster *strip)
 {
-    const size_t count = sample_count(&e->raster);
+    const size_t count = sample_count(strip);
     int32_t low = INT32_MAX, high = INT32_MIN;
     for (size_t i = 0; i < count; i++) {
-        const int32_t v = number_of(&e->raster, load(&e->raster, e->frame, i));
+        const int32_t v = number_of(strip, load(strip, e->frame, i));
         low = v < low ? v : low;
         high = v > high ? v : high;
     }
-    f->lowest = (uint32_t)low & mask_of(&e->raster);
+    f->lowest = (uint32_t)low & mask_of(strip);
     f->range = (uint32_t)(high - low);
 }
 
-/* Those distances, each in a byte or two. */
-static void lower(encoder *e, const frame_head *f, uint32_t bits)
+/* Those distances. */
+static void lower(encoder *e, const mv_raster *strip, const strip_head *f)
 {
-    const size_t count = sample_count(&e->raster);
-    const uint32_t mask = mask_of(&e->raster);
-    uint8_t *small = (uint8_t *)e->samples;
+    const size_t count = sample_count(strip);
+    const uint32_t mask = mask_of(strip);
     for (size_t i = 0; i < count; i++) {
-        const uint32_t v = (load(&e->raster, e->frame, i) - f->lowest) & mask;
-        if (bits <= 8) {
-            small[i] = (uint8_t)v;
-        } else {
-            e->samples[i] = (uint16_t)v;
-        }
+        e->samples[i] = (uint16_t)((load(strip, e->frame, i) - f->lowest) & mask);
     }
 }
 
-static mv_status encode_frame(encoder *e, uint64_t at, mv_error *err)
+/* The same, each in a byte. */
+static void narrow(uint16_t *samples, size_t count)
+{
+    uint8_t *small = (uint8_t *)samples;
+    for (size_t i = 0; i < count; i++) {
+        small[i] = (uint8_t)samples[i];
+    }
+}
+
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Into e->pixels, or it stays empty: not wanted, or larger than the samples. */
+static mv_status code_pixels(encoder *e, const mv_raster *strip, const strip_head *f)
 {
     mv_status st = MV_OK;
-    uint8_t head[FRAME_HEAD_LEN];
-    frame_head f = {0};
+    const mv_veil_strip picture = {strip->width, strip->height, strip->channels, f->range};
+    e->pixels.len = 0;
+    if (e->opts.choice != MV_EXACT_JPEGLS) {
+        MV_TRY(mv_veil_strip_encode(&e->pixels, &picture, lesser(e->opts.max_error, f->range),
+                                    e->threads, e->samples));
+        e->pixels.len = e->pixels.len < mv_raster_frame_len(strip) ? e->pixels.len : 0;
+    }
+done:
+    return st;
+}
+
+/* Into e->stream; *len 0: not wanted, or does not fit. The samples are worth nothing then. */
+static mv_status code_jpegls(size_t *len, encoder *e, const mv_raster *strip, const strip_head *f)
+{
+    mv_status st = MV_OK;
+    mv_jpegls_frame picture = picture_of(strip, f->range);
+    picture.near = lesser(e->opts.max_error, f->range / 2);
+    *len = 0;
+    if (e->opts.choice == MV_EXACT_PIXELS && e->pixels.len != 0) {
+        return MV_OK;
+    }
+    if (picture.bits <= 8) {
+        narrow(e->samples, sample_count(strip));
+    }
+    st = mv_picture_encode(e->stream, mv_jpegls_room(&picture), len, &picture, e->samples);
+    if (st == MV_E_SPACE) { /* noise: no smaller than the file */
+        *len = 0;
+        st = MV_OK;
+    }
+    return st;
+}
+
+static mv_status encode_strip(encoder *e, const mv_raster *strip, uint64_t at, mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint8_t head[STRIP_HEAD_MAX];
+    strip_head f = {.kind = KIND_JPEGLS};
     size_t len = 0;
 
-    MV_TRY(mv_source_read(e->source, at, e->frame, (size_t)mv_raster_frame_len(&e->raster), err));
-    measure(&f, e);
-    mv_jpegls_frame picture = picture_of(&e->raster, f.range);
-    picture.near = e->max_error < f.range / 2 ? e->max_error : f.range / 2;
-    lower(e, &f, picture.bits);
-    st = mv_picture_encode(e->stream, mv_jpegls_room(&picture), &len, &picture, e->samples);
-    if (st == MV_E_SPACE) { /* noise: no smaller than the file */
+    MV_TRY(mv_source_read(e->source, at, e->frame, (size_t)mv_raster_frame_len(strip), err));
+    measure(&f, e, strip);
+    lower(e, strip, &f);
+    MV_TRY(code_pixels(e, strip, &f));
+    MV_TRY(code_jpegls(&len, e, strip, &f));
+    if (e->pixels.len != 0 && (len == 0 || e->pixels.len < len)) {
+        f.kind = KIND_PIXELS;
+        len = e->pixels.len;
+    }
+    if (len == 0) {
         e->given_up = true;
-        st = MV_OK;
         goto done;
     }
-    MV_TRY(st);
     f.len = (uint32_t)len;
-    frame_head_write(head, &f);
-    MV_TRY(emit(e, head, sizeof head, err));
-    MV_TRY(emit(e, e->stream, len, err));
+    strip_head_write(head, &f, e->coding);
+    MV_TRY(emit(e, head, strip_head_len(e->coding), err));
+    MV_TRY(emit(e, f.kind == KIND_PIXELS ? e->pixels.bytes : e->stream, len, err));
 done:
     return st;
 }
@@ -556,9 +723,9 @@ done:
 static void encoder_free(encoder *e)
 {
     if (e != NULL) {
-        const size_t frame_len = (size_t)mv_raster_frame_len(&e->raster);
-        mv_wipe(e->frame, e->frame == NULL ? 0 : frame_len);
-        mv_wipe(e->samples, e->samples == NULL ? 0 : sample_count(&e->raster) * 2);
+        mv_wipe(e->frame, e->frame == NULL ? 0 : e->frame_room);
+        mv_wipe(e->samples, e->samples == NULL ? 0 : e->samples_room);
+        mv_buffer_clear(&e->pixels);
         mv_exact_decoder_free(&e->decoder);
         free(e->frame);
         free(e->samples);
@@ -571,11 +738,15 @@ static void encoder_free(encoder *e)
 static mv_status make_room(encoder *e, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t frame_len = (size_t)mv_raster_frame_len(&e->raster);
-    const mv_jpegls_frame widest = picture_of(&e->raster, mask_of(&e->raster));
+    const mv_raster largest = mv_exact_strip(&e->strips, 0);
+    const size_t len = (size_t)mv_raster_frame_len(&largest);
+    const mv_jpegls_frame widest = picture_of(&largest, mask_of(&largest));
 
-    e->frame = malloc(frame_len < PIECE_LEN ? PIECE_LEN : frame_len);
-    e->samples = malloc(sample_count(&e->raster) * sizeof *e->samples);
+    e->pixels = mv_buffer_make(SIZE_MAX / 2);
+    e->frame_room = len < PIECE_LEN ? PIECE_LEN : len;
+    e->samples_room = sample_count(&largest) * sizeof *e->samples;
+    e->frame = malloc(e->frame_room);
+    e->samples = malloc(e->samples_room);
     e->stream = malloc(mv_jpegls_room(&widest));
     MV_REQUIRE(e->frame != NULL && e->samples != NULL && e->stream != NULL, err, MV_E_MEMORY,
                "out of memory for a frame");
@@ -593,8 +764,10 @@ static mv_status encode(encoder *e, mv_error *err)
     head_write(item, &e->raster);
     MV_TRY(emit(e, item, HEAD_LEN, err));
     MV_TRY(emit_source(e, 0, e->raster.at, err));
-    for (uint64_t at = e->raster.at; at < end && !e->given_up; at += frame_len) {
-        MV_TRY(encode_frame(e, at, err));
+    for (uint64_t at = e->raster.at, k = 0; at < end && !e->given_up; k++) {
+        const mv_raster strip = mv_exact_strip(&e->strips, k);
+        MV_TRY(encode_strip(e, &strip, at, err));
+        at += mv_raster_frame_len(&strip);
     }
     MV_TRY(emit_source(e, end, e->source->len - end, err));
     if (!e->given_up) {
@@ -619,31 +792,34 @@ static mv_status find(encoder *e, bool *found, mv_error *err)
     return mv_raster_find(&e->raster, found, &file, err);
 }
 
-mv_status mv_exact_encode(bool *coded, uint64_t *coded_len, const mv_sink *out,
-                          const mv_source *source, uint32_t max_error, mv_error *err)
+mv_status mv_exact_encode(uint32_t *coding, uint64_t *coded_len, const mv_sink *out,
+                          const mv_source *source, const mv_exact_opts *opts, mv_error *err)
 {
     mv_status st = MV_OK;
     encoder *e = calloc(1, sizeof *e);
     const mv_sink comparing = {compare, e};
     bool found = false;
 
-    *coded = false;
+    *coding = MV_CODING_NONE;
     *coded_len = 0;
     MV_REQUIRE(e != NULL, err, MV_E_MEMORY, "out of memory");
     e->source = source;
     e->out = out;
-    e->max_error = max_error;
+    e->opts = *opts;
+    e->threads = opts->threads != 0 ? opts->threads : mv_cpu_count();
+    e->coding = opts->choice == MV_EXACT_JPEGLS ? MV_CODING_RASTER : MV_CODING_STRIPS;
     MV_TRY(find(e, &found, err));
-    MV_REQUIRE(found || max_error == 0, err, MV_E_UNSUPPORTED,
+    MV_REQUIRE(found || opts->max_error == 0, err, MV_E_UNSUPPORTED,
                "there are no raw samples whose error could be bounded");
     if (found) {
+        e->strips = mv_exact_strips_of(&e->raster, e->coding);
         MV_TRY(make_room(e, err));
-        MV_TRY(mv_exact_decoder_new(&e->decoder, source->len, &comparing));
+        MV_TRY(mv_exact_decoder_new(&e->decoder, e->coding, source->len, &comparing));
         e->decoder->own = true;
         MV_TRY(encode(e, err));
-        MV_REQUIRE(!e->given_up || max_error == 0, err, MV_E_INTERNAL,
+        MV_REQUIRE(!e->given_up || opts->max_error == 0, err, MV_E_INTERNAL,
                    "the samples cannot be kept within the stated error");
-        *coded = !e->given_up;
+        *coding = e->given_up ? MV_CODING_NONE : e->coding;
         *coded_len = e->coded_len;
     }
 done:

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exact_coding.h: a file with raw samples as those samples in JPEG-LS and everything else as it is,
- * and the file again from that; docs/formats/mv.md, section "Coded originals", has the bytes.
+ * exact_coding.h: a file with raw samples as those samples in JPEG-LS or through the pixel coder
+ * and everything else as it is, and the file again from that; docs/formats/mv.md, section "Coded
+ * originals", has the bytes.
  *
  * The sealer uses a coding only after it has rebuilt the file from it and compared; otherwise the
- * file travels as it is. Both directions work frame by frame. Streams of others are decoded in the
- * sandbox of image/sandbox.h; those that the sealer has just made itself, in its own process.
+ * file travels as it is. Both directions work strip by strip. JPEG-LS streams of others are decoded
+ * in the sandbox of image/sandbox.h; those that the sealer has just made itself, and the pixel
+ * coder's, which is our own code, in the process itself.
  */
 #ifndef MV_EXACT_CODING_H
 #define MV_EXACT_CODING_H
@@ -15,20 +17,28 @@
 
 #define MV_MAX_ERROR_LIMIT 255u
 
-/* mv_exact_encode: source in its coding, into the sink. *coded false: it has no raw samples, or the
- * coding would not be smaller, or does not rebuild; what the sink got is then worth nothing.
- * max_error not 0: samples may come back different, none by more than that.
+typedef struct mv_exact_opts {
+    uint32_t max_error;     /* not 0: samples may come back different, none by more than that */
+    mv_exact_choice choice; /* of coders */
+    unsigned threads;       /* of the pixel coder; 0: as many as there are processors */
+} mv_exact_opts;
+
+/* mv_exact_encode: source in its coding, into the sink. *coding MV_CODING_NONE: it has no raw
+ * samples, or the coding would not be smaller, or does not rebuild; what the sink got is then worth
+ * nothing. Else it is MV_CODING_RASTER for MV_EXACT_JPEGLS, MV_CODING_STRIPS for the others.
  * errors: MV_E_MEMORY; with a max_error also MV_E_UNSUPPORTED (no raw samples), MV_E_INTERNAL (not
  * within it); those of source and sink */
-MV_MUST_CHECK mv_status mv_exact_encode(bool *coded, uint64_t *coded_len, const mv_sink *out,
-                                        const mv_source *source, uint32_t max_error, mv_error *err);
+MV_MUST_CHECK mv_status mv_exact_encode(uint32_t *coding, uint64_t *coded_len, const mv_sink *out,
+                                        const mv_source *source, const mv_exact_opts *opts,
+                                        mv_error *err);
 
 /* Takes the coding, piece by piece, and gives the file on. */
 typedef struct mv_exact_decoder mv_exact_decoder;
 
-/* mv_exact_decoder_new: the sink is borrowed. errors: MV_E_MEMORY */
-MV_MUST_CHECK mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint64_t file_len,
-                                             const mv_sink *to);
+/* mv_exact_decoder_new: coding is MV_CODING_RASTER or MV_CODING_STRIPS; the sink is borrowed.
+ * errors: MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_exact_decoder_new(mv_exact_decoder **out, uint32_t coding,
+                                             uint64_t file_len, const mv_sink *to);
 void mv_exact_decoder_free(mv_exact_decoder **decoder);
 
 /* mv_exact_decoder_write: a sink's write, user is the decoder.
@@ -41,9 +51,23 @@ MV_MUST_CHECK mv_status mv_exact_decoder_write(void *decoder, const uint8_t *byt
  * errors: MV_E_FORMAT */
 MV_MUST_CHECK mv_status mv_exact_decoder_end(mv_exact_decoder *decoder, mv_error *err);
 
-/* mv_exact_rebuild: what the sandboxed child does: whole frames, each with its head, one after
- * another, into out, which has room for as many as there are heads. Called here and by the fuzzer.
- */
-bool mv_exact_rebuild(uint8_t *out, const mv_raster *raster, const uint8_t *batch, size_t len);
+/* How the frames are cut into strips of whole rows. */
+typedef struct mv_exact_strips {
+    mv_raster raster;
+    uint32_t coding;
+    uint32_t rows; /* of a strip; the last of a frame may have fewer */
+    uint32_t per_frame;
+} mv_exact_strips;
+
+mv_exact_strips mv_exact_strips_of(const mv_raster *raster, uint32_t coding);
+
+/* mv_exact_strip: strip k of the file as a raster of its own, whose place means nothing. */
+mv_raster mv_exact_strip(const mv_exact_strips *strips, uint64_t k);
+
+/* mv_exact_rebuild: whole strips from number first on, each with its head, one after another, into
+ * out, which has room for as many as there are heads. Called here, in the sandboxed child, and by
+ * the fuzzer. */
+bool mv_exact_rebuild(uint8_t *out, const mv_exact_strips *strips, uint64_t first, unsigned threads,
+                      const uint8_t *batch, size_t len);
 
 #endif

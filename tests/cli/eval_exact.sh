@@ -18,11 +18,12 @@ is identical 'v == 6'
 is measured 'v == 6'
 is unreadable 'v == 0'
 is section_bytes "v < d['jpegls_bytes'] * 1.2"
+is best_bytes "v < d['section_bytes'] + 100"
 python3 - <<'EOF' || fail 'the table has a row for each kind, and the sums are right'
 import csv
 rows = {(r['set'], r['kind']): r for r in csv.DictReader(open('out/tables.csv'))}
 assert set(rows) == {('ward', 'CT'), ('ward', 'NIfTI'), ('ward', 'NPY'), ('ward', 'PNG'), ('other', 'NIfTI'), ('all', '')}, rows.keys()
-for figure in ('files', 'identical', 'raw', 'section', 'jpegls', 'jpeg2000', 'png', 'gzip'):
+for figure in ('files', 'identical', 'raw', 'section', 'best', 'jpegls', 'jpeg2000', 'png', 'gzip'):
     parts = sum(int(r[figure]) for k, r in rows.items() if k[0] != 'all')
     assert parts == int(rows['all', ''][figure]) > 0, figure
 assert int(rows['ward', 'CT']['files']) == 2

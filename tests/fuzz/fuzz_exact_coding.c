@@ -52,9 +52,12 @@ static void rebuild(const uint8_t *head, const uint8_t *bytes, size_t len)
                          .channels = (head[3] & 1) != 0 ? 3 : 1,
                          .sample_bytes = (head[3] & 2) != 0 ? 2 : 1,
                          .big_endian = (head[3] & 6) == 6};
+    const bool in_strips = (head[3] & 8) != 0;
+    const mv_exact_strips strips =
+        mv_exact_strips_of(&r, in_strips ? MV_CODING_STRIPS : MV_CODING_RASTER);
     uint8_t *out = malloc((size_t)mv_raster_frame_len(&r) * FRAMES_MAX);
     if (out != NULL && len < FRAMES_MAX * 8) { /* a frame's head alone has 8 bytes */
-        (void)mv_exact_rebuild(out, &r, bytes, len);
+        (void)mv_exact_rebuild(out, &strips, 0, 1, bytes, len);
     }
     free(out);
 }
@@ -64,7 +67,8 @@ static void decode(const uint8_t *head, const uint8_t *bytes, size_t len)
     mv_exact_decoder *decoder = NULL;
     uint64_t left = 256u * head[1] + head[2];
     const mv_sink sink = {drop, &left};
-    if (mv_exact_decoder_new(&decoder, left, &sink) == MV_OK) {
+    const uint32_t coding = (head[3] & 8) != 0 ? MV_CODING_STRIPS : MV_CODING_RASTER;
+    if (mv_exact_decoder_new(&decoder, coding, left, &sink) == MV_OK) {
         if (mv_exact_decoder_write(decoder, bytes, len / 2, NULL) == MV_OK &&
             mv_exact_decoder_write(decoder, bytes + len / 2, len - len / 2, NULL) == MV_OK &&
             mv_exact_decoder_end(decoder, NULL) == MV_OK && left != 0) {

@@ -3,8 +3,9 @@
  * golden_seal.c: seals small samples for a fresh identity, once per format: golden_seal DIR NAME
  * writes DIR/NAME.id, DIR/NAME.mv (one image), DIR/NAME-study.mv (two, with an archive),
  * DIR/NAME-collection.mv, DIR/NAME-outside.mv (sealed with that collection's public key, with an
- * embedding) and DIR/NAME-slots.mv (features in slots). The files are committed and never written
- * again; a later name only adds what an earlier program could not write.
+ * embedding), DIR/NAME-slots.mv (features in slots), DIR/NAME-raster.mv and DIR/NAME-strips.mv
+ * (two originals in coding 1, and through the pixel coder in coding 2). The files are committed and
+ * never written again; a later name only adds what an earlier program could not write.
  */
 #include "base/file.h"
 #include "envelope_sample.h"
@@ -47,6 +48,36 @@ static mv_status seal_members(const people *p, const char *suffix, size_t count,
 done:
     mv_sealer_free(&sealer);
     mv_content_clear(&c);
+    mv_output_abort(&file);
+    return st;
+}
+
+static mv_status seal_rasters(const people *p, const char *suffix, mv_exact_choice choice,
+                              mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_output file = {0};
+    mv_sealer *sealer = NULL;
+    uint8_t *gray = sample_raster(1), *colour = sample_raster(3);
+    const mv_source first = mv_source_memory(gray, SAMPLE_RASTER_LEN(1)),
+                    second = mv_source_memory(colour, SAMPLE_RASTER_LEN(3));
+    const mv_seal_opts opts = {.sender = p->sender,
+                               .recipient = &p->receiver->card,
+                               .recipient_count = 1,
+                               .exact = choice};
+
+    MV_ENSURE(gray != NULL && colour != NULL, MV_E_MEMORY);
+    MV_TRY(open_file(&file, p, suffix, err));
+    const mv_sink sink = mv_sink_file(file.stream);
+    MV_TRY(mv_sealer_new(&sealer, &opts, err));
+    MV_TRY(mv_sealer_add(sealer, "gray.npy", NULL, &first, err));
+    MV_TRY(mv_sealer_add(sealer, "colour.npy", NULL, &second, err));
+    MV_TRY(mv_sealer_finish(sealer, NULL, &sink, err));
+    MV_TRY(mv_output_commit(&file, err));
+done:
+    mv_sealer_free(&sealer);
+    free(gray);
+    free(colour);
     mv_output_abort(&file);
     return st;
 }
@@ -139,6 +170,8 @@ int main(int argc, char **argv)
     MV_TRY(seal_members(&p, "-study.mv", 2, &err));
     MV_TRY(seal_collection(&p, &err));
     MV_TRY(seal_slots(&p, &err));
+    MV_TRY(seal_rasters(&p, "-raster.mv", MV_EXACT_JPEGLS, &err));
+    MV_TRY(seal_rasters(&p, "-strips.mv", MV_EXACT_PIXELS, &err));
 done:
     if (st != MV_OK) {
         fprintf(stderr, "golden_seal: %s\n", err.text);

@@ -183,6 +183,43 @@ static void a_file_with_features_in_slots_sealed_long_ago_still_opens(void **sta
     mv_buffer_clear(&mv);
 }
 
+static mv_status append(void *user, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    (void)err;
+    return mv_buffer_append(user, bytes, len);
+}
+
+static void check_rasters(const char *name, uint32_t coding)
+{
+    mv_buffer mv = read_in("MV_GOLDEN", name);
+    const mv_source source = mv_source_memory(mv.bytes, mv.len);
+    mv_identity *receiver = receiver_of("format1c");
+    mv_opener *o = NULL;
+    assert_int_equal(mv_opener_new(&o, &source, receiver, NULL), MV_OK);
+    assert_int_equal(mv_opener_count(o), 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        uint8_t *want = sample_raster(1 + 2 * i);
+        mv_buffer got = mv_buffer_make(1 << 20);
+        const mv_sink sink = {append, &got};
+        assert_int_equal(mv_opener_member(o, i)->exact_coding, coding);
+        assert_int_equal(mv_opener_exact(o, i, &sink, NULL), MV_OK);
+        assert_int_equal(got.len, SAMPLE_RASTER_LEN(1 + 2 * i));
+        assert_memory_equal(got.bytes, want, got.len);
+        mv_buffer_clear(&got);
+        free(want);
+    }
+    mv_opener_free(&o);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&mv);
+}
+
+static void originals_coded_long_ago_still_come_back(void **state)
+{
+    (void)state;
+    check_rasters("format1c-raster.mv", MV_CODING_RASTER);
+    check_rasters("format1c-strips.mv", MV_CODING_STRIPS);
+}
+
 static void a_file_of_the_trial_format_is_refused_with_one_clear_sentence(void **state)
 {
     mv_buffer mv = read_in("MV_GOLDEN", "format0.mv");
@@ -594,6 +631,29 @@ static void the_reference_reader_opens_outside_senders_embeddings_and_slots(void
     mv_buffer_clear(&slots);
 }
 
+static void the_reference_reader_tells_the_codings_apart(void **state)
+{
+    mv_identity *receiver = receiver_of("format1c");
+    mv_buffer raster = read_in("MV_GOLDEN", "format1c-raster.mv");
+    mv_buffer strips = read_in("MV_GOLDEN", "format1c-strips.mv");
+    (void)state;
+    reading r = run_reader(raster.bytes, raster.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    expect_json(&r, "\"coding\": 1");
+    expect_json(&r, "\"kind\": \"JPEG-LS\"");
+    assert_null(strstr(r.json, "pixel coder"));
+    reading_clear(&r);
+    r = run_reader(strips.bytes, strips.len, receiver);
+    assert_int_equal(r.exit_code, 0);
+    expect_json(&r, "\"coding\": 2");
+    expect_json(&r, "\"kind\": \"pixel coder\", \"max_error\": 0, \"bands\": 1");
+    assert_null(strstr(r.json, "JPEG-LS"));
+    reading_clear(&r);
+    mv_identity_free(&receiver);
+    mv_buffer_clear(&raster);
+    mv_buffer_clear(&strips);
+}
+
 static void the_reference_reader_tells_anonymous_and_lossy(void **state)
 {
     mv_identity *receiver = sample_identity(2);
@@ -649,12 +709,14 @@ int main(void)
         cmocka_unit_test(a_collection_of_format_1_sealed_long_ago_still_opens),
         cmocka_unit_test(a_file_of_an_outside_sender_sealed_long_ago_still_opens),
         cmocka_unit_test(a_file_with_features_in_slots_sealed_long_ago_still_opens),
+        cmocka_unit_test(originals_coded_long_ago_still_come_back),
         cmocka_unit_test(a_file_of_the_trial_format_is_refused_with_one_clear_sentence),
         cmocka_unit_test(the_vectors_of_identity_md_are_right),
         cmocka_unit_test(the_vectors_of_mv_md_are_right),
         cmocka_unit_test(the_reference_reader_opens_what_we_seal),
         cmocka_unit_test(the_reference_reader_opens_studies_and_collections),
         cmocka_unit_test(the_reference_reader_opens_outside_senders_embeddings_and_slots),
+        cmocka_unit_test(the_reference_reader_tells_the_codings_apart),
         cmocka_unit_test(the_reference_reader_tells_anonymous_and_lossy),
         cmocka_unit_test(the_reference_reader_refuses_what_we_refuse),
     };

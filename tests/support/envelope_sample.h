@@ -9,6 +9,7 @@
 #include "envelope/identity.h"
 #include "medveil/envelope.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,28 @@ static inline mv_content sample_content(bool with_features, size_t exact_len)
         }
     }
     return c;
+}
+
+/* sample_raster: an NPY file of 128 bytes of header and 64 rows of 48 samples: channels 1, signed
+ * of 16 bits; 3, of 8 bits. Owner: the caller. */
+#define SAMPLE_RASTER_LEN(channels) (128u + 64 * 48 * ((channels) == 1 ? 2u : 3u))
+static inline uint8_t *sample_raster(uint32_t channels)
+{
+    const size_t len = SAMPLE_RASTER_LEN(channels);
+    uint8_t *out = malloc(len);
+    if (out != NULL) {
+        (void)snprintf((char *)out, 129, "\x93NUMPY\x01%c\x76%c%-117s\n", 0, 0,
+                       channels == 1
+                           ? "{'descr': '<i2', 'fortran_order': False, 'shape': (64, 48), }"
+                           : "{'descr': '|u1', 'fortran_order': False, 'shape': (64, 48, 3), }");
+        for (size_t i = 128; i < len; i++) {
+            const size_t size = channels == 1 ? 2 : 3, k = (i - 128) / size;
+            const size_t part = (i - 128) % size, x = k % 48, y = k / 48;
+            const size_t v = channels == 1 ? x * 9 + x * x * y % 11 : x * 3 + y + x * y % 7;
+            out[i] = (uint8_t)(channels == 3 ? v + part * 20 : part == 0 ? v : 254 + v / 256);
+        }
+    }
+    return out;
 }
 
 /* sample_embedding: values from -31 to 31. */

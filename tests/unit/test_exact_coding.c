@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "codec/jpegls.h"
+#include "codec/veil_strip.h"
 #include "envelope/exact_coding.h"
 
 #include <openssl/evp.h>
@@ -69,11 +70,22 @@ static mv_buffer npy_of(const made *m)
 
 /* ---- there and back ---- */
 
-static mv_status decode(mv_buffer *file, const mv_buffer *coded, uint64_t file_len, mv_error *err)
+/* coded by whom, and as what it is marked then */
+typedef struct way {
+    mv_exact_choice choice;
+    uint32_t coding;
+} way;
+
+static const way jpegls = {MV_EXACT_JPEGLS, MV_CODING_RASTER},
+                 best = {MV_EXACT_BEST, MV_CODING_STRIPS},
+                 pixels = {MV_EXACT_PIXELS, MV_CODING_STRIPS};
+
+static mv_status decode(mv_buffer *file, const mv_buffer *coded, const way *w, uint64_t file_len,
+                        mv_error *err)
 {
     const mv_sink sink = {append, file};
     mv_exact_decoder *decoder = NULL;
-    assert_int_equal(mv_exact_decoder_new(&decoder, file_len, &sink), MV_OK);
+    assert_int_equal(mv_exact_decoder_new(&decoder, w->coding, file_len, &sink), MV_OK);
     mv_status st = MV_OK;
     for (size_t at = 0; st == MV_OK && at < coded->len; at += 1000) { /* in pieces */
         const size_t left = coded->len - at;
@@ -84,28 +96,29 @@ static mv_status decode(mv_buffer *file, const mv_buffer *coded, uint64_t file_l
     return st;
 }
 
-static bool encode(mv_buffer *coded, const mv_buffer *file, uint32_t max_error)
+static bool encode(mv_buffer *coded, const mv_buffer *file, const way *w, uint32_t max_error)
 {
     const mv_source source = mv_source_memory(file->bytes, file->len);
     const mv_sink sink = {append, coded};
-    bool is_coded = false;
+    const mv_exact_opts opts = {max_error, w->choice, 2};
+    uint32_t coding = MV_CODING_NONE;
     uint64_t len = 0;
     mv_error err = {0};
-    if (mv_exact_encode(&is_coded, &len, &sink, &source, max_error, &err) != MV_OK) {
+    if (mv_exact_encode(&coding, &len, &sink, &source, &opts, &err) != MV_OK) {
         fail_msg("%s", err.text);
     }
-    assert_true(!is_coded || len == coded->len);
-    return is_coded;
+    assert_true(coding == MV_CODING_NONE || (coding == w->coding && len == coded->len));
+    return coding != MV_CODING_NONE;
 }
 
-static void check_comes_back(const made *m)
+static void check_comes_back(const made *m, const way *w)
 {
     mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 28);
     mv_buffer back = mv_buffer_make((size_t)1 << 28);
     mv_error err = {0};
-    assert_true(encode(&coded, &file, 0));
+    assert_true(encode(&coded, &file, w, 0));
     assert_true(coded.len < file.len);
-    assert_int_equal(decode(&back, &coded, file.len, &err), MV_OK);
+    assert_int_equal(decode(&back, &coded, w, file.len, &err), MV_OK);
     assert_int_equal(back.len, file.len);
     assert_memory_equal(back.bytes, file.bytes, file.len);
     mv_buffer_clear(&file);
@@ -123,17 +136,28 @@ static void the_coding_is_that_of_the_format_page(void **state)
         0x00, 0x00, 0x00, 0xbf, 0xff, 0x7f, 0xff, 0x52, 0xbf, 0xfd, 0x7f, 0xff, 0x5f, 0xff, 0x7f,
         0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff,
         0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x00, 0xff, 0xd9};
+    static const uint8_t strip[] = {
+        0x02, 0x2d, 0x00, 0x00, 0x00, 0x28, 0x00, 0x1e, 0x00, 0x00, 0x28, 0x00, 0x00, 0x00,
+        0xb2, 0x01, 0x02, 0x00, 0x08, 0xd1, 0x75, 0xae, 0x89, 0xa8, 0xf5, 0x90, 0x0e, 0xbb,
+        0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63, 0xb7, 0x63,
+        0xb7, 0x63, 0xb7, 0x63, 0x70, 0x5e, 0x18, 0x84, 0xf6, 0x5a, 0x0a, 0x6a};
     const made m = {"|u1", 1, 16, 16, 1, 40, 1};
     mv_buffer file = npy_of(&m), coded = mv_buffer_make(1 << 10);
     (void)state;
     for (size_t i = 0; i < 256; i++) {
         file.bytes[128 + i] = (uint8_t)(40 + i % 16 + i / 16);
     }
-    assert_true(encode(&coded, &file, 0));
+    assert_true(encode(&coded, &file, &jpegls, 0));
     assert_int_equal(coded.len, 24 + 128 + sizeof frame + 32);
     assert_memory_equal(coded.bytes, head, 24);
     assert_memory_equal(coded.bytes + 24, file.bytes, 128);
     assert_memory_equal(coded.bytes + 152, frame, sizeof frame);
+    coded.len = 0;
+    assert_true(encode(&coded, &file, &pixels, 0));
+    assert_int_equal(coded.len, 24 + 128 + sizeof strip + 32);
+    assert_memory_equal(coded.bytes, head, 24);
+    assert_memory_equal(coded.bytes + 24, file.bytes, 128);
+    assert_memory_equal(coded.bytes + 152, strip, sizeof strip);
     mv_buffer_clear(&file);
     mv_buffer_clear(&coded);
 }
@@ -163,10 +187,7 @@ static void colour_is_coded_as_the_format_page_says(void **state)
         0x7d, 0x7f, 0xff, 0x7f, 0xfc, 0x0e, 0xff, 0x7e, 0xff, 0x7f, 0x80, 0xff, 0xd9};
     mv_buffer file = colour_file(), coded = mv_buffer_make(1 << 10);
     (void)state;
-    assert_true(encode(&coded, &file, 0));
-    for (size_t i = 152; i < coded.len; i++)
-        printf("%02x", coded.bytes[i]);
-    puts("");
+    assert_true(encode(&coded, &file, &jpegls, 0));
     assert_int_equal(coded.len, 24 + 128 + sizeof frame + 32);
     assert_memory_equal(coded.bytes, head, 24);
     assert_memory_equal(coded.bytes + 24, file.bytes, 128);
@@ -197,7 +218,7 @@ static void a_colour_frame_by_pixel_is_read_too(void **state)
     assert_int_equal(mv_buffer_put_u16le(&coded, 32), MV_OK);
     assert_int_equal(mv_buffer_append(&coded, stream, len), MV_OK);
     assert_int_equal(mv_buffer_append(&coded, digest, sizeof digest), MV_OK);
-    assert_int_equal(decode(&back, &coded, file.len, NULL), MV_OK);
+    assert_int_equal(decode(&back, &coded, &jpegls, file.len, NULL), MV_OK);
     assert_int_equal(back.len, file.len);
     assert_memory_equal(back.bytes, file.bytes, file.len);
     mv_buffer_clear(&file);
@@ -216,7 +237,9 @@ static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        check_comes_back(&kinds[i]);
+        check_comes_back(&kinds[i], &jpegls);
+        check_comes_back(&kinds[i], &best);
+        check_comes_back(&kinds[i], &pixels);
     }
 }
 
@@ -225,27 +248,25 @@ static void what_gets_no_smaller_is_left_as_it_is(void **state)
     const made noise = {"<u2", 2, 40, 60, 1, 0, 65536}, tiny = {"<i2", 1, 2, 1, 1, 7, 1};
     mv_buffer file = npy_of(&noise), coded = mv_buffer_make((size_t)1 << 28);
     (void)state;
-    assert_false(encode(&coded, &file, 0));
+    assert_false(encode(&coded, &file, &jpegls, 0));
     mv_buffer_clear(&file);
     file = npy_of(&tiny);
-    assert_false(encode(&coded, &file, 0));
+    assert_false(encode(&coded, &file, &jpegls, 0));
     memcpy(file.bytes, "text", 4); /* no samples at all */
-    assert_false(encode(&coded, &file, 0));
+    assert_false(encode(&coded, &file, &jpegls, 0));
     mv_buffer_clear(&file);
     mv_buffer_clear(&coded);
 }
 
-static void nothing_altered_or_cut_is_taken_for_the_file(void **state)
+static void check_nothing_altered_is_taken(const made *m, const way *w)
 {
-    const made m = {"<i2", 2, 12, 10, 1, -50, 30};
-    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 20);
-    (void)state;
-    assert_true(encode(&coded, &file, 0));
+    mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 20);
+    assert_true(encode(&coded, &file, w, 0));
     for (size_t i = 0; i < coded.len; i++) {
         mv_buffer back = mv_buffer_make((size_t)1 << 20);
         mv_error err = {0};
         coded.bytes[i] ^= (uint8_t)(1u << i % 8);
-        const mv_status st = decode(&back, &coded, file.len, &err);
+        const mv_status st = decode(&back, &coded, w, file.len, &err);
         /* JPEG-LS has bits that mean nothing: those of its last byte */
         if (st == MV_OK) {
             assert_int_equal(back.len, file.len);
@@ -260,18 +281,71 @@ static void nothing_altered_or_cut_is_taken_for_the_file(void **state)
     const size_t len = coded.len;
     for (coded.len = 0; coded.len < len; coded.len += 7) {
         mv_buffer back = mv_buffer_make((size_t)1 << 20);
-        assert_int_equal(decode(&back, &coded, file.len, NULL), MV_E_FORMAT);
+        assert_int_equal(decode(&back, &coded, w, file.len, NULL), MV_E_FORMAT);
         mv_buffer_clear(&back);
     }
     coded.len = len;
     mv_buffer back = mv_buffer_make((size_t)1 << 20);
-    assert_int_equal(decode(&back, &coded, file.len - 1, NULL), MV_E_FORMAT);
+    assert_int_equal(decode(&back, &coded, w, file.len - 1, NULL), MV_E_FORMAT);
     assert_int_equal(mv_buffer_put_u8(&coded, 0), MV_OK);
     mv_buffer_clear(&back);
-    assert_int_equal(decode(&back, &coded, file.len, NULL), MV_E_FORMAT);
+    assert_int_equal(decode(&back, &coded, w, file.len, NULL), MV_E_FORMAT);
     mv_buffer_clear(&back);
     mv_buffer_clear(&file);
     mv_buffer_clear(&coded);
+}
+
+static void nothing_altered_or_cut_is_taken_for_the_file(void **state)
+{
+    const made gray = {"<i2", 2, 12, 10, 1, -50, 30}, colour = {"|u1", 1, 12, 10, 3, 50, 3};
+    (void)state;
+    check_nothing_altered_is_taken(&gray, &jpegls);
+    check_nothing_altered_is_taken(&gray, &pixels);
+    check_nothing_altered_is_taken(&colour, &pixels);
+}
+
+/* The other coding's bytes are not taken either way. */
+static void a_coding_is_not_taken_for_the_other(void **state)
+{
+    const made m = {"<i2", 2, 12, 10, 1, -50, 30};
+    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 20);
+    mv_buffer back = mv_buffer_make((size_t)1 << 20);
+    (void)state;
+    assert_true(encode(&coded, &file, &best, 0));
+    assert_int_equal(decode(&back, &coded, &jpegls, file.len, NULL), MV_E_FORMAT);
+    coded.len = 0;
+    assert_true(encode(&coded, &file, &jpegls, 0));
+    assert_int_equal(decode(&back, &coded, &best, file.len, NULL), MV_E_FORMAT);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+    mv_buffer_clear(&back);
+}
+
+/* Frames of several strips, the last of fewer rows, of several bands each: best is never larger
+ * than JPEG-LS but for the heads, and both orders of kinds in a batch occur. */
+static void a_frame_of_many_strips_takes_the_smaller_coder_for_each(void **state)
+{
+    const made m = {"<u2", 2, 600, 2100, 1, 100, 12};
+    mv_buffer file = npy_of(&m), plain = mv_buffer_make((size_t)1 << 28);
+    mv_buffer coded = plain, back = plain;
+    uint32_t random = 1;
+    (void)state;
+    for (size_t i = 0; i < (size_t)2 * 600 * 2100; i++) {
+        random = random * 1664525u + 1013904223u;
+        if (i / 2100 % 600 >= 499) { /* the second strip: two values, at random */
+            mv_store_u16le(file.bytes + 128 + 2 * i, (uint16_t)((random >> 30) % 2 * 60000));
+        }
+    }
+    assert_true(encode(&plain, &file, &jpegls, 0));
+    assert_true(encode(&coded, &file, &best, 0));
+    assert_true(coded.len < plain.len + 2048);
+    assert_int_equal(decode(&back, &coded, &best, file.len, NULL), MV_OK);
+    assert_int_equal(back.len, file.len);
+    assert_memory_equal(back.bytes, file.bytes, file.len);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&plain);
+    mv_buffer_clear(&coded);
+    mv_buffer_clear(&back);
 }
 
 static int32_t sample_at(const mv_buffer *file, size_t i)
@@ -279,21 +353,18 @@ static int32_t sample_at(const mv_buffer *file, size_t i)
     return (int16_t)mv_load_u16le(file->bytes + 128 + 2 * i);
 }
 
-static void a_stated_error_is_kept_by_every_sample_and_saves_bytes(void **state)
+static void check_stated_errors(const made *m, const way *w)
 {
-    /* values over the whole type: none may come back beyond its ends */
-    const made m = {"<i2", 2, 40, 60, 1, -32768, 65400};
-    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 20);
+    mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 20);
     size_t last_len = SIZE_MAX;
-    (void)state;
     for (uint32_t e = 1; e <= 255; e = 3 * e + 2) {
         mv_buffer back = mv_buffer_make((size_t)1 << 20);
         size_t differing = 0;
         coded.len = 0;
-        assert_true(encode(&coded, &file, e));
+        assert_true(encode(&coded, &file, w, e));
         assert_true(coded.len < last_len);
         last_len = coded.len;
-        assert_int_equal(decode(&back, &coded, file.len, NULL), MV_OK);
+        assert_int_equal(decode(&back, &coded, w, file.len, NULL), MV_OK);
         assert_int_equal(back.len, file.len);
         assert_memory_equal(back.bytes, file.bytes, 128);
         for (size_t i = 0; i < (file.len - 128) / 2; i++) {
@@ -308,17 +379,119 @@ static void a_stated_error_is_kept_by_every_sample_and_saves_bytes(void **state)
     mv_buffer_clear(&coded);
 }
 
+static void a_stated_error_is_kept_by_every_sample_and_saves_bytes(void **state)
+{
+    /* values over the whole type: none may come back beyond its ends */
+    const made gray = {"<i2", 2, 40, 60, 1, -32768, 65400}, colour = {"<i2", 1, 40, 60, 3, -9, 300};
+    (void)state;
+    check_stated_errors(&gray, &jpegls);
+    check_stated_errors(&gray, &best);
+    check_stated_errors(&gray, &pixels);
+    check_stated_errors(&colour, &pixels);
+}
+
+/* Pictures that the network was not made for: text, noise, one value, both ends of 16 bits, one
+ * pixel, one row, one column. Nothing is larger than the file, and a stated error is kept. */
+static void odd_pictures_fall_back_by_size_and_keep_a_stated_error(void **state)
+{
+    static const made shapes[] = {{"<u2", 1, 64, 64, 1, 0, 65536}, {"|u1", 1, 64, 64, 1, 0, 256},
+                                  {"<u2", 1, 64, 64, 1, 0, 1},     {"<i2", 1, 1, 1, 1, 7, 1},
+                                  {"|u1", 1, 1, 65535, 1, 0, 9},   {"|u1", 1, 65535, 1, 1, 0, 9},
+                                  {"|u1", 1, 33, 31, 3, 0, 256},   {"<u2", 1, 70, 90, 1, 0, 2}};
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        mv_buffer file = npy_of(&shapes[i]), coded = mv_buffer_make((size_t)1 << 28);
+        mv_buffer back = mv_buffer_make((size_t)1 << 28);
+        const size_t size = (size_t)(shapes[i].descr[2] - '0');
+        for (size_t k = 0; i == 7 && k < 70 * 90; k++) { /* black on white, as text is */
+            mv_store_u16le(file.bytes + 128 + 2 * k, k * k / 7 % 5 < 3 ? 65535 : 0);
+        }
+        if (encode(&coded, &file, &best, 0)) {
+            assert_true(coded.len < file.len);
+            assert_int_equal(decode(&back, &coded, &best, file.len, NULL), MV_OK);
+            assert_memory_equal(back.bytes, file.bytes, file.len);
+        }
+        coded.len = back.len = 0;
+        assert_true(encode(&coded, &file, &best, 2));
+        assert_int_equal(decode(&back, &coded, &best, file.len, NULL), MV_OK);
+        assert_int_equal(back.len, file.len);
+        for (size_t at = 128; at < file.len; at += size) {
+            const int32_t a = size == 1 ? file.bytes[at] : mv_load_u16le(file.bytes + at);
+            const int32_t b = size == 1 ? back.bytes[at] : mv_load_u16le(back.bytes + at);
+            assert_true(abs(a - b) <= 2);
+        }
+        mv_buffer_clear(&file);
+        mv_buffer_clear(&coded);
+        mv_buffer_clear(&back);
+    }
+}
+
+static void a_strip_of_colour_is_that_of_the_format_page(void **state)
+{
+    static const uint8_t stream[] = {
+        0x01, 0x37, 0x00, 0x00, 0x00, 0x05, 0x05, 0x00, 0x00, 0x00, 0x36, 0x00, 0x00, 0x00, 0xfa,
+        0xff, 0xff, 0xff, 0xfc, 0xff, 0xff, 0xff, 0x04, 0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00,
+        0x5a, 0x4a, 0x01, 0x00, 0x1a, 0xd0, 0xae, 0xc4, 0x6e, 0xdf, 0xa1, 0xb7, 0xeb, 0xfb, 0x91,
+        0x79, 0xf9, 0x76, 0x42, 0xed, 0x12, 0xe7, 0x86, 0x64, 0x97, 0xae, 0xb5, 0x1e, 0x75, 0xa2};
+    const mv_veil_strip strip = {8, 8, 3, 59};
+    uint16_t samples[192], back[192];
+    mv_buffer out = mv_buffer_make(1 << 10);
+    (void)state;
+    for (size_t i = 0; i < 192; i++) {
+        samples[i] = (uint16_t)(i / 3 % 8 * (i / 24) + 5 * (i % 3));
+    }
+    assert_int_equal(mv_veil_strip_encode(&out, &strip, 1, 1, samples), MV_OK);
+    assert_int_equal(out.len, sizeof stream);
+    assert_memory_equal(out.bytes, stream, out.len);
+    assert_int_equal(mv_veil_strip_decode(back, &strip, 1, stream, sizeof stream), MV_OK);
+    for (size_t i = 0; i < 192; i++) {
+        assert_in_range(back[i] + 1 - samples[i], 0, 2);
+    }
+    mv_buffer_clear(&out);
+}
+
+static void a_sample_above_the_range_is_refused(void **state)
+{
+    const mv_veil_strip strip = {2, 1, 1, 6};
+    const uint16_t samples[2] = {6, 7};
+    mv_buffer out = mv_buffer_make(1 << 10);
+    (void)state;
+    assert_int_equal(mv_veil_strip_encode(&out, &strip, 0, 1, samples), MV_E_RANGE);
+    assert_int_equal(out.len, 0);
+    mv_buffer_clear(&out);
+}
+
+/* Gray in three channels, as ultrasound often is: the second and third cost nothing. */
+static void gray_in_colour_costs_no_more_than_gray(void **state)
+{
+    const made gray = {"|u1", 1, 60, 80, 1, 10, 9}, colour = {"|u1", 1, 60, 80, 3, 10, 9};
+    mv_buffer one = npy_of(&gray), three = npy_of(&colour);
+    mv_buffer coded_one = mv_buffer_make(1 << 20), coded_three = mv_buffer_make(1 << 20);
+    (void)state;
+    for (size_t i = 0; i < 3 * 60 * 80; i++) {
+        three.bytes[128 + i] = one.bytes[128 + i / 3];
+    }
+    assert_true(encode(&coded_one, &one, &pixels, 0));
+    assert_true(encode(&coded_three, &three, &pixels, 0));
+    assert_in_range(coded_three.len, coded_one.len, coded_one.len + 25);
+    mv_buffer_clear(&one);
+    mv_buffer_clear(&three);
+    mv_buffer_clear(&coded_one);
+    mv_buffer_clear(&coded_three);
+}
+
 static void an_error_without_raw_samples_is_refused(void **state)
 {
     const mv_source source = mv_source_memory((const uint8_t *)"no image", 8);
     mv_buffer coded = mv_buffer_make(1 << 10);
     const mv_sink sink = {append, &coded};
-    bool is_coded = true;
+    const mv_exact_opts opts = {.max_error = 3};
+    uint32_t coding = MV_CODING_RASTER;
     uint64_t len = 0;
     mv_error err = {0};
     (void)state;
-    assert_int_equal(mv_exact_encode(&is_coded, &len, &sink, &source, 3, &err), MV_E_UNSUPPORTED);
-    assert_false(is_coded);
+    assert_int_equal(mv_exact_encode(&coding, &len, &sink, &source, &opts, &err), MV_E_UNSUPPORTED);
+    assert_int_equal(coding, MV_CODING_NONE);
     assert_true(err.text[0] != '\0');
     mv_buffer_clear(&coded);
 }
@@ -333,6 +506,12 @@ int main(void)
         cmocka_unit_test(what_gets_no_smaller_is_left_as_it_is),
         cmocka_unit_test(nothing_altered_or_cut_is_taken_for_the_file),
         cmocka_unit_test(a_stated_error_is_kept_by_every_sample_and_saves_bytes),
+        cmocka_unit_test(a_coding_is_not_taken_for_the_other),
+        cmocka_unit_test(a_frame_of_many_strips_takes_the_smaller_coder_for_each),
+        cmocka_unit_test(odd_pictures_fall_back_by_size_and_keep_a_stated_error),
+        cmocka_unit_test(a_strip_of_colour_is_that_of_the_format_page),
+        cmocka_unit_test(a_sample_above_the_range_is_refused),
+        cmocka_unit_test(gray_in_colour_costs_no_more_than_gray),
         cmocka_unit_test(an_error_without_raw_samples_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

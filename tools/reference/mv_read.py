@@ -331,22 +331,45 @@ def read_embedding(section, collection_key):
     require(len(values) == 128 and any(values) and all(-127 <= v <= 127 for v in values), "embedding")
     require(sum(v * v for v in values) <= 68464, "embedding")
     return {"head_hash": section[:32].hex(), "values": values}
+STRIP_SAMPLES_MAX = 1 << 20
+BAND_PIXELS, BANDS_MAX = 65536, 16
+
+
+def describe_stream(kind, stream, pixels, rows):
+    """What the stream of a strip is; its samples are not decoded here."""
+    if kind == 1:
+        require(stream[:3] == b"\xff\xd8\xff", "coding")
+        return {"kind": "JPEG-LS"}
+    require(kind == 2, "coding")
+    bands, at = max(1, min(pixels // BAND_PIXELS, BANDS_MAX, rows)), 1
+    for _ in range(bands):
+        at += 4 + struct.unpack_from("<I", stream, at)[0]
+    require(at == len(stream), "coding")
+    return {"kind": "pixel coder", "max_error": stream[0], "bands": bands}
+
+
 def describe_coding(coded, member):
-    """What a coded original says of itself. The frames are JPEG-LS, which is not decoded here."""
-    if member["coding"] != 1:
+    """What a coded original says of itself; formats/mv.md, "Coded originals"."""
+    coding = member["coding"]
+    if coding not in (1, 2):
         return {"not_decoded": "a coding of a later program"}
     before, width, height, frames, channels, size, big = struct.unpack_from("<QIIIBBB", coded)
     require(before + frames * width * height * channels * size <= member["exact_len"], "coding")
-    at, streams = 24 + before, []
-    for _ in range(frames):
+    rows = height if coding == 1 else min(height, STRIP_SAMPLES_MAX // (width * channels))
+    at, strips = 24 + before, []
+    for top in [y for _ in range(frames) for y in range(0, height, rows)]:
+        kind = 1 if coding == 1 else coded[at]
+        at += coding - 1
         length, lowest, span = struct.unpack_from("<IHH", coded, at)
-        require(coded[at + 8:at + 11] == b"\xff\xd8\xff", "coding")
-        streams.append({"bytes": length, "lowest": lowest, "range": span})
+        here = min(rows, height - top)
+        stream = coded[at + 8:at + 8 + length]
+        strips.append({"rows": here, "bytes": length, "lowest": lowest, "range": span}
+                      | describe_stream(kind, stream, width * here, here))
         at += 8 + length
     after = member["exact_len"] - before - frames * width * height * channels * size
     require(at + after + 32 == len(coded), "coding")
-    return {"not_decoded": "JPEG-LS", "frames": streams, "width": width, "height": height,
-            "channels": channels, "sample_bytes": size, "big_endian": big == 1, "bytes_before": before,
+    return {"strips": strips, "width": width, "height": height, "channels": channels,
+            "sample_bytes": size, "big_endian": big == 1, "bytes_before": before,
             "bytes_after": after, "sha256": coded[-32:].hex()}
 
 
