@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "compact.h"
 #include "dicom_out.h"
 #include "medveil/envelope.h"
 #include "paths.h"
@@ -23,7 +24,7 @@ static const cli_option options[] = {
     {"identity", 'i', "IDENTITY", "who you are: the file that keygen made"},
     {"from", 0, "CARD", "accept only files signed by this card"},
     {"output", 'o', "OUT", "file to write (.png .jpg .nii .nii.gz .npy .dcm), or a folder"},
-    {"reconstruct", 0, NULL, "give the network's image instead of the exact one"},
+    {"reconstruct", 0, NULL, "give the network's or the compact image instead of the exact one"},
     {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     {"model", 0, "FILE", "model file, when it is not on the search path"},
     {"threads", 0, "N", "processors to use (default: all)"},
@@ -178,6 +179,23 @@ static mv_status find_model(mv_model **model, const member_out *m, mv_error *err
                         : mv_model_find_hash(model, m->member->code.model_hash, err);
 }
 
+/* From the compact form, when that is what travels. */
+static mv_status write_compact(member_out *m, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image image = {0};
+    const double start_ms = mv_clock_ms();
+
+    MV_TRY(compact_open(&image, m->opener, m->index, cli_value(m->j->args, "model"),
+                        m->j->codec.threads, err));
+    m->decode_ms = mv_clock_ms() - start_ms;
+    MV_TRY(collect_original(m, err));
+    MV_TRY(save_image(m, &image, err));
+done:
+    mv_image_clear(&image);
+    return st;
+}
+
 static mv_status write_reconstructed(member_out *m, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -186,10 +204,13 @@ static mv_status write_reconstructed(member_out *m, mv_error *err)
     mv_image image = {0};
     double start_ms = mv_clock_ms();
 
-    MV_REQUIRE(m->member->feature_count != 0, err, MV_E_NOT_FOUND,
+    MV_REQUIRE(m->member->feature_count != 0 || m->member->compact_len != 0, err, MV_E_NOT_FOUND,
                "there are no features inside to reconstruct an image from");
     MV_REQUIRE(strcmp(m->path, "-") != 0, err, MV_E_ARGUMENT,
                "a reconstructed image needs a file name: its format follows from the extension");
+    if (m->member->compact_len != 0) {
+        return write_compact(m, err);
+    }
     MV_TRY(mv_opener_features(m->opener, m->index, &code, &m->set, &m->he_ms, err));
     m->decrypt_ms = mv_clock_ms() - start_ms;
     MV_TRY(find_model(&model, m, err));
@@ -211,7 +232,9 @@ static void say_what(char out[WHAT_SIZE], const member_out *m)
 {
     (void)snprintf(out, WHAT_SIZE, "%s",
                    m->exact ? (m->member->described ? "the exact image" : "the exact file")
-                            : "reconstructed by the network, not the exact image");
+                   : m->member->compact_len != 0
+                       ? "rebuilt from its compact form, not the exact image"
+                       : "reconstructed by the network, not the exact image");
     if (m->exact && m->member->max_error != 0) {
         (void)snprintf(out, WHAT_SIZE, "no sample more than %u off, not the exact image",
                        (unsigned)m->member->max_error);
@@ -225,11 +248,12 @@ static void report(const member_out *m, const char *in, const sealed_file *seale
     const mv_sender *who = mv_opener_sender(m->opener);
 
     if (cli_flag(m->j->args, "json") && strcmp(m->path, "-") != 0) {
-        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "file",
-                          in, "out", m->path, "sender", show_sender_json(who), "anonymous",
+        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:I}",
+                          "file", in, "out", m->path, "sender", show_sender_json(who), "anonymous",
                           who->anonymous, "exact", m->exact && about->max_error == 0, "max_error",
                           (json_int_t)about->max_error, "decrypt_ms", m->j->open_ms + m->decrypt_ms,
-                          "he_ms", m->he_ms, "decode_ms", m->decode_ms, "bytes_features",
+                          "he_ms", m->he_ms, "decode_ms", m->decode_ms, "bytes_compact",
+                          (json_int_t)about->compact_len, "bytes_features",
                           (json_int_t)((about->feature_count * about->code.feature_bits + 7) / 8),
                           "bytes_ciphertext", (json_int_t)about->ciphertext_len, "bytes_total",
                           (json_int_t)sealed->source.len));
@@ -277,7 +301,9 @@ static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
     const double start_ms = mv_clock_ms();
 
     /* what is no image has nothing to be rebuilt from */
-    m->exact = m->member->exact_kept && (!m->j->reconstruct || m->member->feature_count == 0);
+    m->exact =
+        m->member->exact_kept &&
+        (!m->j->reconstruct || (m->member->feature_count == 0 && m->member->compact_len == 0));
     if (m->exact) {
         MV_TRY(restore_exact(r, m->index, err));
         m->decrypt_ms = mv_clock_ms() - start_ms;
@@ -448,7 +474,8 @@ const cli_command cmd_decrypt = {
         "are moved at the end. The very file comes back when\n"
         "the output's extension is the original's; another extension converts the same samples.\n"
         "With --reconstruct, or when the sender sealed with --lossy, the network's image is\n"
-        "written: it can invent detail and is not for diagnosis. From DICOM, .png is windowed, "
+        "written, or the compact one that travels in its place: it is not the exact image, can\n"
+        "invent detail and is not for diagnosis. From DICOM, .png is windowed, "
         ".nii\n"
         "keeps the place in the patient, and .dcm of the network's image is a derived object.\n",
 };

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "compact.h"
 #include "deidentified.h"
 #include "dicom_out.h"
 #include "image/image_format.h"
@@ -35,6 +36,7 @@ static const cli_option options[] = {
     {"collection", 0, "FILE",
      "encrypt features under this collection's key (needs -s) or public key"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
+    COMPACT_OPTIONS,
     {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
     {"max-error", 0, "E",
      "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
@@ -75,8 +77,9 @@ typedef struct job {
     mv_collection_public *public_key;
     mv_codec_opts codec;
     mv_seal_opts seal;
-    mv_deid *deid; /* NULL: files travel as they are */
-    long slice;    /* -1: all */
+    compact compact; /* in place of features, when wanted */
+    mv_deid *deid;   /* NULL: files travel as they are */
+    long slice;      /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -108,7 +111,8 @@ static bool parse_numbers(job *j)
         !cli_number(j->args, "max-error", 1, 255, 0, &max_error) ||
         !cli_number(j->args, "slice", 0, MV_IMAGE_SIDE_MAX, -1, &j->slice) ||
         !cli_number(j->args, "frame-slices", 1, 3, 1, &slices) ||
-        !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j)) {
+        !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j) ||
+        !compact_parse(&j->compact, j->args)) {
         return false;
     }
     if (slices == 2) {
@@ -431,7 +435,7 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
 static void report(const job *j, const char *in, size_t count, const char *out, double encode_ms,
                    const mv_envelope_stats *s, uint64_t bytes_in)
 {
-    char many[40] = "";
+    char many[160] = "";
 
     if (cli_flag(j->args, "json")) {
         json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in,
@@ -446,10 +450,19 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                                                "form", s->set == NULL ? NULL : show_form(s->form),
                                                "bytes_embedding", (json_int_t)s->bytes_embedding,
                                                "embedding_why", j->why[0] != '\0' ? j->why : NULL));
+        (void)json_object_update_new(
+            o, json_pack("{s:I, s:o}", "bytes_compact", (json_int_t)s->bytes_compact, "compact",
+                         count == 1 ? compact_json(&j->compact) : json_null()));
         ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
             (void)snprintf(many, sizeof many, ", a study of %zu files", count);
+        }
+        if (s->bytes_compact != 0) {
+            const size_t used = strlen(many);
+            (void)snprintf(many + used, sizeof many - used,
+                           ", %llu of them compact, on which nothing can be computed",
+                           (unsigned long long)s->bytes_compact);
         }
         ui_say("sealed %s: %llu bytes%s%s%s", out, (unsigned long long)s->bytes_total, many,
                s->bytes_exact == 0      ? ", lossy"
@@ -463,9 +476,10 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
 static void report_member(const job *j, const input *in, const mv_code *code)
 {
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I}", "file", in->path, "member", in->name,
+        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I, s:o}", "file", in->path, "member", in->name,
                           "bytes_in", (json_int_t)in->bytes.len, "image", code->meta.width != 0,
-                          "features", (json_int_t)code->feature_count));
+                          "features", (json_int_t)code->feature_count, "compact",
+                          compact_json(&j->compact)));
     }
 }
 
@@ -510,7 +524,9 @@ static mv_status encode_one(mv_code *code, described *told, job *j, const input 
                "%s is a mammogram, which is not sent without its original; leave out --lossy",
                in->path);
     start_ms = mv_clock_ms();
-    if (!cli_flag(j->args, "no-features")) {
+    if (j->compact.wanted) {
+        MV_TRY(compact_encode(&j->compact, code, &image, &j->codec, err));
+    } else if (!cli_flag(j->args, "no-features")) {
         MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
     }
     MV_TRY(embed_one(told, j, &image, err));
@@ -560,6 +576,7 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     described told = {.there = false};
     mv_buffer derived = mv_buffer_make(0);
 
+    compact_forget(&j->compact);
     st = encode_one(&code, &told, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
@@ -571,9 +588,12 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     if (cli_flag(j->args, "lossy") && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
         MV_TRY(dicom_out_header(sealer, &in->bytes, err)); /* behind the embedding: kinds go up */
     }
-    if (code.feature_count != 0 && (cli_flag(j->args, "lossy") || j->slice >= 0) &&
-        is_nifti(&in->bytes)) {
+    if ((code.feature_count != 0 || j->compact.bytes != NULL) &&
+        (cli_flag(j->args, "lossy") || j->slice >= 0) && is_nifti(&in->bytes)) {
         MV_TRY(dicom_out_nifti_header(sealer, &in->bytes, j->slice, err));
+    }
+    if (j->compact.bytes != NULL) {
+        MV_TRY(mv_sealer_compact(sealer, j->compact.bytes, j->compact.len, j->compact.he, err));
     }
     if (!alone) {
         report_member(j, in, &code);
@@ -770,6 +790,20 @@ static void find_head(job *j)
     }
 }
 
+/* The autoencoder, for features and embedding. Beside --compact, --model is not about it. */
+static mv_status load_network(job *j, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *model = j->compact.wanted ? NULL : cli_value(j->args, "model");
+
+    if (!j->compact.wanted || !cli_flag(j->args, "no-embedding")) {
+        MV_TRY(path_load_model(&j->model, model, err));
+    }
+    find_head(j);
+done:
+    return st;
+}
+
 static int run(const cli_args *args)
 {
     static job j; /* large; one per process */
@@ -789,8 +823,8 @@ static int run(const cli_args *args)
         return CLI_USAGE;
     }
     MV_TRY(find_people(&j, &err));
-    MV_TRY(path_load_model(&j.model, cli_value(args, "model"), &err));
-    find_head(&j);
+    MV_TRY(compact_load(&j.compact, args, &err));
+    MV_TRY(load_network(&j, &err));
     if (cli_flag(args, "deidentify")) {
         MV_TRY(deidentified_session(&j.deid, args, &err));
     }
@@ -800,6 +834,7 @@ static int run(const cli_args *args)
     }
 done:
     mv_deid_free(&j.deid);
+    compact_clear(&j.compact);
     mv_collection_free(&j.collection);
     mv_collection_public_free(&j.public_key);
     mv_identity_free(&j.sender);
@@ -818,6 +853,7 @@ const cli_command cmd_encrypt = {
     .operands_max = CLI_VALUES_MAX,
     .examples = "  medveil encrypt -s me.id -r radiology.card scan.png -o scan.mv\n"
                 "  medveil encrypt -r mv1... --lossy a.png b.png -o sealed/\n"
+                "  medveil encrypt -r radiology --compact --target-psnr 42 --lossy a.png -o a.mv\n"
                 "  medveil encrypt -s me.id -r radiology examination/ -o study.mv\n",
     .description =
         "The network turns each image into features, which travel under homomorphic encryption; "
@@ -826,6 +862,12 @@ const cli_command cmd_encrypt = {
         "decrypt gives back the very file. With --lossy only the features travel; with --max-error "
         "E\n"
         "the samples, none more than E off.\n"
+        "--compact sends, in place of features, the image in as few bytes as its quality allows,\n"
+        "beside the original or, with --lossy, alone. It is not the exact image, and nothing can "
+        "be\n"
+        "computed on it; so it travels under authenticated encryption, or, with --he SET, as "
+        "bytes\n"
+        "under that set all the same. --model is then a file of its networks.\n"
         "Several inputs and an output that ends in .mv make a study: one sealed file. A folder is "
         "a\n"
         "study too, with all files in and beneath it; what is no image in it travels whole.\n"

@@ -96,6 +96,38 @@ static void print_embedding(const mv_member *m)
     }
 }
 
+static const char *how_compact(const mv_member *m)
+{
+    return m->compact_he
+               ? "compact, as bytes under homomorphic encryption; nothing can be computed "
+                 "on it"
+               : "compact, under authenticated encryption; nothing can be computed on it";
+}
+
+static void print_compact(const mv_member *m)
+{
+    char hash[SHOW_HEX_SIZE];
+    if (m->compact_len == 0) {
+        return;
+    }
+    show_hex(hash, m->code.model_hash, sizeof m->code.model_hash);
+    printf("  model       %s %.16s\n", m->code.model_name, hash);
+    printf("  compact     %llu bytes: %s\n", (unsigned long long)m->compact_len, how_compact(m));
+    puts("              what comes back from it is not the exact image");
+}
+
+static json_t *compact_member_json(const mv_member *m)
+{
+    char hash[SHOW_HEX_SIZE];
+    if (m->compact_len == 0) {
+        return json_null();
+    }
+    show_hex(hash, m->code.model_hash, sizeof m->code.model_hash);
+    return json_pack("{s:s, s:s, s:I, s:b, s:b, s:b, s:s}", "model", m->code.model_name,
+                     "model_hash", hash, "bytes_compact", (json_int_t)m->compact_len, "he",
+                     m->compact_he, "computable", false, "exact", false, "why", how_compact(m));
+}
+
 static void print_member(const mv_member *m, const mv_features_info *info)
 {
     printf("  file name   %s\n", m->file_name[0] != '\0' ? m->file_name : "not told");
@@ -103,6 +135,7 @@ static void print_member(const mv_member *m, const mv_features_info *info)
         print_image(&m->code);
     }
     print_features(m, info);
+    print_compact(m);
     print_embedding(m);
     if (m->exact_kept) {
         printf("  original    %llu bytes, %s\n", (unsigned long long)m->exact_len, why_exact(m));
@@ -181,9 +214,10 @@ static json_t *exact_json(const mv_member *m)
 
 static json_t *member_json(const mv_member *m, const mv_features_info *info)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "file_name", m->file_name, "image",
-                     image_json(&m->code), "features", features_json(m, info), "embedding",
-                     embedding_json(m), "exact", exact_json(m));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "file_name", m->file_name, "image",
+                     image_json(&m->code), "features", features_json(m, info), "compact",
+                     compact_member_json(m), "embedding", embedding_json(m), "exact",
+                     exact_json(m));
 }
 
 static json_t *who_json(const mv_opener *opener)

@@ -10,6 +10,7 @@
 #include "train_data.h"
 #include "train_head.h"
 #include "train_recipe.h"
+#include "train_veil.h"
 #include "ui.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 enum { SIDE = 224 };
 
 static const cli_option options[] = {
-    {"model", 0, "NAME", "bp, cnn (default), gan, lstm or resnet; sets the defaults below"},
+    {"model", 0, "NAME", "bp, cnn (default), gan, lstm, resnet or veil; sets the defaults below"},
     {"head", 0, NULL, "train the head of --model (embedding, classes), not the model"},
     {"data", 0, "DIR", "images in DIR/train and DIR/val, or in DIR; may be repeated"},
     {"origins", 0, "LIST", "train only on these origins of DIR/../manifest.tsv, e.g. a,b-*"},
@@ -349,27 +350,55 @@ done:
     return st;
 }
 
-/* A head has its own recipe: options of the model's would be ignored, so they are refused. */
-static int run_head(const cli_args *args)
+/* What has its own recipe would ignore options of the models', so they are refused: given options
+ * must be in known, which ends in NULL. */
+static bool only_known(const cli_args *args, const char *const *known, const char *what)
 {
-    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
-                                        "seed", "threads", "licence", "force",   "json"};
     for (size_t g = 0; g < args->given_count; g++) {
         const char *name = args->given[g].option->name;
-        size_t k = 0;
-        while (k < sizeof known / sizeof known[0] && strcmp(known[k], name) != 0) {
+        const char *const *k = known;
+        while (*k != NULL && strcmp(*k, name) != 0) {
             k++;
         }
-        if (k == sizeof known / sizeof known[0]) {
-            ui_say("--%s does not go with --head", name);
-            return CLI_USAGE;
+        if (*k == NULL) {
+            ui_say("--%s does not go with %s", name, what);
+            return false;
         }
     }
     if (!cli_flag(args, "data") || !cli_flag(args, "output")) {
-        ui_say("train --head needs --data DIR and -o FILE");
-        return CLI_USAGE;
+        ui_say("train %s needs --data DIR and -o FILE", what);
+        return false;
     }
-    return train_head(args);
+    return true;
+}
+
+static int run_head(const cli_args *args)
+{
+    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
+                                        "seed", "threads", "licence", "force",   "json",   NULL};
+    return only_known(args, known, "--head") ? train_head(args) : CLI_USAGE;
+}
+
+static int run_veil(const cli_args *args)
+{
+    static const char *const known[] = {"model",
+                                        "data",
+                                        "origins",
+                                        "output",
+                                        "resume",
+                                        "steps",
+                                        "seed",
+                                        "batch",
+                                        "threads",
+                                        "validate-every",
+                                        "validate-images",
+                                        "rate",
+                                        "from",
+                                        "licence",
+                                        "force",
+                                        "json",
+                                        NULL};
+    return only_known(args, known, "--model veil") ? train_veil(args) : CLI_USAGE;
 }
 
 static int run(const cli_args *args)
@@ -381,6 +410,9 @@ static int run(const cli_args *args)
 
     if (cli_flag(args, "head")) {
         return run_head(args);
+    }
+    if (strcmp(name, "veil") == 0) {
+        return run_veil(args);
     }
     if (graph == NULL) {
         ui_say("there is no model %s", name);

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "commands.h"
 #include "medveil/envelope.h"
+#include "medveil/veil.h"
 #include "people.h"
 #include "sealed.h"
 #include "show.h"
@@ -56,7 +57,12 @@ static mv_status examine_member(finding *f, mv_opener *opener, size_t i, mv_erro
     const mv_sink sink = {drop, NULL};
     mv_features_info info;
     mv_code code = {0};
+    uint8_t *compact = NULL;
+    size_t compact_len = 0;
 
+    if (m->compact_len != 0 && (f->opens || !m->compact_he)) {
+        MV_TRY(mv_opener_compact(opener, i, &compact, &compact_len, NULL, NULL, err));
+    }
     if (m->feature_count != 0 && f->opens) {
         MV_TRY(mv_opener_features(opener, i, &code, NULL, NULL, err));
     } else if (m->feature_count != 0) {
@@ -68,6 +74,7 @@ static mv_status examine_member(finding *f, mv_opener *opener, size_t i, mv_erro
         f->bytes_exact += m->exact_len;
     }
 done:
+    mv_veil_free_bytes(&compact, compact_len);
     mv_code_clear(&code);
     return st;
 }

@@ -72,16 +72,21 @@ static mv_status save_derived(const mv_image *image, const char *path, bool over
     mv_status st = MV_OK;
     mv_buffer file = mv_buffer_make(DERIVED_MAX);
     const mv_code_meta *code = &network->code;
-    const size_t features = (network->feature_count * code->feature_bits + 7) / 8;
-    char text[256];
+    const bool compact = network->compact_len != 0;
+    const uint64_t travelled =
+        compact ? network->compact_len : (network->feature_count * code->feature_bits + 7) / 8;
+    char text[256], from[32] = "a compact image";
 
+    if (!compact) {
+        (void)snprintf(from, sizeof from, "%u-bit features", (unsigned)code->feature_bits);
+    }
     (void)snprintf(text, sizeof text,
-                   "Made by the network %s (%02x%02x%02x%02x) of medveil %s from %u-bit features; "
+                   "Made by the network %s (%02x%02x%02x%02x) of medveil %s from %s; "
                    "detail may be invented, not for diagnosis",
                    code->model_name, code->model_hash[0], code->model_hash[1], code->model_hash[2],
-                   code->model_hash[3], MV_VERSION, (unsigned)code->feature_bits);
-    const mv_dicom_change change = {"MEDVEIL_NETWORK", text,
-                                    (double)samples_len(image) / (double)features};
+                   code->model_hash[3], MV_VERSION, from);
+    const mv_dicom_change change = {compact ? "MEDVEIL_COMPACT" : "MEDVEIL_NETWORK", text,
+                                    (double)samples_len(image) / (double)travelled};
     MV_TRY(mv_dicom_derived(&file, image, original, &change, err));
     MV_TRY(mv_file_write(path, file.bytes, file.len, overwrite ? MV_OUTPUT_FORCE : 0, err));
 done:

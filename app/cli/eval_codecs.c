@@ -8,12 +8,11 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "codec/jpegls.h"
-#include "image/dicom_j2k.h"
+#include "j2k.h"
 #include "medveil/metrics.h"
 #include "ui.h"
 
 #include <math.h>
-#include <openjpeg.h>
 #include <string.h>
 #include <turbojpeg.h>
 
@@ -82,124 +81,36 @@ done:
     return st;
 }
 
-/* ---- JPEG 2000 into memory ---- */
-
-typedef struct memory {
-    uint8_t *bytes; /* CAP */
-    size_t at, len;
-} memory;
-
-static OPJ_SIZE_T memory_write(void *from, OPJ_SIZE_T count, void *user)
-{
-    memory *m = user;
-    if (count > CAP - m->at) {
-        return (OPJ_SIZE_T)-1;
-    }
-    memcpy(m->bytes + m->at, from, count);
-    m->at += count;
-    m->len = m->at > m->len ? m->at : m->len;
-    return count;
-}
-
-static OPJ_BOOL memory_seek(OPJ_OFF_T to, void *user)
-{
-    memory *m = user;
-    m->at = to >= 0 && to <= CAP ? (size_t)to : m->at;
-    return to >= 0 && to <= CAP;
-}
-
-static OPJ_OFF_T memory_skip(OPJ_OFF_T by, void *user)
-{
-    memory *m = user;
-    return memory_seek((OPJ_OFF_T)m->at + by, user) ? by : -1;
-}
-
-static opj_image_t *j2k_image(const mv_image *image)
-{
-    opj_image_cmptparm_t plane = {
-        .dx = 1, .dy = 1, .w = image->width, .h = image->height, .prec = 8};
-    opj_image_t *out = opj_image_create(1, &plane, OPJ_CLRSPC_GRAY);
-    const uint8_t *from = image->sample;
-    if (out != NULL) {
-        out->x1 = image->width;
-        out->y1 = image->height;
-        for (size_t k = 0; k < mv_image_sample_count(image); k++) {
-            out->comps[0].data[k] = from[k];
-        }
-    }
-    return out;
-}
-
-/* db: aim of the quality; 0: lossless. */
-static mv_status j2k_encode(memory *m, const mv_image *image, float db)
-{
-    mv_status st = MV_OK;
-    opj_cparameters_t p;
-    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
-    opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
-    opj_image_t *picture = j2k_image(image);
-
-    opj_set_default_encoder_parameters(&p);
-    p.tcp_numlayers = 1;
-    p.irreversible = db > 0;
-    p.cp_fixed_quality = db > 0;
-    p.cp_disto_alloc = db <= 0;
-    p.tcp_distoratio[0] = db;
-    m->at = m->len = 0;
-    MV_ENSURE(codec != NULL && stream != NULL && picture != NULL, MV_E_MEMORY);
-    opj_stream_set_user_data(stream, m, NULL);
-    opj_stream_set_write_function(stream, memory_write);
-    opj_stream_set_seek_function(stream, memory_seek);
-    opj_stream_set_skip_function(stream, memory_skip);
-    MV_ENSURE(opj_setup_encoder(codec, &p, picture) && opj_start_compress(codec, picture, stream) &&
-                  opj_encode(codec, stream) && opj_end_compress(codec, stream),
-              MV_E_INTERNAL);
-done:
-    if (stream != NULL) {
-        opj_stream_destroy(stream);
-    }
-    if (codec != NULL) {
-        opj_destroy_codec(codec);
-    }
-    if (picture != NULL) {
-        opj_image_destroy(picture);
-    }
-    return st;
-}
+/* ---- JPEG 2000 ---- */
 
 static mv_status j2k(codec_point *out, const mv_image *image, mv_image *back)
 {
     static const float db[CODEC_POINTS] = {32, 35, 38, 41, 44, 47, 50, 0};
     mv_status st = MV_OK;
-    const size_t count = mv_image_sample_count(image);
-    memory m = {malloc(CAP), 0, 0};
-    uint32_t *sample = malloc(count * sizeof *sample), bits = 0;
-    uint8_t *to = back->sample;
+    mv_buffer bytes = mv_buffer_make(CAP);
 
-    MV_ENSURE(m.bytes != NULL && sample != NULL, MV_E_MEMORY);
     for (int k = 0; k < CODEC_POINTS; k++) {
-        MV_TRY(j2k_encode(&m, image, db[k]));
-        MV_ENSURE(mv_dicom_j2k(sample, &bits, image->width, image->height, 1, m.bytes, m.len) ==
-                      MV_DICOM_OK,
-                  MV_E_INTERNAL);
-        for (size_t i = 0; i < count; i++) {
-            to[i] = (uint8_t)sample[i];
-        }
-        MV_TRY(point(&out[k], image, back, m.len));
+        MV_TRY(j2k_encode(&bytes, image, db[k]));
+        MV_TRY(j2k_decode(back, &bytes));
+        MV_TRY(point(&out[k], image, back, bytes.len));
     }
 done:
-    free(m.bytes);
-    free(sample);
+    mv_buffer_clear(&bytes);
     return st;
 }
 
 /* ---- JPEG-LS ---- */
 
+typedef struct memory {
+    uint8_t *bytes; /* CAP */
+    size_t len;
+} memory;
+
 static mv_status jpegls(codec_point *out, const mv_image *image, mv_image *back)
 {
     static const uint32_t near[CODEC_POINTS] = {12, 8, 5, 4, 3, 2, 1, 0};
     mv_status st = MV_OK;
-    memory m = {malloc(CAP), 0, 0};
+    memory m = {malloc(CAP), 0};
 
     MV_ENSURE(m.bytes != NULL, MV_E_MEMORY);
     for (int k = 0; k < CODEC_POINTS; k++) {

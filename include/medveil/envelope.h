@@ -99,6 +99,7 @@ typedef struct mv_envelope_stats {
     uint64_t bytes_features;   /* raw features at their bit width */
     uint64_t bytes_ciphertext; /* of the features */
     uint64_t bytes_embedding;  /* of the embeddings' ciphertexts */
+    uint64_t bytes_compact;    /* of the compact images, as they travel */
     uint64_t bytes_exact;      /* of the originals */
     uint64_t bytes_coded;      /* what they take inside */
     uint64_t bytes_total;      /* the .mv */
@@ -117,12 +118,12 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
                                              mv_error *err);
 
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
- * original is left out. The features are encrypted at once. Raw samples in exact are coded at once
- * where that rebuilds the file and makes it smaller; otherwise it is read when the sealer finishes,
- * until when it is borrowed. Several members need names, each its own, none
- * the folder of another.
- * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
- * of exact; MV_E_UNSUPPORTED (a max_error, but no raw samples) */
+ * original is left out, and without features a compact image must follow. The features are
+ * encrypted at once. Raw samples in exact are coded at once where that rebuilds the file and makes
+ * it smaller; otherwise it is read when the sealer finishes, until when it is borrowed.
+ * Several members need names, each its own, none the folder of another. errors: MV_E_ARGUMENT,
+ * MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those of exact;
+ * MV_E_UNSUPPORTED (a max_error, but no raw samples) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
@@ -136,6 +137,13 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_embed(mv_sealer *sealer, const mv_embed
  * errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_further(mv_sealer *sealer, uint32_t kind,
                                                  const uint8_t *bytes, size_t len, mv_error *err);
+
+/* mv_sealer_compact: a compact image (medveil/veil.h) of the member that was added last, which must
+ * be described and have no features: under the envelope key, or, he, as bytes under the features'
+ * set and form as well; nothing can be computed on it either way.
+ * errors: those of mv_sealer_further; MV_E_ARGUMENT also when the set cannot hold bytes */
+MV_API MV_MUST_CHECK mv_status mv_sealer_compact(mv_sealer *sealer, const uint8_t *bytes,
+                                                 size_t len, bool he, mv_error *err);
 
 /* mv_sealer_len: bytes of the .mv that finish will write; errors as finish. */
 MV_API MV_MUST_CHECK mv_status mv_sealer_len(uint64_t *out, mv_sealer *sealer, mv_error *err);
@@ -168,8 +176,10 @@ enum {
 
 /* Kinds of further sections. */
 enum {
-    MV_SECTION_DICOM = 2, /* of a DICOM file that is left out: its data set without the pixels */
-    MV_SECTION_NIFTI = 3  /* of NIfTI, left out or of which one slice has features: a .hdr file */
+    MV_SECTION_DICOM = 2,   /* of a DICOM file that is left out: its data set without the pixels */
+    MV_SECTION_NIFTI = 3,   /* of NIfTI, left out or of which one slice has features: a .hdr file */
+    MV_SECTION_COMPACT = 4, /* a compact image */
+    MV_SECTION_COMPACT_HE = 5 /* its bytes as numbers of 8 bits in a ciphertext */
 };
 
 /* What the manifest says of a member. */
@@ -187,6 +197,8 @@ typedef struct mv_member {
     size_t feature_count;    /* follows from code; 0: none travel */
     uint64_t ciphertext_len; /* of the features */
     uint64_t embedding_len;  /* of the embedding's section, one of the next; 0: none travels */
+    uint64_t compact_len;    /* of the compact image's section, likewise */
+    bool compact_he;         /* it is a ciphertext */
     /* Sections between features and original. Those of a kind that is not known are authenticated
      * like all others and left closed. */
     uint32_t further_count;
@@ -288,6 +300,13 @@ MV_API MV_MUST_CHECK mv_status mv_summand_add(uint8_t **out, size_t *len, const 
 MV_API MV_MUST_CHECK mv_status mv_summand_open(uint32_t **sum, mv_summand_info *info,
                                                const mv_collection *collection,
                                                const uint8_t *bytes, size_t len, mv_error *err);
+
+/* mv_opener_compact: the compact image of member i, for mv_veil_decode; *set (NULL unless it was a
+ * ciphertext) and *he_ms may be NULL. owner: the caller frees *out with mv_veil_free_bytes.
+ * errors: MV_E_NOT_FOUND (none inside), those of mv_opener_features */
+MV_API MV_MUST_CHECK mv_status mv_opener_compact(mv_opener *opener, size_t i, uint8_t **out,
+                                                 size_t *len, const mv_he_set **set, double *he_ms,
+                                                 mv_error *err);
 
 /* What anybody sees without a key. */
 typedef struct mv_envelope_outside {

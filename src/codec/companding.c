@@ -24,10 +24,7 @@ static const uint8_t log_table[256] = {
 
 int32_t mv_log2_q8(uint32_t n)
 {
-    int32_t top = 0;
-    while (n >> top > 1) {
-        top++;
-    }
+    const int32_t top = 31 - __builtin_clz(n);
     const uint32_t rest = top < 8 ? n << (8 - top) : n >> (top - 8); /* 256..511 */
     return top * 256 + log_table[rest & 255];
 }

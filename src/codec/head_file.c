@@ -5,41 +5,13 @@
 #include "codec/head.h"
 
 #include "base/file.h"
+#include "codec/text_field.h"
 
 #include <math.h>
 #include <sodium.h>
 #include <string.h>
 
 static const uint8_t magic[8] = {'m', 'v', 'h', 'e', 'a', 'd', 0, 1};
-
-/* Text fills a field of its own length, zeroes behind it. */
-static mv_status read_text(mv_reader *in, char *text, size_t field)
-{
-    mv_status st = MV_OK;
-    MV_TRY(mv_read_copy(in, (uint8_t *)text, field));
-    size_t len = 0;
-    while (len < field && text[len] != '\0') {
-        MV_ENSURE((unsigned char)text[len] >= 0x20 && text[len] != 0x7f, MV_E_FORMAT);
-        len++;
-    }
-    MV_ENSURE(len < field, MV_E_FORMAT);
-    for (size_t i = len; i < field; i++) {
-        MV_ENSURE(text[i] == '\0', MV_E_FORMAT);
-    }
-done:
-    return st;
-}
-
-static mv_status put_text(mv_buffer *out, const char *text, size_t field)
-{
-    mv_status st = MV_OK;
-    const size_t len = strnlen(text, field);
-    MV_ENSURE(len < field, MV_E_RANGE);
-    MV_TRY(mv_buffer_append(out, (const uint8_t *)text, len));
-    MV_TRY(mv_buffer_append_zeros(out, field - len));
-done:
-    return st;
-}
 
 static mv_status put_weights(mv_buffer *out, const float *weights, size_t count)
 {
@@ -80,15 +52,15 @@ mv_status mv_head_file_write(mv_buffer *out, const mv_head *head)
     uint8_t hash[MV_EMBEDDING_HASH_LEN];
 
     MV_TRY(mv_buffer_append(out, magic, sizeof magic));
-    MV_TRY(put_text(out, info->model_name, sizeof info->model_name));
+    MV_TRY(mv_text_field_put(out, info->model_name, sizeof info->model_name));
     MV_TRY(mv_buffer_append(out, info->model_hash, sizeof info->model_hash));
-    MV_TRY(put_text(out, info->licence, sizeof info->licence));
-    MV_TRY(put_text(out, info->training, sizeof info->training));
+    MV_TRY(mv_text_field_put(out, info->licence, sizeof info->licence));
+    MV_TRY(mv_text_field_put(out, info->training, sizeof info->training));
     MV_TRY(mv_buffer_put_u16le(out, (uint16_t)head->maps));
     MV_TRY(mv_buffer_put_u16le(out, (uint16_t)info->class_count));
     for (uint32_t k = 0; k < info->class_count; k++) {
-        MV_TRY(put_text(out, info->class_of[k].set, sizeof info->class_of[k].set));
-        MV_TRY(put_text(out, info->class_of[k].name, sizeof info->class_of[k].name));
+        MV_TRY(mv_text_field_put(out, info->class_of[k].set, sizeof info->class_of[k].set));
+        MV_TRY(mv_text_field_put(out, info->class_of[k].name, sizeof info->class_of[k].name));
     }
     MV_TRY(put_weights(out, head->weights, mv_head_weight_count(head->maps, info->class_count)));
     hash_bytes(hash, out->bytes + start, out->len - start);
@@ -111,8 +83,8 @@ static mv_status read_classes(mv_reader *in, mv_head *head)
     head->info.class_count = classes;
     for (uint32_t k = 0; k < classes; k++) {
         mv_head_class *c = &head->info.class_of[k];
-        MV_TRY(read_text(in, c->set, sizeof c->set));
-        MV_TRY(read_text(in, c->name, sizeof c->name));
+        MV_TRY(mv_text_field_read(in, c->set, sizeof c->set));
+        MV_TRY(mv_text_field_read(in, c->name, sizeof c->name));
     }
 done:
     return st;
@@ -132,10 +104,10 @@ static mv_status read_file(mv_head *head, const uint8_t *bytes, size_t len)
     MV_ENSURE(memcmp(info->hash, bytes + len - sizeof info->hash, sizeof info->hash) == 0,
               MV_E_FORMAT);
     in.end -= sizeof info->hash;
-    MV_TRY(read_text(&in, info->model_name, sizeof info->model_name));
+    MV_TRY(mv_text_field_read(&in, info->model_name, sizeof info->model_name));
     MV_TRY(mv_read_copy(&in, info->model_hash, sizeof info->model_hash));
-    MV_TRY(read_text(&in, info->licence, sizeof info->licence));
-    MV_TRY(read_text(&in, info->training, sizeof info->training));
+    MV_TRY(mv_text_field_read(&in, info->licence, sizeof info->licence));
+    MV_TRY(mv_text_field_read(&in, info->training, sizeof info->training));
     MV_TRY(read_classes(&in, head));
     const size_t count = mv_head_weight_count(head->maps, info->class_count);
     MV_ENSURE(mv_reader_left(&in) == 4 * count, MV_E_FORMAT);

@@ -103,6 +103,8 @@ enum { NEIGHBOURS = sizeof neighbour / sizeof neighbour[0], OWN = 6, SIGNED = 19
 /* What is the same for all coefficients of a band. */
 typedef struct view {
     const mv_veil_levels *l;
+    uint32_t band;
+    bool first;                        /* the band of the blocks' means */
     const int16_t *logged[NEIGHBOURS]; /* map of the neighbour's band, moved to its block */
     const uint32_t *own;               /* map of the band itself */
     const uint32_t *latest[LATEST];    /* of the bands coded just before */
@@ -132,9 +134,10 @@ static uint32_t neighbour_band(uint32_t place, const int8_t n[4])
     return (uint32_t)(u * 8 + v);
 }
 
+/* n >= 1; cut where the networks' inputs end, at 2^24 */
 static int16_t log_of(uint64_t n)
 {
-    return (int16_t)mv_log2_q8(n > UINT32_MAX ? UINT32_MAX : (uint32_t)n);
+    return (int16_t)(n >= 1U << MV_SMALL_X_MAX / 256 ? MV_SMALL_X_MAX : mv_log2_q8((uint32_t)n));
 }
 
 /* 256 log2(1 + 8 mean) of a mean in 16ths */
@@ -147,6 +150,8 @@ static void view_init(view *v, const mv_veil_levels *l, uint32_t place)
 {
     memset(v, 0, sizeof *v);
     v->l = l;
+    v->band = mv_veil_order[place];
+    v->first = place == 0;
     for (size_t i = 0; i < NEIGHBOURS; i++) {
         const int8_t *n = neighbour[i];
         v->logged[i] = l->logged + neighbour_band(place, n) * l->map;
@@ -186,34 +191,80 @@ static uint64_t around(const uint32_t *m, size_t at, size_t pitch)
            m[at - 2 * pitch + 1];
 }
 
-static void look(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+/* What is not about neighbours stands at the end of the inputs, in every band at the same place. */
+enum { X_SUMS = NEIGHBOURS + SIGNED, X_AROUND = X_SUMS + 5, X_MEAN, X_BEFORE, X_STEP, X_LAPPED };
+
+static void look_at_coefficient(int16_t x[MV_SMALL_IN], const view *v, size_t at)
 {
     const size_t pitch = v->l->pitch;
     const uint32_t *known = v->l->known;
     const uint64_t corners = (uint64_t)known[at - pitch - 1] + known[at - pitch + 1] +
                              known[at + pitch - 1] + known[at + pitch + 1];
     uint64_t latest = 0;
-    size_t n = 0;
     for (size_t i = 0; i < NEIGHBOURS; i++) {
         const int64_t move = neighbour[i][2] * (int64_t)pitch + neighbour[i][3];
         const int16_t log = v->logged[i][(int64_t)at + move];
-        x[n++] = (int16_t)(log < 0 ? -log : log);
-        x[NEIGHBOURS + (i < SIGNED ? i : SIGNED)] = log; /* the last ones are overwritten below */
+        x[i] = (int16_t)(log < 0 ? -log : log);
+        if (i < SIGNED) {
+            x[NEIGHBOURS + i] = log;
+        }
     }
-    n += SIGNED;
     for (size_t i = 0; i < LATEST; i++) {
         latest += v->latest[i][at];
     }
-    x[n++] = log_of(1 + (uint64_t)known[at]);
-    x[n++] = log_of(1 + beside(known, at, pitch));
-    x[n++] = log_of(1 + corners);
-    x[n++] = log_of(1 + latest);
-    x[n++] = log_of(1 + beside(v->latest[0], at, pitch) + beside(v->latest[1], at, pitch));
-    x[n++] = log_of(1 + around(v->own, at, pitch));
-    x[n++] = v->mean_log;
-    x[n++] = v->mean_before_log;
-    x[n++] = (int16_t)v->l->log_step;
-    memset(x + n, 0, (MV_SMALL_IN - n) * sizeof x[0]);
+    x[X_SUMS] = log_of(1 + (uint64_t)known[at]);
+    x[X_SUMS + 1] = log_of(1 + beside(known, at, pitch));
+    x[X_SUMS + 2] = log_of(1 + corners);
+    x[X_SUMS + 3] = log_of(1 + latest);
+    x[X_SUMS + 4] = log_of(1 + beside(v->latest[0], at, pitch) + beside(v->latest[1], at, pitch));
+    x[X_AROUND] = log_of(1 + around(v->own, at, pitch));
+    x[X_MEAN] = v->mean_log;
+    x[X_BEFORE] = v->mean_before_log;
+}
+
+static int32_t level_at(const mv_veil_levels *l, uint32_t band, size_t at)
+{
+    const int32_t size = (int32_t)l->size[band * l->map + at];
+    return l->logged[band * l->map + at] < 0 ? -size : size;
+}
+
+/* The mean of a block is coded as its difference from the median of W, N, W + N - NW [JPEGLS]; the
+ * neighbours, too, are told as differences from that. */
+static int32_t look_at_mean(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+{
+    int32_t near[OWN];
+    uint64_t sum = 0;
+    for (size_t i = 0; i < OWN; i++) {
+        const int64_t move = neighbour[i][2] * (int64_t)v->l->pitch + neighbour[i][3];
+        near[i] = level_at(v->l, mv_veil_order[0], (size_t)((int64_t)at + move));
+    }
+    const int32_t n = near[0], w = near[1], slope = n + w - near[2];
+    const int32_t low = n < w ? n : w, high = n < w ? w : n;
+    const int32_t guess = slope < low ? low : slope > high ? high : slope;
+    for (size_t i = 0; i < OWN; i++) {
+        const int32_t off = near[i] - guess;
+        const uint32_t size = (uint32_t)(off < 0 ? -off : off);
+        x[i] = log_of(1 + (uint64_t)size);
+        x[NEIGHBOURS + i] = (int16_t)(off < 0 ? -x[i] : x[i]);
+        sum += size;
+    }
+    x[X_AROUND] = log_of(1 + sum);
+    return guess;
+}
+
+/* Fills x; gives what the coefficient is coded as a difference from. */
+static int32_t look(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+{
+    int32_t base = 0;
+    memset(x, 0, MV_SMALL_IN * sizeof x[0]);
+    if (v->first) {
+        base = look_at_mean(x, v, at);
+    } else {
+        look_at_coefficient(x, v, at);
+    }
+    x[X_STEP] = (int16_t)v->l->log_step;
+    x[X_LAPPED] = v->l->grid.lapped ? MV_SMALL_ONE : 0;
+    return base;
 }
 
 static void add_known(mv_veil_levels *l, uint32_t place)
@@ -224,46 +275,15 @@ static void add_known(mv_veil_levels *l, uint32_t place)
     }
 }
 
-static mv_spread spread_of(const int32_t y[MV_SMALL_OUT])
+mv_spread mv_veil_spread(const int32_t y[MV_SMALL_OUT])
 {
-    const int64_t mu16 = (int64_t)y[0] * 16 / MV_SMALL_Y_ONE;
-    const int64_t scale = 32 + (int64_t)y[1] * 8 / MV_SMALL_Y_ONE;
+    const int64_t half = MV_SMALL_Y_ONE / 2; /* to the nearest; shifts round down */
+    const int64_t mu16 = ((int64_t)y[0] * 16 + half) >> 20;
+    const int64_t scale = 32 + (((int64_t)y[1] * 8 + half) >> 20);
     mv_spread p;
     p.mu16 = (int32_t)mu16;
     p.scale = (uint32_t)(scale < 0 ? 0 : scale >= MV_SPREAD_SCALES ? MV_SPREAD_SCALES - 1 : scale);
     return p;
-}
-
-static int32_t level_at(const mv_veil_levels *l, uint32_t band, size_t at)
-{
-    const int32_t size = (int32_t)l->size[band * l->map + at];
-    return l->logged[band * l->map + at] < 0 ? -size : size;
-}
-
-mv_status mv_veil_bands_encode(mv_rans_writer *w, const mv_small_net *net, mv_veil_levels *levels,
-                               uint32_t count)
-{
-    mv_status st = MV_OK;
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
-    for (uint32_t place = 0; place < count; place++) {
-        const uint32_t band = mv_veil_order[place];
-        view v;
-        view_init(&v, levels, place);
-        for (size_t row = 0; row < levels->grid.rows; row++) {
-            view_row(&v, row);
-            for (size_t c = 0; c < levels->grid.columns; c++) {
-                const size_t at = place_of(levels, row, c);
-                int16_t x[1][MV_SMALL_IN];
-                int32_t y[1][MV_SMALL_OUT];
-                look(x[0], &v, at);
-                run(y, net + band, (const int16_t(*)[MV_SMALL_IN])x, 1);
-                MV_TRY(mv_rans_put_spread(w, level_at(levels, band, at), spread_of(y[0])));
-            }
-        }
-        add_known(levels, place);
-    }
-done:
-    return st;
 }
 
 /* 256 (coth(1 / 2s) / 2 - s), s = 2^(scale/8 - 4): how far, in 256ths of a step, the mean of an
@@ -288,7 +308,58 @@ static int32_t value_of(int32_t level, mv_spread p, uint32_t step64)
     if (level != 0) { /* bins other than 0 lie further out */
         value256 += level > 0 ? 4 * DEAD : -4 * DEAD;
     }
-    return (int32_t)(value256 * step64 / 256);
+    const int64_t value = value256 * step64 / 256;
+    const int64_t most = MV_VEIL_COEF_MAX; /* beyond it only bytes that nobody encoded */
+    return (int32_t)(value < -most ? -most : value > most ? most : value);
+}
+
+/* Some coefficients of a row, side by side, when all levels are known beforehand. */
+enum { SIDE_BY_SIDE = 32 };
+
+static mv_status encode_some(mv_rans_writer *w, int32_t *coef, const mv_small_net *net,
+                             mv_small_run *run, const view *v, size_t row, size_t column,
+                             size_t count, uint32_t step64)
+{
+    mv_status st = MV_OK;
+    const mv_veil_levels *l = v->l;
+    int16_t x[SIDE_BY_SIDE][MV_SMALL_IN];
+    int32_t y[SIDE_BY_SIDE][MV_SMALL_OUT], base[SIDE_BY_SIDE];
+    for (size_t i = 0; i < count; i++) {
+        base[i] = look(x[i], v, place_of(l, row, column + i));
+    }
+    run(y, net, (const int16_t(*)[MV_SMALL_IN])x, count);
+    for (size_t i = 0; i < count; i++) {
+        const int32_t level = level_at(l, v->band, place_of(l, row, column + i));
+        mv_spread p = mv_veil_spread(y[i]);
+        MV_TRY(mv_rans_put_spread(w, level - base[i], p));
+        p.mu16 += 16 * base[i];
+        coef[v->band * l->grid.blocks + row * l->grid.columns + column + i] =
+            value_of(level, p, step64);
+    }
+done:
+    return st;
+}
+
+mv_status mv_veil_bands_encode(mv_rans_writer *w, int32_t *coef, const mv_small_net *net,
+                               mv_veil_levels *levels, uint32_t count, uint32_t step64)
+{
+    mv_status st = MV_OK;
+    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    const size_t columns = levels->grid.columns;
+    for (uint32_t place = 0; place < count; place++) {
+        view v;
+        view_init(&v, levels, place);
+        for (size_t row = 0; row < levels->grid.rows; row++) {
+            view_row(&v, row);
+            for (size_t c = 0; c < columns; c += SIDE_BY_SIDE) {
+                const size_t some = columns - c < SIDE_BY_SIDE ? columns - c : SIDE_BY_SIDE;
+                MV_TRY(encode_some(w, coef, net + place, run, &v, row, c, some, step64));
+            }
+        }
+        add_known(levels, place);
+    }
+done:
+    return st;
 }
 
 mv_status mv_veil_bands_decode(int32_t *coef, mv_rans_reader *r, const mv_small_net *net,
@@ -307,15 +378,16 @@ mv_status mv_veil_bands_decode(int32_t *coef, mv_rans_reader *r, const mv_small_
                 const size_t at = place_of(levels, row, c);
                 int16_t x[1][MV_SMALL_IN];
                 int32_t y[1][MV_SMALL_OUT];
-                look(x[0], &v, at);
-                run(y, net + band, (const int16_t(*)[MV_SMALL_IN])x, 1);
-                const mv_spread p = spread_of(y[0]);
-                int32_t level = mv_rans_get_spread(r, p);
+                const int32_t base = look(x[0], &v, at);
+                run(y, net + place, (const int16_t(*)[MV_SMALL_IN])x, 1);
+                mv_spread p = mv_veil_spread(y[0]);
+                const int64_t level = base + (int64_t)mv_rans_get_spread(r, p);
                 if (level < -MV_VEIL_LEVEL_MAX || level > MV_VEIL_LEVEL_MAX) {
                     return MV_E_FORMAT;
                 }
-                put(levels, band, at, level);
-                coef[band * g->blocks + row * g->columns + c] = value_of(level, p, step64);
+                p.mu16 += 16 * base;
+                put(levels, band, at, (int32_t)level);
+                coef[band * g->blocks + row * g->columns + c] = value_of((int32_t)level, p, step64);
             }
         }
         add_known(levels, place);
@@ -333,11 +405,27 @@ void mv_veil_bands_visit(mv_veil_levels *levels, uint32_t place, mv_veil_visitor
         for (size_t c = 0; c < levels->grid.columns; c++) {
             const size_t at = place_of(levels, row, c);
             int16_t x[MV_SMALL_IN];
-            look(x, &v, at);
-            visit(user, row * levels->grid.columns + c, x, level_at(levels, band, at));
+            const int32_t base = look(x, &v, at);
+            visit(user, row * levels->grid.columns + c, x, level_at(levels, band, at) - base);
         }
     }
     add_known(levels, place);
+}
+
+/* round(2^(20 + i/16)) */
+static const uint32_t sixteenth[16] = {1048576, 1095000, 1143480, 1194106, 1246974, 1302182,
+                                       1359835, 1420040, 1482910, 1548564, 1617125, 1688722,
+                                       1763488, 1841564, 1923097, 2008240};
+
+uint32_t mv_veil_step64(uint32_t index)
+{
+    const uint32_t down = 20 - index / 16;
+    return (sixteenth[index % 16] + (1U << down >> 1)) >> down;
+}
+
+int32_t mv_veil_log_step(uint32_t index, uint32_t range)
+{
+    return (int32_t)(16 * index) - 256 - mv_log2_q8(range);
 }
 
 void mv_veil_quantise(int32_t *level, const int32_t *coef, size_t count, uint32_t step64)

@@ -47,7 +47,9 @@ static void turn(int32_t *p, size_t stride, const int32_t m[8][8], bool back)
         }
     }
     for (size_t i = 0; i < 8; i++) {
-        p[i * stride] = (int32_t)((sum[i] + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS);
+        const int64_t y = (sum[i] + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS;
+        const int64_t most = MV_VEIL_COEF_MAX;
+        p[i * stride] = (int32_t)(y < -most ? -most : y > most ? most : y);
     }
 }
 

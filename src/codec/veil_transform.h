@@ -17,6 +17,7 @@
 
 #define MV_VEIL_BANDS    64
 #define MV_VEIL_COEF_ONE 64 /* 1.0 of a coefficient */
+#define MV_VEIL_COEF_MAX (1 << 30)
 
 typedef struct mv_veil_grid {
     uint32_t width, height; /* of the plane, 1.. */
@@ -31,7 +32,8 @@ mv_veil_grid mv_veil_grid_make(uint32_t width, uint32_t height, bool lapped);
  * |.| < 2^18; beyond the picture its edge goes on. errors: MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_veil_forward(int32_t *coef, const int32_t *pixel,
                                         const mv_veil_grid *grid);
-/* Any coefficients, |.| < 2^30; pixels rounded. errors: MV_E_MEMORY */
+/* Any coefficients within +-MV_VEIL_COEF_MAX, where sums on the way are cut, too; pixels rounded.
+ * errors: MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_veil_inverse(int32_t *pixel, const int32_t *coef,
                                         const mv_veil_grid *grid);
 

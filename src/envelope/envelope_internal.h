@@ -38,6 +38,10 @@ const mv_he_public *mv_collection_public_he(const mv_collection_public *key, con
 /* How an embedding is packed: value + 128 in 8 bits. */
 mv_pack_shape mv_embedding_shape(mv_he_form form);
 
+/* Of a compact image as a ciphertext. */
+#define MV_COMPACT_HE_MAX ((size_t)1 << 26)
+mv_pack_shape mv_compact_shape(size_t len, mv_he_form form);
+
 /* mv_opener_ciphertext: the features of member i as they are inside, inspected, and the id of their
  * key. errors: as mv_opener_info */
 MV_MUST_CHECK mv_status mv_opener_ciphertext(mv_buffer *out, uint8_t id[MV_COLLECTION_ID_LEN],

@@ -249,6 +249,11 @@ static mv_status get_further(mv_reader *r, mv_member *m)
         if (kind == MV_SECTION_EMBEDDING) {
             m->embedding_len = m->further[i].len;
         }
+        if (kind == MV_SECTION_COMPACT || kind == MV_SECTION_COMPACT_HE) {
+            MV_ENSURE(m->compact_len == 0 && m->further[i].len != 0, MV_E_FORMAT);
+            m->compact_len = m->further[i].len;
+            m->compact_he = kind == MV_SECTION_COMPACT_HE;
+        }
         m->further_count++;
     }
 done:
@@ -313,7 +318,8 @@ static mv_status get_member(mv_reader *r, mv_member *m)
         MV_TRY(mv_code_expect(&m->feature_count, &m->code, NULL));
     }
     MV_ENSURE((m->feature_count != 0) == (m->ciphertext_len != 0), MV_E_FORMAT);
-    MV_ENSURE(m->exact_kept || m->feature_count != 0, MV_E_FORMAT); /* nothing at all */
+    MV_ENSURE(mv_member_has_image(m), MV_E_FORMAT);
+    MV_ENSURE(m->compact_len == 0 || (m->described && m->feature_count == 0), MV_E_FORMAT);
     MV_ENSURE(m->exact_kept || m->exact_coding == 0, MV_E_FORMAT);
 done:
     return st;

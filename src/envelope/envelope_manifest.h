@@ -47,6 +47,12 @@ static inline uint64_t mv_member_exact_len(const mv_member *member)
     return member->exact_coding != 0 ? member->coded_len : member->exact_len;
 }
 
+/* mv_member_has_image: there is something of it: the original, features or a compact image. */
+static inline bool mv_member_has_image(const mv_member *member)
+{
+    return member->exact_kept || member->feature_count != 0 || member->compact_len != 0;
+}
+
 /* mv_file_name_valid: UTF-8, plain names with '/' between them: each of 1 to 255 bytes, without
  * backslash and control characters, not "." or ".."; or empty as a whole. So a name leads from a
  * folder downwards or stays in it. */

@@ -669,12 +669,12 @@ done:
     return st;
 }
 
-/* The number of the section of member i's embedding, which is there. */
-static size_t embedding_section(const mv_opener *o, size_t i)
+/* The number of the section of this kind of member i, which is there. */
+static size_t section_of(const mv_opener *o, size_t i, uint32_t kind)
 {
     const mv_member *m = mv_opener_member(o, i);
     size_t index = first_section(o, i) + (m->feature_count != 0);
-    for (uint32_t k = 0; m->further[k].kind != MV_SECTION_EMBEDDING; k++) {
+    for (uint32_t k = 0; m->further[k].kind != kind; k++) {
         index++;
     }
     return index;
@@ -690,13 +690,100 @@ mv_status mv_opener_embedding(mv_opener *o, size_t i, mv_embedding *out, mv_erro
     MV_REQUIRE(m != NULL && m->embedding_len != 0, err, MV_E_NOT_FOUND,
                "there is no embedding inside");
     MV_TRY(need_key(o, err));
-    MV_TRY(open_whole(&plain, o, embedding_section(o, i), m->embedding_len, err));
+    MV_TRY(open_whole(&plain, o, section_of(o, i, MV_SECTION_EMBEDDING), m->embedding_len, err));
     st = decrypt_embedding(out, o, &plain);
     MV_REQUIRE(st == MV_OK, err, st, "the embedding inside is damaged: %s", mv_status_sentence(st));
 done:
     if (st != MV_OK) {
         mv_wipe(out, sizeof *out);
     }
+    mv_buffer_clear(&plain);
+    return st;
+}
+
+/* ---- compact images ---- */
+
+static mv_status decrypt_bytes(mv_buffer *out, const mv_opener *o, const mv_he_set **set,
+                               const mv_buffer *ciphertext)
+{
+    mv_status st = MV_OK;
+    mv_features_info info;
+    uint32_t *value = NULL, over = 0;
+    size_t count = 0;
+
+    MV_TRY(mv_features_inspect(&info, ciphertext->bytes, ciphertext->len));
+    const mv_pack_shape want = mv_compact_shape(info.shape.count, info.shape.form);
+    MV_ENSURE(info.summed == 1 && info.shape.bits == want.bits && info.shape.sums == want.sums &&
+                  info.shape.count <= MV_COMPACT_HE_MAX,
+              MV_E_FORMAT);
+    count = info.shape.count;
+    *set = info.set;
+    value = calloc(count, sizeof *value);
+    MV_ENSURE(value != NULL, MV_E_MEMORY);
+    MV_TRY(decrypt_row(value, count, o, info.set, ciphertext->bytes, ciphertext->len));
+    *out = mv_buffer_make(count);
+    MV_TRY(mv_buffer_append_zeros(out, count));
+    for (size_t i = 0; i < count; i++) {
+        over |= value[i] >> 8;
+        out->bytes[i] = (uint8_t)value[i];
+    }
+    MV_ENSURE(over == 0, MV_E_RANGE);
+done:
+    if (value != NULL) {
+        mv_wipe(value, count * sizeof *value);
+    }
+    free(value);
+    return st;
+}
+
+static mv_status open_compact(mv_buffer *out, mv_opener *o, size_t i, const mv_he_set **set,
+                              double *he_ms, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+    mv_buffer ciphertext = mv_buffer_make(0);
+    double start_ms = 0;
+
+    if (!m->compact_he) {
+        return open_whole(out, o, section_of(o, i, MV_SECTION_COMPACT), m->compact_len, err);
+    }
+    MV_TRY(need_key(o, err));
+    MV_TRY(
+        open_whole(&ciphertext, o, section_of(o, i, MV_SECTION_COMPACT_HE), m->compact_len, err));
+    start_ms = mv_clock_ms();
+    st = decrypt_bytes(out, o, set, &ciphertext);
+    MV_REQUIRE(st == MV_OK, err, st, "the compact image inside is damaged: %s",
+               mv_status_sentence(st));
+    *he_ms = mv_clock_ms() - start_ms;
+done:
+    mv_buffer_clear(&ciphertext);
+    return st;
+}
+
+mv_status mv_opener_compact(mv_opener *o, size_t i, uint8_t **out, size_t *len,
+                            const mv_he_set **set, double *he_ms, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_member *m = mv_opener_member(o, i);
+    const mv_he_set *used = NULL;
+    double ms = 0;
+    mv_buffer plain = mv_buffer_make(0);
+
+    *out = NULL;
+    *len = 0;
+    MV_REQUIRE(m != NULL && m->compact_len != 0, err, MV_E_NOT_FOUND,
+               "there is no compact image inside");
+    MV_TRY(open_compact(&plain, o, i, &used, &ms, err));
+    *out = plain.bytes;
+    *len = plain.len;
+    plain = mv_buffer_make(0);
+    if (set != NULL) {
+        *set = used;
+    }
+    if (he_ms != NULL) {
+        *he_ms = ms;
+    }
+done:
     mv_buffer_clear(&plain);
     return st;
 }

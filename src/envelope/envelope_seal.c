@@ -363,7 +363,7 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     if (code != NULL) {
         MV_TRY(describe(member, code, err));
     }
-    MV_REQUIRE(exact != NULL || member->feature_count != 0, err, MV_E_ARGUMENT,
+    MV_REQUIRE(exact != NULL || member->described, err, MV_E_ARGUMENT,
                "there is nothing to seal: neither features nor the original");
     if (member->feature_count != 0) {
         MV_TRY(add_features(s, member, code, err));
@@ -409,6 +409,77 @@ mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, s
     m->further[m->further_count].kind = kind;
     m->further[m->further_count].len = len;
     m->further_count++;
+done:
+    s->spent = s->spent || st != MV_OK;
+    return st;
+}
+
+/* The bytes as numbers under the features' set, in the spool. */
+static mv_status encrypt_bytes(uint64_t *sealed_len, mv_sealer *s, const uint8_t *bytes, size_t len,
+                               mv_error *err)
+{
+    mv_status st = MV_OK;
+    uint32_t *value = NULL;
+
+    MV_REQUIRE(len <= MV_COMPACT_HE_MAX, err, MV_E_LIMIT,
+               "a compact image of %zu bytes is too large for homomorphic encryption", len);
+    value = malloc(len * sizeof *value);
+    MV_REQUIRE(value != NULL, err, MV_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < len; i++) {
+        value[i] = bytes[i];
+    }
+    const mv_pack_shape shape = mv_compact_shape(len, s->opts.form);
+    MV_TRY(encrypt_row(sealed_len, s, chosen_set(s), &shape, value, err));
+    s->stats.set = chosen_set(s);
+    s->stats.form = s->opts.form;
+done:
+    if (value != NULL) {
+        mv_wipe(value, len * sizeof *value);
+    }
+    free(value);
+    return st;
+}
+
+mv_pack_shape mv_compact_shape(size_t len, mv_he_form form)
+{
+    return (mv_pack_shape){.bits = 8, .sums = 1, .count = (uint32_t)len, .form = form};
+}
+
+static mv_status add_compact(mv_sealer *s, const uint8_t *bytes, size_t len, bool he, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *m = &s->manifest.member[s->manifest.count - 1];
+    const uint32_t kind = he ? MV_SECTION_COMPACT_HE : MV_SECTION_COMPACT, k = m->further_count;
+
+    MV_REQUIRE(m->described && m->feature_count == 0 && len != 0 && k < MV_MEMBER_FURTHER_MAX &&
+                   (k == 0 || m->further[k - 1].kind < MV_SECTION_COMPACT),
+               err, MV_E_ARGUMENT, "a compact image without a place for it");
+    if (!he) {
+        MV_TRY(mv_sealer_further(s, kind, bytes, len, err));
+        goto done;
+    }
+    last_origin(s)->further_at[k] = s->spool.len;
+    MV_TRY(encrypt_bytes(&m->further[k].len, s, bytes, len, err));
+    m->further[k].kind = kind;
+    m->further_count++;
+done:
+    if (st == MV_OK) {
+        m->compact_len = m->further[k].len;
+        m->compact_he = he;
+        s->stats.bytes_compact += m->compact_len;
+    }
+    return st;
+}
+
+mv_status mv_sealer_compact(mv_sealer *s, const uint8_t *bytes, size_t len, bool he, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const double start_ms = mv_clock_ms();
+
+    MV_REQUIRE(!s->spent && s->manifest.count != 0, err, MV_E_ARGUMENT,
+               "a compact image belongs to the file that was added just before");
+    st = add_compact(s, bytes, len, he, err);
+    s->stats.total_ms += mv_clock_ms() - start_ms;
 done:
     s->spent = s->spent || st != MV_OK;
     return st;
@@ -523,6 +594,11 @@ static mv_status write_manifest(mv_buffer *out, const mv_sealer *s, mv_error *er
     mv_status st = MV_OK;
     MV_REQUIRE(s->manifest.count != 0 || s->manifest.generation != 0, err, MV_E_ARGUMENT,
                "there is nothing to seal");
+    for (size_t i = 0; i < s->manifest.count; i++) {
+        MV_REQUIRE(mv_member_has_image(&s->manifest.member[i]), err, MV_E_ARGUMENT,
+                   "there is nothing to seal: neither features, nor a compact image, nor the "
+                   "original");
+    }
     st = mv_manifest_write(out, &s->manifest, err);
     MV_REQUIRE(st == MV_OK, err, st, "cannot describe what is to be sealed: %s",
                mv_status_sentence(st));

@@ -88,6 +88,46 @@ void mv_small_backward(mv_small_weights *g, const mv_small_weights *w, const mv_
     }
 }
 
+/* A unit's weights, stride apart: their sizes sum to at most most. Scaling keeps their ratios. */
+static void limit_unit(float *w, size_t count, size_t stride, double most)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        float *at = w + i * stride;
+        *at = *at < -7.99F ? -7.99F : *at > 7.99F ? 7.99F : *at;
+        sum += fabs((double)*at);
+    }
+    for (size_t i = 0; sum > most && i < count; i++) {
+        w[i * stride] *= (float)(most / sum);
+    }
+}
+
+static void limit_biases(float *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        b[i] = b[i] < -100 ? -100 : b[i] > 100 ? 100 : b[i];
+    }
+}
+
+void mv_small_limit(mv_small_weights *w)
+{
+    /* of 2^31 / 2^20 = 2048 a sum may use what is left beside a bias of 100, less rounding */
+    const double room = 1900, x_max = (double)MV_SMALL_X_MAX / MV_SMALL_ONE;
+    const double h_max = (double)MV_SMALL_CUT / MV_SMALL_ONE;
+    for (size_t j = 0; j < MV_SMALL_H1; j++) {
+        limit_unit(&w->w1[0][j], MV_SMALL_IN, MV_SMALL_H1, room / x_max);
+    }
+    for (size_t j = 0; j < MV_SMALL_H2; j++) {
+        limit_unit(&w->w2[0][j], MV_SMALL_H1, MV_SMALL_H2, room / h_max);
+    }
+    for (size_t o = 0; o < MV_SMALL_OUT; o++) {
+        limit_unit(&w->w3[0][o], MV_SMALL_H2, MV_SMALL_OUT, room / h_max);
+    }
+    limit_biases(w->b1, MV_SMALL_H1);
+    limit_biases(w->b2, MV_SMALL_H2);
+    limit_biases(w->b3, MV_SMALL_OUT);
+}
+
 static mv_status to_i16(int16_t *out, float w)
 {
     const float v = roundf(w * 4096);
@@ -134,4 +174,33 @@ mv_status mv_small_export(mv_small_net *out, const mv_small_weights *w)
     MV_TRY(mv_small_check(out));
 done:
     return st;
+}
+
+static void from_i32s(float *b, const int32_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        b[i] = (float)from[i] / MV_SMALL_Y_ONE;
+    }
+}
+
+void mv_small_import(mv_small_weights *w, const mv_small_net *net)
+{
+    for (size_t i = 0; i < MV_SMALL_IN; i++) {
+        for (size_t j = 0; j < MV_SMALL_H1; j++) {
+            w->w1[i][j] = (float)net->w1[i / 2][j][i % 2] / 4096;
+        }
+    }
+    for (size_t i = 0; i < MV_SMALL_H1; i++) {
+        for (size_t j = 0; j < MV_SMALL_H2; j++) {
+            w->w2[i][j] = (float)net->w2[i / 2][j][i % 2] / 4096;
+        }
+    }
+    for (size_t i = 0; i < MV_SMALL_H2; i++) {
+        for (size_t o = 0; o < MV_SMALL_OUT; o++) {
+            w->w3[i][o] = (float)net->w3[o][i] / 4096;
+        }
+    }
+    from_i32s(w->b1, net->b1, MV_SMALL_H1);
+    from_i32s(w->b2, net->b2, MV_SMALL_H2);
+    from_i32s(w->b3, net->b3, MV_SMALL_OUT);
 }

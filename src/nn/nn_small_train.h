@@ -31,6 +31,13 @@ void mv_small_forward(mv_small_trace *t, const mv_small_weights *w,
 void mv_small_backward(mv_small_weights *g, const mv_small_weights *w, const mv_small_trace *t,
                        const float dy[MV_SMALL_OUT]);
 
+/* mv_small_import: the weights of an integer network, for training it on. */
+void mv_small_import(mv_small_weights *w, const mv_small_net *net);
+
+/* mv_small_limit: bring weights back to where mv_small_export takes them, after a step of training:
+ * each within +-7.99, those of a unit together too small for its sum to overflow. */
+void mv_small_limit(mv_small_weights *w);
+
 /* mv_small_export: the nearest integer network; weights that would break its proof are refused.
  * errors: MV_E_RANGE */
 MV_MUST_CHECK mv_status mv_small_export(mv_small_net *out, const mv_small_weights *w);

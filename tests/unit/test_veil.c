@@ -227,9 +227,10 @@ static void frequencies_come_back_by_bands(void **state)
     static mv_small_net net[MV_VEIL_BANDS];
     const size_t count = 64 * g.blocks;
     int32_t *coef = malloc(count * sizeof *coef), *level = malloc(count * sizeof *level);
+    int32_t *rebuilt = malloc(count * sizeof *rebuilt);
     const uint32_t step64 = 5 * 64;
     (void)state;
-    assert_true(coef != NULL && level != NULL);
+    assert_true(coef != NULL && level != NULL && rebuilt != NULL);
     for (size_t k = 0; k < MV_VEIL_BANDS; k++) {
         net[k] = random_net(&r);
         for (size_t b = 0; b < g.blocks; b++) {
@@ -245,7 +246,7 @@ static void frequencies_come_back_by_bands(void **state)
         assert_int_equal(mv_rans_writer_init(&w, &out), MV_OK);
         assert_int_equal(mv_veil_levels_new(&levels, &g, 100), MV_OK);
         mv_veil_levels_set(levels, level);
-        assert_int_equal(mv_veil_bands_encode(&w, net, levels, bands), MV_OK);
+        assert_int_equal(mv_veil_bands_encode(&w, rebuilt, net, levels, bands, step64), MV_OK);
         assert_int_equal(mv_rans_finish(&w), MV_OK);
         mv_veil_levels_free(&levels);
 
@@ -263,6 +264,7 @@ static void frequencies_come_back_by_bands(void **state)
                     assert_int_equal(back[at], 0);
                 } else { /* within the bin, wherever the value was put in it */
                     assert_true(abs(back[at] - level[at] * (int32_t)step64) < (int32_t)step64);
+                    assert_int_equal(back[at], rebuilt[at]);
                 }
             }
         }
@@ -273,6 +275,7 @@ static void frequencies_come_back_by_bands(void **state)
     }
     free(coef);
     free(level);
+    free(rebuilt);
 }
 
 /* ---- pixels ---- */
