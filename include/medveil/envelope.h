@@ -179,7 +179,8 @@ enum {
     MV_SECTION_DICOM = 2,   /* of a DICOM file that is left out: its data set without the pixels */
     MV_SECTION_NIFTI = 3,   /* of NIfTI, left out or of which one slice has features: a .hdr file */
     MV_SECTION_COMPACT = 4, /* a compact image */
-    MV_SECTION_COMPACT_HE = 5 /* its bytes as numbers of 8 bits in a ciphertext */
+    MV_SECTION_COMPACT_HE = 5, /* its bytes as numbers of 8 bits in a ciphertext */
+    MV_SECTION_FIDELITY = 6    /* what a picture lost that travels without its original */
 };
 
 /* What the manifest says of a member. */
