@@ -31,11 +31,15 @@ extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
 extern const bench_case bench_cases_analysis[];
 extern const bench_case bench_cases_relay[];
+extern const bench_case bench_cases_live[];
 extern const bench_case bench_cases_veil[];
 
 /* bench_ran: what the case in hand really runs, chosen on this machine; from prepare or run. Wins
  * over its label. kernel is not copied. */
 void bench_ran(const char *kernel);
+
+/* bench_took: what this call of run counts as, where that is not how long it took. */
+void bench_took(double ms);
 
 /* bench_run: every case whose "name size" contains filter (NULL: all); one row each on stdout, or
  * one JSON object per line. errors: the first case that failed */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "commands.h"
+#include "live_frames.h"
 #include "medveil/client.h"
 #include "medveil/envelope.h"
 #include "paths.h"
@@ -51,6 +52,7 @@ typedef struct arrival {
     received_note note;
     bool had_already;
     bool bad; /* it is whole, but does not open */
+    bool is_stream;
 } arrival;
 
 /* The beginning of the hash is name enough in one folder. */
@@ -93,19 +95,43 @@ done:
     return st;
 }
 
-/* Opens the envelope at path: everything in it has then been authenticated. */
-static mv_status authenticate(arrival *a, const receiving *r, const char *path, mv_error *err)
+static mv_status open_envelope(arrival *a, const receiving *r, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
     sealed_file file = {0};
-    mv_error why = {0};
 
     MV_TRY(sealed_source(&file, path, err));
-    st = mv_opener_new(&file.opener, &file.source, r->identity, &why);
-    if (st == MV_OK) {
-        a->sender = *mv_opener_sender(file.opener);
-        st = count_members(a, file.opener, &why);
-    }
+    MV_TRY(mv_opener_new(&file.opener, &file.source, r->identity, err));
+    a->sender = *mv_opener_sender(file.opener);
+    MV_TRY(count_members(a, file.opener, err));
+done:
+    sealed_close(&file);
+    return st;
+}
+
+/* A live stream that nobody watched: its frames are its members. */
+static mv_status open_stream(arrival *a, const receiving *r, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    live_frames frames = {.quiet = true};
+    mv_live_info info;
+
+    MV_TRY(live_frames_file(&frames, &info, path, r->identity, err));
+    MV_TRY(live_frames_check(&info, err));
+    a->sender = info.sender;
+    a->receipt.members = a->receipt.identical = (uint32_t)info.frames;
+done:
+    return st;
+}
+
+/* Opens what is at path: everything in it has then been authenticated. */
+static mv_status authenticate(arrival *a, const receiving *r, const char *path, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_error why = {0};
+
+    a->is_stream = live_frames_is_stream(path);
+    st = a->is_stream ? open_stream(a, r, path, &why) : open_envelope(a, r, path, &why);
     if (st == MV_E_INTERRUPTED || st == MV_E_MEMORY || st == MV_E_IO) {
         (void)mv_fail(err, st, "%s", why.text[0] != '\0' ? why.text : mv_status_sentence(st));
     } else if (st != MV_OK) {
@@ -116,8 +142,6 @@ static mv_status authenticate(arrival *a, const receiving *r, const char *path, 
                      (unsigned long long)a->file->len,
                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
     }
-done:
-    sealed_close(&file);
     return st;
 }
 
@@ -323,6 +347,24 @@ done:
     return st;
 }
 
+static mv_status open_frames(const arrival *a, const receiving *r, const char *folder,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    live_frames frames = {0};
+    mv_live_info info;
+
+    MV_TRY(live_frames_begin(&frames, folder, err));
+    MV_TRY(live_frames_file(&frames, &info, a->path, r->identity, err));
+    MV_TRY(live_frames_end(&frames, err));
+    if (!r->json) {
+        ui_say("opened %s: %llu frames", folder, (unsigned long long)info.frames);
+    }
+done:
+    live_frames_clear(&frames);
+    return st;
+}
+
 /* --open: the files inside, into a folder beside the sealed file and of its name. */
 static mv_status open_arrival(const arrival *a, const receiving *r, mv_error *err)
 {
@@ -335,6 +377,9 @@ static mv_status open_arrival(const arrival *a, const receiving *r, mv_error *er
     folder[strlen(folder) - strlen(".mv")] = '\0';
     if (a->had_already && access(folder, F_OK) == 0) {
         return MV_OK; /* opened earlier */
+    }
+    if (a->is_stream) {
+        return open_frames(a, r, folder, err);
     }
     MV_TRY(sealed_open(&sealed, a->path, r->identity, NULL, err));
     MV_TRY(restore_begin(&files, sealed.opener, folder, false, err));

@@ -13,34 +13,46 @@
 
 #define INPUT_LEN_MAX ((size_t)1 << 30)
 
-static const struct {
+typedef struct option_name {
     const char *name;
     unsigned bit;
-} keep_names[] = {
-    {"uids", MV_DEID_KEEP_UIDS},       {"device", MV_DEID_KEEP_DEVICE},
-    {"patient", MV_DEID_KEEP_PATIENT}, {"institution", MV_DEID_KEEP_INSTITUTION},
-    {"dates", MV_DEID_KEEP_DATES},     {"shifted-dates", MV_DEID_SHIFT_DATES},
+} option_name;
+
+static const option_name keep_names[] = {
+    {"uids", MV_DEID_KEEP_UIDS},
+    {"device", MV_DEID_KEEP_DEVICE},
+    {"patient", MV_DEID_KEEP_PATIENT},
+    {"institution", MV_DEID_KEEP_INSTITUTION},
+    {"dates", MV_DEID_KEEP_DATES},
+    {"shifted-dates", MV_DEID_SHIFT_DATES},
+    {NULL, 0},
 };
 
-static unsigned bit_of(const char *name, size_t len)
+static const option_name clean_names[] = {
+    {"descriptors", MV_DEID_CLEAN_DESCRIPTORS},
+    {"structured-content", MV_DEID_CLEAN_STRUCTURE},
+    {NULL, 0},
+};
+
+static unsigned bit_of(const option_name *names, const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof keep_names / sizeof keep_names[0]; i++) {
-        if (strlen(keep_names[i].name) == len && memcmp(keep_names[i].name, name, len) == 0) {
-            return keep_names[i].bit;
+    for (; names->name != NULL; names++) {
+        if (strlen(names->name) == len && memcmp(names->name, name, len) == 0) {
+            return names->bit;
         }
     }
     return 0;
 }
 
-static mv_status parse_keep(unsigned *out, const char *list, mv_error *err)
+/* The bits of LIST are added. */
+static mv_status parse_list(unsigned *out, const char *option, const option_name *names,
+                            const char *list, mv_error *err)
 {
-    *out = 0;
     while (list != NULL && *list != '\0') {
         const size_t len = strcspn(list, ",");
-        const unsigned bit = bit_of(list, len);
+        const unsigned bit = bit_of(names, list, len);
         if (bit == 0) {
-            mv_hint(err, "uids, device, institution, patient, dates, shifted-dates");
-            return mv_fail(err, MV_E_ARGUMENT, "--retain knows no \"%.*s\"", (int)len, list);
+            return mv_fail(err, MV_E_ARGUMENT, "%s knows no \"%.*s\"", option, (int)len, list);
         }
         *out |= bit;
         list += len + (list[len] == ',');
@@ -48,12 +60,55 @@ static mv_status parse_keep(unsigned *out, const char *list, mv_error *err)
     return MV_OK;
 }
 
+static mv_status parse_bits(unsigned *out, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    *out = 0;
+    st = parse_list(out, "--retain", keep_names, cli_value(args, "retain"), err);
+    if (st != MV_OK) {
+        mv_hint(err, "uids, device, institution, patient, dates, shifted-dates");
+        return st;
+    }
+    st = parse_list(out, "--clean", clean_names, cli_value(args, "clean"), err);
+    if (st != MV_OK) {
+        mv_hint(err, "descriptors, structured-content; parts of pixels with --blank; graphics are "
+                     "always removed, and faces are not");
+    }
+    return st;
+}
+
+static mv_status add_blanks(mv_deid *d, const cli_args *args, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *text = NULL;
+    for (size_t i = 0; (text = cli_value_at(args, "blank", i)) != NULL; i++) {
+        mv_deid_blank b = {0};
+        char rest = 0;
+        MV_REQUIRE(sscanf(text, "%5u,%5u,%5u,%5u%c", &b.x, &b.y, &b.width, &b.height, &rest) == 4 &&
+                       b.width != 0 && b.height != 0,
+                   err, MV_E_ARGUMENT, "--blank needs X,Y,WIDTH,HEIGHT in pixels, not \"%s\"",
+                   text);
+        MV_TRY(mv_deid_blank_out(d, &b, err));
+    }
+done:
+    return st;
+}
+
 mv_status deidentified_session(mv_deid **out, const cli_args *args, mv_error *err)
 {
-    unsigned keep = 0;
-    const mv_status st = parse_keep(&keep, cli_value(args, "retain"), err);
+    mv_status st = MV_OK;
+    unsigned bits = 0;
+    mv_deid *d = NULL;
+
     *out = NULL;
-    return st == MV_OK ? mv_deid_new(out, cli_value(args, "pseudonyms"), keep, err) : st;
+    MV_TRY(parse_bits(&bits, args, err));
+    MV_TRY(mv_deid_new(&d, cli_value(args, "pseudonyms"), bits, err));
+    MV_TRY(add_blanks(d, args, err));
+    *out = d;
+    d = NULL;
+done:
+    mv_deid_free(&d);
+    return st;
 }
 
 static mv_status clean_file(mv_buffer *out, mv_deid *d, const study_file *file,

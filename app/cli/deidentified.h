@@ -13,14 +13,16 @@
 #define DEIDENTIFY_OPTIONS                                                                         \
     {"retain", 0, "LIST",                                                                          \
      "what may stay: uids,device,institution,patient,dates or shifted-dates"},                     \
+        {"clean", 0, "LIST", "what may stay in part: descriptors,structured-content"},             \
+        {"blank", 0, "X,Y,W,H", "make this part of every image black; may be repeated"},           \
         {"pseudonyms", 0, "FILE",                                                                  \
          "your secret key and pairs of names; made when it is not there"},                         \
     {                                                                                              \
         "burned-in-ok", 0, NULL, "let images with text in their pixels through"                    \
     }
 
-/* deidentified_session: from --retain and --pseudonyms; on a bad list says so and *out is NULL with
- * MV_E_ARGUMENT. errors: as mv_deid_new */
+/* deidentified_session: from --retain, --clean, --blank and --pseudonyms; on a bad one *out is NULL
+ * with MV_E_ARGUMENT. errors: as mv_deid_new */
 MV_MUST_CHECK mv_status deidentified_session(mv_deid **out, const cli_args *args, mv_error *err);
 
 /* deidentified_write: each file to folder (which exists) as 000001.dcm, 000002.dcm, .., since names

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "codec/jpegls.h"
 #include "envelope/exact_coding.h"
+#include "eval_jxl.h"
 #include "image/dicom_like.h"
 #include "image/image_format.h"
 #include "image/nifti_head.h"
@@ -28,7 +29,12 @@
 #define FILE_MAX ((size_t)1 << 31)
 
 const char *const exact_coder_name[EXACT_CODERS] = {
-    "exact section", "exact section, best", "JPEG-LS", "JPEG 2000", "PNG", "gzip"};
+    "exact section", "exact section, best", "JPEG-LS", "JPEG 2000", "PNG", "gzip", "JPEG XL"};
+
+unsigned exact_coders(void)
+{
+    return eval_jxl_is_here() ? EXACT_CODERS : EXACT_JXL;
+}
 
 /* ---- time ---- */
 
@@ -226,6 +232,7 @@ static mv_status code_frames(exact_group *sums, const mv_image *image)
         MV_TRY(jpegls_len(&sums->bytes[EXACT_JPEGLS], &f, samples));
         MV_TRY(png_len(&sums->bytes[EXACT_PNG], &f, samples));
         MV_TRY(gzip_len(&sums->bytes[EXACT_GZIP], &f, samples));
+        MV_TRY(eval_jxl_len(&sums->bytes[EXACT_JXL], &f, samples));
     }
     sums->frames = image->depth;
     sums->raw = (double)mv_jpegls_samples_len(&f) * image->depth;

@@ -16,10 +16,14 @@ typedef enum exact_coder {
     EXACT_J2K,
     EXACT_PNG,
     EXACT_GZIP,
+    EXACT_JXL, /* the last: 0 bytes, and not shown, where this build has no libjxl */
     EXACT_CODERS
 } exact_coder;
 
 extern const char *const exact_coder_name[EXACT_CODERS];
+
+/* How many of them this build has. */
+unsigned exact_coders(void);
 
 enum { EXACT_NAME_MAX = 96, EXACT_GROUPS_MAX = 256 };
 

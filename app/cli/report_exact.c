@@ -20,7 +20,7 @@ static double rate(const exact_group *g, double ms) /* MB/s */
 static exact_coder smallest(const exact_group *g)
 {
     exact_coder best = EXACT_SECTION;
-    for (exact_coder k = EXACT_BEST; k < EXACT_CODERS; k++) {
+    for (exact_coder k = EXACT_BEST; k < exact_coders(); k++) {
         best = g->bytes[k] < g->bytes[best] ? k : best;
     }
     return best;
@@ -42,7 +42,7 @@ static void put_bytes_row(report *r, const exact_group *g)
     const exact_coder best = smallest(g);
     put_name(r, g);
     put(r, "<td>%zu</td><td>%zu</td><td>%.0f</td>", g->measured, g->frames, g->raw);
-    for (exact_coder k = 0; k < EXACT_CODERS; k++) {
+    for (exact_coder k = 0; k < exact_coders(); k++) {
         put(r, k == best ? "<td><b class=\"best\">%.0f</b></td>" : "<td>%.0f</td>", g->bytes[k]);
     }
     put(r, "<td>%+.2f %%</td><td>%+.2f %%</td></tr>\n", over(g, EXACT_SECTION),
@@ -57,11 +57,11 @@ static void put_bytes(report *r, const exact_result *result)
            "through JPEG-LS alone as <code>encrypt</code> does unless it is told otherwise; best: "
            "with the trained pixel coder beside it (<code>--exact-coding best</code>). "
            "JPEG-LS: plain, in the bits that the file states, colour by pixel. JPEG 2000: "
-           "OpenJPEG, reversible. PNG: libpng. gzip: zlib, level 6, of the samples alone. JPEG XL "
-           "is not in this program: bench/exact_bytes.py asks <code>cjxl</code>, which is mostly "
-           "smaller than all of these. Best in bold.</p>\n<div class=\"scroll\"><table><tr>"
+           "OpenJPEG, reversible. PNG: libpng. gzip: zlib, level 6, of the samples alone. JPEG XL: "
+           "libjxl, modular, effort 7; the column is missing where a build has no libjxl. Best in "
+           "bold.</p>\n<div class=\"scroll\"><table><tr>"
            "<th>set</th><th class=\"t\">kind</th><th>files</th><th>frames</th><th>raw</th>");
-    for (exact_coder k = 0; k < EXACT_CODERS; k++) {
+    for (exact_coder k = 0; k < exact_coders(); k++) {
         put(r, "<th>%s</th>", exact_coder_name[k]);
     }
     put(r, "<th>section over JPEG-LS</th><th>best over JPEG-LS</th></tr>\n");
@@ -108,7 +108,7 @@ static void put_speed(report *r, const exact_result *result)
 
 static void put_loss(report *r, const exact_group *g, size_t *losses)
 {
-    for (exact_coder k = EXACT_JPEGLS; k < EXACT_CODERS; k++) {
+    for (exact_coder k = EXACT_JPEGLS; k < exact_coders(); k++) {
         if (g->measured != 0 && g->bytes[k] < g->bytes[EXACT_BEST]) {
             put(r, "<li>");
             put_text(r, g->set);
@@ -157,7 +157,7 @@ static void put_csv_row(report *r, const exact_group *g)
 {
     put_csv(r, "%s,%s,%zu,%zu,%.0f,%.0f,%zu,%zu,%.0f", g->set, g->kind, g->files, g->identical,
             g->file_bytes, g->inside_bytes, g->measured, g->frames, g->raw);
-    for (exact_coder k = 0; k < EXACT_CODERS; k++) {
+    for (exact_coder k = 0; k < exact_coders(); k++) {
         put_csv(r, ",%.0f", g->bytes[k]);
     }
     put_csv(r, ",%.3f,%.3f,%.3f,%.3f\n", g->encode_ms[EXACT_SECTION], g->decode_ms[EXACT_SECTION],
@@ -174,9 +174,10 @@ mv_status report_exact(const exact_result *result, const char *folder, mv_error 
     put_losses(&r, result);
     put_speed(&r, result);
     put(&r, "</body></html>\n");
-    put_csv(&r, "set,kind,files,identical,file_bytes,inside_bytes,measured,frames,raw,section,"
-                "best,jpegls,jpeg2000,png,gzip,encode_ms,decode_ms,best_encode_ms,"
-                "best_decode_ms\n");
+    put_csv(&r,
+            "set,kind,files,identical,file_bytes,inside_bytes,measured,frames,raw,section,"
+            "best,jpegls,jpeg2000,png,gzip%s,encode_ms,decode_ms,best_encode_ms,best_decode_ms\n",
+            exact_coders() > EXACT_JXL ? ",jpegxl" : "");
     for (size_t i = 0; i < result->group_count; i++) {
         put_csv_row(&r, &result->group[i]);
     }

@@ -139,7 +139,7 @@ static mv_status start_parts(relay *r, const uint8_t *key, mv_error *err)
     MV_TRY(relay_policy_new(&s->policy, key, r->config.anonymous_send));
     MV_TRY(relay_rates_new(&s->rates, r->config.requests_per_minute));
     MV_TRY(relay_metrics_new(&s->metrics));
-    MV_TRY(relay_waits_new(&s->waits, relay_answer_list, s));
+    MV_TRY(relay_waits_new(&s->waits, relay_answer, s));
     MV_TRY(open_audit(r, err));
 done:
     return st;

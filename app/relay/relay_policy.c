@@ -120,6 +120,8 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
     const bool is_get = strcmp(method, "GET") == 0;
     switch (route->kind) {
     case MV_ROUTE_LIST:
+    case MV_ROUTE_STREAM_LIST:
+    case MV_ROUTE_STREAM_BYTES:
         return RELAY_PROOF_OWNER;
     case MV_ROUTE_FILE:
         if (strcmp(method, "PUT") != 0) {
@@ -130,6 +132,7 @@ relay_proof_need relay_policy_need(const relay_policy *policy, const char *metho
         return is_get ? RELAY_PROOF_NONE : RELAY_PROOF_OWNER;
     case MV_ROUTE_BUNDLE:
     case MV_ROUTE_UPLOADS:
+    case MV_ROUTE_STREAMS:
         return policy->anonymous_send ? RELAY_PROOF_NONE : RELAY_PROOF_ANYBODY;
     default:
         return RELAY_PROOF_NONE;

@@ -6,7 +6,8 @@
 
 #include "base/clock.h"
 #include "envelope/mailbox.h"
-#include "relay_bundle.h"
+#include "relay_streams.h"
+#include "relay_visit.h"
 #include "wire/hex.h"
 
 #include <inttypes.h>
@@ -16,116 +17,25 @@
 
 #define EPOCHS_OFF 8 /* how far an upload's epoch may be from ours: clocks differ, queues wait */
 
-/* One request on its way through; x->state. */
-typedef struct visit {
-    relay_service *service;
-    mv_route route;
-    bool known;      /* route is valid */
-    bool gets_nonce; /* the reply carries a nonce for the next proof */
-    bool has_range;
-    mv_byte_range range;
-    mv_upload *upload; /* PUT of a file */
-    mv_part *part;     /* PUT of a part */
-    relay_bundle *bundle;
-    mv_buffer body; /* of the routes that take a short one */
-    mv_status body_status;
-    mv_change change;
-    uint64_t received;
-} visit;
-
-/* ---- replies ---- */
-
-static void add_nonce(mv_http_exchange *x)
-{
-    uint8_t nonce[MV_NONCE_LEN];
-    char text[2 * MV_NONCE_LEN + 1];
-    const visit *v = x->state;
-    if (v != NULL && v->gets_nonce && relay_nonce_make(nonce, v->service->policy) == MV_OK) {
-        mv_hex_write(text, nonce, MV_NONCE_LEN);
-        mv_http_reply_header(x, "Medveil-Nonce", text);
-    }
-}
-
-static void reply(mv_http_exchange *x, int status, const char *type, const mv_buffer *body)
-{
-    static const uint8_t nothing[1] = {0};
-    mv_http_reply(x, status, type, body == NULL ? nothing : body->bytes,
-                  body == NULL ? 0 : body->len);
-    add_nonce(x);
-}
-
-static void refuse(mv_http_exchange *x, int status, const char *title, uint64_t limit_bytes)
-{
-    mv_problem problem = {.status = status, .limit_bytes = limit_bytes};
-    mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
-    (void)snprintf(problem.title, sizeof problem.title, "%s", title);
-    const mv_status st = mv_problem_write(&body, &problem);
-    reply(x, status, "application/problem+json", st == MV_OK ? &body : NULL);
-    if (status == 401) {
-        mv_http_reply_header(x, "WWW-Authenticate", "Medveil");
-    } else if (status == 503) {
-        mv_http_reply_header(x, "Retry-After", "1");
-    }
-    mv_buffer_clear(&body);
-}
-
-/* The refusal for whatever the archive or a message says went wrong. */
-static void refuse_status(mv_http_exchange *x, mv_status st)
-{
-    const visit *v = x->state;
-    const int status = relay_status_of(st);
-    static const struct {
-        int status;
-        const char *title;
-    } title[] = {
-        {400, "the body is not what was announced"},
-        {404, "there is no such file or upload"},
-        {409, "that does not fit what is there"},
-        {413, "the file is too large"},
-        {422, "the body does not have the hash in its name"},
-        {503, "the relay is overloaded"},
-        {507, "the mailbox or the relay is full"},
-    };
-    for (size_t i = 0; i < sizeof title / sizeof title[0]; i++) {
-        if (title[i].status == status) {
-            refuse(x, status, title[i].title,
-                   status == 413 ? v->service->config->max_file_bytes : 0);
-            return;
-        }
-    }
-    refuse(x, 500, "the relay cannot do this now", 0);
-}
-
-/* A JSON reply, or the refusal for the failure to write one. */
-static void reply_json(mv_http_exchange *x, int status, mv_status st, mv_buffer *body)
-{
-    if (st == MV_OK) {
-        reply(x, status, "application/json", body);
-    } else {
-        refuse_status(x, st);
-    }
-    mv_buffer_clear(body);
-}
-
 /* ---- routes of operators ---- */
 
 static void give_text(mv_http_exchange *x, int status, const char *text)
 {
     mv_buffer body = mv_buffer_make(64);
     const mv_status st = mv_buffer_append(&body, (const uint8_t *)text, strlen(text));
-    reply(x, status, "text/plain", st == MV_OK ? &body : NULL);
+    relay_reply(x, status, "text/plain", st == MV_OK ? &body : NULL);
     mv_buffer_clear(&body);
 }
 
 /* Ready: the database answers, and no line of the audit log was lost. */
 static void give_ready(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     mv_archive_stats stats;
     if (atomic_load(&v->service->audit_failed)) {
-        refuse(x, 503, "the audit log cannot be written", 0);
+        relay_refuse(x, 503, "the audit log cannot be written", 0);
     } else if (mv_archive_count(&stats, v->service->archive) != MV_OK) {
-        refuse(x, 503, "the database does not answer", 0);
+        relay_refuse(x, 503, "the database does not answer", 0);
     } else {
         give_text(x, 200, "ok\n");
     }
@@ -134,17 +44,17 @@ static void give_ready(mv_http_exchange *x)
 static void give_metrics(mv_http_exchange *x)
 {
     mv_status st = MV_OK;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     const relay_service *s = v->service;
     mv_archive_stats stats;
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
 
     MV_TRY(mv_archive_count(&stats, s->archive));
     MV_TRY(relay_metrics_write(&body, s->metrics, &stats, mv_http_server_connections(s->server)));
-    reply(x, 200, "text/plain; version=0.0.4", &body);
+    relay_reply(x, 200, "text/plain; version=0.0.4", &body);
 done:
     if (st != MV_OK) {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     }
     mv_buffer_clear(&body);
 }
@@ -158,33 +68,33 @@ static uint32_t epoch_now(void)
 
 static void give_challenge(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     uint8_t nonce[MV_NONCE_LEN];
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_status st = relay_nonce_make(nonce, v->service->policy);
     if (st == MV_OK) {
         st = mv_challenge_write(&body, nonce);
     }
-    reply_json(x, 200, st, &body);
+    relay_reply_json(x, 200, st, &body);
 }
 
 static void give_epochs(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     mv_epochs epochs = {.now = epoch_now(), .part_bytes_max = MV_PART_MAX};
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_status st = mv_archive_epochs(&epochs, v->service->archive);
     if (st == MV_OK) {
         st = mv_epochs_write(&body, &epochs);
     }
-    reply_json(x, 200, st, &body);
+    relay_reply_json(x, 200, st, &body);
 }
 
 /* The list; when is_last is false, only one that is not empty. Whether there is a reply now. */
 static bool give_list(void *user, mv_http_exchange *x, bool is_last)
 {
     mv_status st = MV_OK;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     bool empty = true;
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_listing *listing = malloc(sizeof *listing);
@@ -200,29 +110,29 @@ done:
         mv_buffer_clear(&body);
         return false;
     }
-    reply_json(x, 200, st, &body);
+    relay_reply_json(x, 200, st, &body);
     return true;
 }
 
 static void wait_for_list(void *user, mv_http_exchange *x)
 {
     relay_service *s = user;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     relay_waits_add(s->waits, x, &v->route.mailbox, v->route.wait_s);
 }
 
 static void give_range(mv_http_exchange *x, int fd, uint64_t len)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     char text[96];
     const uint64_t last = v->range.last < len ? v->range.last : len - 1;
     if (v->range.first >= len) {
         (void)close(fd);
-        refuse(x, 416, "the file is not that long", 0);
+        relay_refuse(x, 416, "the file is not that long", 0);
         (void)snprintf(text, sizeof text, "bytes */%" PRIu64, len);
     } else {
         mv_http_reply_file(x, 206, fd, v->range.first, last - v->range.first + 1);
-        add_nonce(x);
+        relay_add_nonce(x);
         (void)snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, v->range.first,
                        last, len);
     }
@@ -231,32 +141,32 @@ static void give_range(mv_http_exchange *x, int fd, uint64_t len)
 
 static void give_file(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     int fd = -1;
     uint64_t len = 0;
     const mv_status st =
         mv_archive_get(&fd, &len, v->service->archive, &v->route.mailbox, v->route.file);
     if (st != MV_OK) {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     } else if (v->has_range) {
         give_range(x, fd, len);
     } else {
         mv_http_reply_file(x, 200, fd, 0, len);
         mv_http_reply_header(x, "Accept-Ranges", "bytes");
-        add_nonce(x);
+        relay_add_nonce(x);
     }
 }
 
 static void give_receipt(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     mv_buffer body = mv_buffer_make(MV_RECEIPT_MAX);
     const mv_status st =
         mv_archive_receipt(&body, v->service->archive, &v->route.mailbox, v->route.file);
     if (st == MV_OK) {
-        reply(x, 200, "application/octet-stream", &body);
+        relay_reply(x, 200, "application/octet-stream", &body);
     } else {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     }
     mv_buffer_clear(&body);
 }
@@ -264,7 +174,7 @@ static void give_receipt(mv_http_exchange *x)
 static void give_runs(mv_http_exchange *x)
 {
     mv_status st = MV_OK;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_runs *runs = malloc(sizeof *runs);
 
@@ -273,7 +183,7 @@ static void give_runs(mv_http_exchange *x)
     MV_TRY(mv_runs_write(&body, runs));
 done:
     free(runs);
-    reply_json(x, 200, st, &body);
+    relay_reply_json(x, 200, st, &body);
 }
 
 /* ---- changes, which are answered when they are on disk ---- */
@@ -302,36 +212,38 @@ static void answer_change(mv_http_exchange *x, const mv_change *c)
 {
     const bool removes = c->kind == MV_CHANGE_REMOVE;
     if (c->st == MV_OK) {
-        reply(x, removes ? 204 : 201, NULL, NULL);
+        relay_reply(x, removes ? 204 : 201, NULL, NULL);
     } else if (c->st == MV_E_EXISTS) {
-        reply(x, 200, NULL, NULL);
+        relay_reply(x, 200, NULL, NULL);
     } else if (c->kind == MV_CHANGE_GATHER && c->st == MV_E_TRUNCATED) {
-        refuse(x, 409, "parts are missing", 0);
+        relay_refuse(x, 409, "parts are missing", 0);
     } else {
-        refuse_status(x, c->st);
+        relay_refuse_status(x, c->st);
     }
 }
 
 static void change_done(void *user, mv_change *change)
 {
     mv_http_exchange *x = user;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     note_change(v->service, change);
+    if (v->route.kind == MV_ROUTE_STREAM) {
+        relay_stream_changed(v->service, change->upload_id, &change->mailbox);
+    }
     answer_change(x, change);
     mv_http_resume(x);
 }
 
 static void submit_change(void *user, mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     (void)user;
     mv_archive_submit(v->service->archive, &v->change);
 }
 
-/* Answers later, when this change of the route's file or upload has been made. */
-static void change_later(mv_http_exchange *x, mv_change_kind kind)
+void relay_change_later(mv_http_exchange *x, mv_change_kind kind)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     v->change.kind = kind;
     v->change.mailbox = v->route.mailbox;
     memcpy(v->change.file, v->route.file, MV_FILE_HASH_LEN);
@@ -346,35 +258,35 @@ static void change_later(mv_http_exchange *x, mv_change_kind kind)
 
 static void end_upload(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     mv_status st = v->body_status;
     if (st == MV_OK) {
         st = mv_upload_seal(v->upload);
     }
     if (st == MV_OK) {
-        change_later(x, MV_CHANGE_STORE);
+        relay_change_later(x, MV_CHANGE_STORE);
     } else if (st == MV_E_EXISTS) {
-        reply(x, 200, NULL, NULL);
+        relay_reply(x, 200, NULL, NULL);
     } else {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     }
 }
 
 static void end_part(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     const mv_status ended = mv_part_end(&v->part);
     const mv_status st = v->body_status != MV_OK ? v->body_status : ended;
     if (st == MV_OK) {
-        reply(x, 204, NULL, NULL);
+        relay_reply(x, 204, NULL, NULL);
     } else {
-        refuse_status(x, st == MV_E_LIMIT ? MV_E_BUSY : st);
+        relay_refuse_status(x, st == MV_E_LIMIT ? MV_E_BUSY : st);
     }
 }
 
 static void end_offer(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     mv_offer offer;
     mv_ticket ticket = {.present = false};
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
@@ -389,27 +301,27 @@ static void end_offer(mv_http_exchange *x)
     if (st == MV_OK) {
         st = mv_ticket_write(&body, &ticket);
     }
-    reply_json(x, ticket.present ? 200 : 201, st, &body);
+    relay_reply_json(x, ticket.present ? 200 : 201, st, &body);
 }
 
 static void end_receipt(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     if (v->body_status == MV_OK) {
-        change_later(x, MV_CHANGE_RECEIPT);
+        relay_change_later(x, MV_CHANGE_RECEIPT);
     } else {
-        refuse_status(x, v->body_status);
+        relay_refuse_status(x, v->body_status);
     }
 }
 
 static void cancel_upload(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     const mv_status st = mv_archive_cancel(v->service->archive, v->route.upload);
     if (st == MV_OK) {
-        reply(x, 204, NULL, NULL);
+        relay_reply(x, 204, NULL, NULL);
     } else {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     }
 }
 
@@ -423,7 +335,7 @@ static void bundle_changed(void *user, const mv_change *change)
 static void bundle_done(void *user)
 {
     mv_http_exchange *x = user;
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_results *results = malloc(sizeof *results);
     mv_status st = MV_E_MEMORY;
@@ -433,19 +345,19 @@ static void bundle_done(void *user)
         st = mv_results_write(&body, results);
     }
     free(results);
-    reply_json(x, 200, st, &body);
+    relay_reply_json(x, 200, st, &body);
     mv_http_resume(x);
 }
 
 static void submit_bundle(void *user, mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     relay_bundle_submit(v->bundle, bundle_changed, user, bundle_done, x);
 }
 
 static void end_bundle(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     mv_status st = v->body_status;
     if (st == MV_OK) {
         st = relay_bundle_end(v->bundle);
@@ -453,9 +365,9 @@ static void end_bundle(mv_http_exchange *x)
     if (st == MV_OK) {
         x->later = submit_bundle;
     } else if (st == MV_E_MEMORY || st == MV_E_IO || st == MV_E_BUSY) {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     } else {
-        refuse(x, 400, "the body is no bundle", 0);
+        relay_refuse(x, 400, "the body is no bundle", 0);
     }
 }
 
@@ -478,6 +390,11 @@ static unsigned methods_of(mv_route_kind kind)
         [MV_ROUTE_UPLOADS] = POST,
         [MV_ROUTE_UPLOAD] = GET | POST | DELETE,
         [MV_ROUTE_PART] = PUT,
+        [MV_ROUTE_STREAMS] = POST,
+        [MV_ROUTE_STREAM_LIST] = GET,
+        [MV_ROUTE_STREAM_BYTES] = GET,
+        [MV_ROUTE_STREAM] = GET | POST | DELETE,
+        [MV_ROUTE_STREAM_PART] = PUT,
     };
     return methods[kind];
 }
@@ -506,19 +423,20 @@ static void refuse_method(mv_http_exchange *x, mv_route_kind kind)
             (void)strcat(allowed, known_methods[i].name);
         }
     }
-    refuse(x, 405, "this method does not fit", 0);
+    relay_refuse(x, 405, "this method does not fit", 0);
     mv_http_reply_header(x, "Allow", allowed);
 }
 
 /* The longest body of a request; 0: it takes none. */
-static uint64_t body_max(const visit *v, unsigned method)
+static uint64_t body_max(const relay_visit *v, unsigned method)
 {
     if (method == PUT) {
         return v->route.kind == MV_ROUTE_RECEIPT ? MV_RECEIPT_MAX
-               : v->route.kind == MV_ROUTE_PART  ? MV_PART_MAX
-                                                 : UINT64_MAX - 1;
+               : v->route.kind == MV_ROUTE_PART || v->route.kind == MV_ROUTE_STREAM_PART
+                   ? MV_PART_MAX
+                   : UINT64_MAX - 1;
     }
-    if (method == POST && v->route.kind != MV_ROUTE_UPLOAD) {
+    if (method == POST && v->route.kind != MV_ROUTE_UPLOAD && v->route.kind != MV_ROUTE_STREAMS) {
         return v->route.kind == MV_ROUTE_BUNDLE ? MV_BUNDLE_MAX : 4096;
     }
     return 0;
@@ -529,16 +447,16 @@ static bool body_fits(mv_http_exchange *x, unsigned method)
 {
     const uint64_t max = body_max(x->state, method);
     if (max == 0 && x->body_len != 0) {
-        refuse(x, 400, "this request takes no body", 0);
+        relay_refuse(x, 400, "this request takes no body", 0);
     } else if (max != 0 && (x->body_len == 0 || x->body_len == MV_HTTP_LEN_NONE)) {
-        refuse(x, 411, "the length of the body must be stated", 0);
+        relay_refuse(x, 411, "the length of the body must be stated", 0);
     } else if (x->body_len > max) {
-        refuse(x, 413, "the body is too large", max);
+        relay_refuse(x, 413, "the body is too large", max);
     }
     return x->status == 0;
 }
 
-static bool epoch_is_near(uint32_t epoch)
+bool relay_epoch_is_near(uint32_t epoch)
 {
     const int64_t off = (int64_t)epoch - (int64_t)epoch_now();
     return off >= -EPOCHS_OFF && off <= EPOCHS_OFF;
@@ -547,41 +465,43 @@ static bool epoch_is_near(uint32_t epoch)
 /* Takes room for the body; what is there already needs no second copy. */
 static void begin_file(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     v->body_status = mv_archive_begin(&v->upload, v->service->archive, &v->route.mailbox,
                                       v->route.file, x->body_len);
     if (v->body_status == MV_E_EXISTS && x->if_none_match != NULL) {
-        refuse(x, 412, "the file is there already", 0);
+        relay_refuse(x, 412, "the file is there already", 0);
     } else if (v->body_status != MV_OK && v->body_status != MV_E_EXISTS) {
-        refuse_status(x, v->body_status);
+        relay_refuse_status(x, v->body_status);
     }
 }
 
 static void begin_part(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     const mv_status st = mv_archive_part(&v->part, v->service->archive, v->route.upload,
                                          v->route.offset, x->body_len);
     if (st == MV_E_RANGE) {
-        refuse(x, 416, "the file is not that long", 0);
+        relay_refuse(x, 416, "the file is not that long", 0);
     } else if (st == MV_E_FORMAT) {
-        refuse(x, 400, "a part is of whole blocks of 65536 bytes", 0);
+        relay_refuse(x, 400, "a part is of whole blocks of 65536 bytes", 0);
     } else if (st != MV_OK) {
-        refuse_status(x, st);
+        relay_refuse_status(x, st);
     }
 }
 
 static void begin_sending(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     const bool enters = v->route.kind == MV_ROUTE_FILE || v->route.kind == MV_ROUTE_BUNDLE ||
-                        v->route.kind == MV_ROUTE_UPLOADS;
-    if (enters && !epoch_is_near(v->route.mailbox.epoch)) {
-        refuse(x, 422, "this epoch is not near the present one", 0);
+                        v->route.kind == MV_ROUTE_UPLOADS || v->route.kind == MV_ROUTE_STREAMS;
+    if (enters && !relay_epoch_is_near(v->route.mailbox.epoch)) {
+        relay_refuse(x, 422, "this epoch is not near the present one", 0);
     } else if (v->route.kind == MV_ROUTE_FILE) {
         begin_file(x);
     } else if (v->route.kind == MV_ROUTE_PART) {
         begin_part(x);
+    } else if (v->route.kind == MV_ROUTE_STREAM_PART) {
+        relay_stream_begin_part(x);
     } else if (v->route.kind == MV_ROUTE_BUNDLE) {
         v->body_status = relay_bundle_new(&v->bundle, v->service->archive, &v->route.mailbox);
     }
@@ -589,7 +509,7 @@ static void begin_sending(mv_http_exchange *x)
 
 static bool may_ask(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     relay_service *s = v->service;
     uint8_t client[RELAY_CLIENT_LEN];
     char seconds[16];
@@ -597,21 +517,21 @@ static bool may_ask(mv_http_exchange *x)
     relay_client_of(client, s->config, x->peer, x->forwarded_for);
     const unsigned wait_s = relay_rates_take(s->rates, client, mv_clock_ms());
     if (s->config->client_ca[0] != '\0' && !x->trusted) {
-        refuse(x, 403, "this relay asks for a client certificate", 0);
+        relay_refuse(x, 403, "this relay asks for a client certificate", 0);
     } else if (wait_s != 0) {
-        refuse(x, 429, "too many requests", 0);
+        relay_refuse(x, 429, "too many requests", 0);
         (void)snprintf(seconds, sizeof seconds, "%u", wait_s);
         mv_http_reply_header(x, "Retry-After", seconds);
     } else if (!v->known || (v->route.kind == MV_ROUTE_METRICS &&
                              !relay_nets_hold(&s->config->metrics_from, client))) {
-        refuse(x, 404, "there is nothing here", 0);
+        relay_refuse(x, 404, "there is nothing here", 0);
     }
     return x->status == 0;
 }
 
 static void begin_known(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     const unsigned method = method_of(x);
 
     if ((methods_of(v->route.kind) & method) == 0) {
@@ -625,9 +545,9 @@ static void begin_known(mv_http_exchange *x)
         relay_policy_check(v->service->policy, x->method, x->target, &v->route, x->authorization);
     v->gets_nonce = st == MV_E_AUTH || x->authorization != NULL;
     if (st == MV_E_AUTH) {
-        refuse(x, 401, "this needs a valid proof", 0);
+        relay_refuse(x, 401, "this needs a valid proof", 0);
     } else if (st != MV_OK) {
-        refuse(x, 503, "the relay is overloaded", 0);
+        relay_refuse(x, 503, "the relay is overloaded", 0);
     } else if (method == PUT || method == POST) {
         begin_sending(x);
     } else if (x->range != NULL) {
@@ -639,7 +559,7 @@ static void begin_known(mv_http_exchange *x)
 
 static void on_begin(void *user, mv_http_exchange *x)
 {
-    visit *v = calloc(1, sizeof *v);
+    relay_visit *v = calloc(1, sizeof *v);
     x->state = v;
     if (v == NULL) {
         mv_http_reply(x, 503, "text/plain", (const uint8_t *)"overloaded\n", 11);
@@ -655,7 +575,7 @@ static void on_begin(void *user, mv_http_exchange *x)
 
 static void on_body(void *user, mv_http_exchange *x, const uint8_t *bytes, size_t len)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     (void)user;
     v->received += len;
     if (v->body_status != MV_OK) {
@@ -674,7 +594,7 @@ static void on_body(void *user, mv_http_exchange *x, const uint8_t *bytes, size_
 
 static void end_get(mv_http_exchange *x)
 {
-    visit *v = x->state;
+    relay_visit *v = x->state;
     switch (v->route.kind) {
     case MV_ROUTE_HEALTH:
         give_text(x, 200, "ok\n");
@@ -702,6 +622,15 @@ static void end_get(mv_http_exchange *x)
     case MV_ROUTE_RECEIPT:
         give_receipt(x);
         return;
+    case MV_ROUTE_STREAM_LIST:
+    case MV_ROUTE_STREAM_BYTES:
+        if (!relay_answer(NULL, x, v->route.wait_s == 0)) {
+            x->later = relay_stream_wait;
+        }
+        return;
+    case MV_ROUTE_STREAM:
+        relay_stream_state(x);
+        return;
     default:
         give_runs(x);
         return;
@@ -710,23 +639,29 @@ static void end_get(mv_http_exchange *x)
 
 static void end_post(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     if (v->route.kind == MV_ROUTE_BUNDLE) {
         end_bundle(x);
     } else if (v->route.kind == MV_ROUTE_UPLOADS) {
         end_offer(x);
+    } else if (v->route.kind == MV_ROUTE_STREAMS) {
+        relay_stream_begin(x);
+    } else if (v->route.kind == MV_ROUTE_STREAM) {
+        relay_stream_end(x);
     } else {
-        change_later(x, MV_CHANGE_GATHER);
+        relay_change_later(x, MV_CHANGE_GATHER);
     }
 }
 
 static void end_put(mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     if (v->route.kind == MV_ROUTE_FILE) {
         end_upload(x);
     } else if (v->route.kind == MV_ROUTE_PART) {
         end_part(x);
+    } else if (v->route.kind == MV_ROUTE_STREAM_PART) {
+        relay_stream_end_part(x);
     } else {
         end_receipt(x);
     }
@@ -734,7 +669,7 @@ static void end_put(mv_http_exchange *x)
 
 static void on_end(void *user, mv_http_exchange *x)
 {
-    const visit *v = x->state;
+    const relay_visit *v = x->state;
     (void)user;
     switch (method_of(x)) {
     case PUT:
@@ -746,8 +681,10 @@ static void on_end(void *user, mv_http_exchange *x)
     case DELETE:
         if (v->route.kind == MV_ROUTE_UPLOAD) {
             cancel_upload(x);
+        } else if (v->route.kind == MV_ROUTE_STREAM) {
+            relay_stream_cancel(x);
         } else {
-            change_later(x, MV_CHANGE_REMOVE);
+            relay_change_later(x, MV_CHANGE_REMOVE);
         }
         return;
     default:
@@ -797,7 +734,7 @@ static void write_log(const relay_service *s, const mv_http_exchange *x, const c
 static void on_done(void *user, mv_http_exchange *x)
 {
     relay_service *s = user;
-    visit *v = x->state;
+    relay_visit *v = x->state;
     const mv_route_kind kind = v != NULL && v->known ? v->route.kind : MV_ROUTE_COUNT;
     const uint64_t received = v == NULL ? 0 : v->received;
     const relay_request_figures figures = {kind, x->status, (mv_clock_ms() - x->started_ms) / 1000,
@@ -825,7 +762,15 @@ mv_http_app relay_app(relay_service *service)
     return app;
 }
 
-bool relay_answer_list(void *user, mv_http_exchange *x, bool last)
+bool relay_answer(void *user, mv_http_exchange *x, bool last)
 {
-    return give_list(user, x, last);
+    const relay_visit *v = x->state;
+    switch (v->route.kind) {
+    case MV_ROUTE_STREAM_LIST:
+        return relay_stream_list(x, last);
+    case MV_ROUTE_STREAM_BYTES:
+        return relay_stream_bytes(x, last);
+    default:
+        return give_list(user, x, last);
+    }
 }

@@ -32,8 +32,8 @@ typedef struct relay_service {
 
 mv_http_app relay_app(relay_service *service);
 
-/* relay_answer_list: for relay_waits_new. */
-bool relay_answer_list(void *user, mv_http_exchange *x, bool last);
+/* relay_answer: for relay_waits_new. */
+bool relay_answer(void *user, mv_http_exchange *x, bool last);
 
 /* relay_note: one line of the audit log, if there is one. */
 void relay_note(relay_service *service, const char *event, const uint8_t *file, uint64_t bytes);

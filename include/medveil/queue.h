@@ -66,6 +66,7 @@ typedef struct mv_queue_order {
     const mv_card *recipient;
     const char *identity;      /* path of the sender's identity file, or NULL: no receipt */
     const mv_identity *sender; /* that identity, or NULL */
+    uint32_t sent_epoch; /* not 0: the relay has it, in the mailbox of this epoch: it is SENT */
 } mv_queue_order;
 
 /* mv_queue_add: a copy of the sealed file at path; it is in the queue, and on disk, only after

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE_MAX = 65535, WINDOW = 4096 };
+enum { SIDE_MAX = 65535, WINDOW = 4096, JOINED_SAMPLES = 65536 };
 
 uint64_t mv_raster_frame_len(const mv_raster *r)
 {
@@ -467,6 +467,30 @@ static bool find_npy(mv_raster *out, looker *l)
            mv_raster_valid(out, l->file->len);
 }
 
+/* ---- small frames ---- */
+
+/* The largest number of frames that together are still a small picture, and divides all of them. */
+static uint32_t joinable(const mv_raster *r)
+{
+    const uint64_t samples = (uint64_t)r->width * r->height * r->channels;
+    const uint32_t lines = r->channels == 3 ? SIDE_MAX / 3 : SIDE_MAX;
+    uint64_t most = JOINED_SAMPLES / samples;
+    most = most < lines / r->height ? most : lines / r->height;
+    uint32_t k = most < r->frames ? (uint32_t)most : r->frames;
+    while (k > 1 && r->frames % k != 0) {
+        k--;
+    }
+    return k > 1 ? k : 1;
+}
+
+/* One under another they are one picture, whose statistics are learned once. */
+static void join_frames(mv_raster *r)
+{
+    const uint32_t k = joinable(r);
+    r->height *= k;
+    r->frames /= k;
+}
+
 mv_status mv_raster_find(mv_raster *out, bool *found, const mv_raster_file *file, mv_error *err)
 {
     looker l = {.file = file, .err = err};
@@ -474,6 +498,8 @@ mv_status mv_raster_find(mv_raster *out, bool *found, const mv_raster_file *file
     if (l.st != MV_OK || !*found) {
         *found = false;
         memset(out, 0, sizeof *out);
+    } else {
+        join_frames(out);
     }
     return l.st;
 }

@@ -16,7 +16,8 @@
 
 typedef struct mv_raster {
     uint64_t at;            /* first byte */
-    uint32_t width, height; /* of a frame, 1..65535; planes of colour stand one under another */
+    uint32_t width, height; /* of a frame, 1..65535; planes of colour stand one under another, and
+                             * so do small frames, several of which are one here */
     uint32_t frames;        /* at least 1 */
     uint32_t channels;      /* 1, or 3: by pixel */
     uint32_t sample_bytes;  /* 1 or 2 */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * deid_shim.cc: the Basic Application Level Confidentiality Profile of PS3.15 Annex E [DICOM-15]
- * over DCMTK. deid_table.inc says what happens to which attribute. Where the profile leaves a
+ * over DCMTK. deid_table.inc says what happens to which attribute; what cleaning leaves of texts,
+ * reports and pixels is in deid_clean.hh. Where the profile leaves a
  * choice for conformance's sake (X/Z, X/D, ..), an element keeps its place with an empty or
  * meaningless value, and a sequence loses its items. Beyond the table go: private attributes,
  * groups 50xx and 60xx, attributes that the dictionary does not know, text where the dictionary has
  * none.
  */
 #include "image/deid_shim.h"
+#include "image/deid_clean.hh"
 
 #include <dcmtk/config/osconfig.h>
 
@@ -105,6 +107,10 @@ mv_deid_action decide(const DcmTagKey &key, bool sequence, unsigned keep)
     }
     if ((keep & MV_DEID_SHIFT_DATES) != 0 && has(row->options, 'M')) {
         return MV_DEID_SHIFTED;
+    }
+    if ((!sequence && (keep & MV_DEID_CLEAN_DESCRIPTORS) != 0 && has(row->options, 'T')) ||
+        (sequence && (keep & MV_DEID_CLEAN_STRUCTURE) != 0 && has(row->options, 'S'))) {
+        return MV_DEID_CLEANED;
     }
     return basic_action(row->codes, sequence);
 }
@@ -305,6 +311,20 @@ class Walk
         }
     }
 
+    /* What stays of structured content: its codes and numbers, and what holds them together. */
+    void clean_items(DcmSequenceOfItems &sequence)
+    {
+        for (unsigned long i = 0; i < sequence.card();) {
+            DcmItem *inside = sequence.getItem(i);
+            if (inside != nullptr && mv_deid::may_stay(*inside, keep)) {
+                item(*inside);
+                i++;
+            } else {
+                delete sequence.remove(i);
+            }
+        }
+    }
+
     /* false: the element goes */
     bool one(DcmElement &element)
     {
@@ -320,7 +340,9 @@ class Walk
             items_of(*sequence);
             return true;
         }
-        if (is_sequence && (action == MV_DEID_EMPTIED || action == MV_DEID_REPLACED)) {
+        if (is_sequence && action == MV_DEID_CLEANED) {
+            clean_items(*sequence);
+        } else if (is_sequence && (action == MV_DEID_EMPTIED || action == MV_DEID_REPLACED)) {
             emptied(*sequence, action == MV_DEID_REPLACED);
         } else if (action == MV_DEID_KEPT) {
             action = is_disguised(element) ? MV_DEID_REMOVED : MV_DEID_KEPT;
@@ -394,6 +416,8 @@ class Apply : public Walk
             return element.putOFStringArray(plan.pseudonym).good() ? action : MV_DEID_REMOVED;
         case MV_DEID_SHIFTED:
             return put_shifted(element, plan.shift_days) ? action : basic(element);
+        case MV_DEID_CLEANED:
+            return mv_deid::clean_words(element) ? action : basic(element);
         case MV_DEID_REPLACED:
             return put_dummy(element) ? action : empty(element);
         default:
@@ -418,7 +442,7 @@ class Apply : public Walk
     const mv_deid_plan &plan;
     std::map<std::string, std::string> uids;
 
-    /* What cannot be shifted: no date, or not a whole one. */
+    /* What cannot be shifted (no date, or not a whole one), and texts of which nothing is left. */
     mv_deid_action basic(DcmElement &element)
     {
         const Row *row = find_row(number_of(DcmTagKey(element.getGTag(), element.getETag())));
@@ -484,6 +508,7 @@ void read_facts(mv_deid_facts *facts, DcmDataset &data)
                    : !data.tagExistsWithValue(DCM_SOPInstanceUID) ? 2
                                                                   : 0;
     facts->has_pixels = data.tagExists(DCM_PixelData);
+    mv_deid::measure_pixels(facts, data);
     for (Uint16 group = 0x6000; group <= 0x60fe; group = static_cast<Uint16>(group + 2)) {
         Uint16 position = 0;
         if (data.findAndGetUint16(DcmTagKey(group, 0x0102), position).good() && position != 0) {
@@ -509,6 +534,8 @@ void add_code(DcmDataset &data, long at, const char *value, const char *meaning)
     }
 }
 
+const unsigned BLANKED = 1u << 31; /* beside MV_DEID_.. */
+
 /* CID 7050 [DICOM-15] */
 void add_codes(DcmDataset &data, unsigned keep)
 {
@@ -517,6 +544,9 @@ void add_codes(DcmDataset &data, unsigned keep)
         const char *value, *meaning;
     } codes[] = {
         {0, "113100", "Basic Application Confidentiality Profile"},
+        {BLANKED, "113101", "Clean Pixel Data Option"},
+        {MV_DEID_CLEAN_STRUCTURE, "113104", "Clean Structured Content Option"},
+        {MV_DEID_CLEAN_DESCRIPTORS, "113105", "Clean Descriptors Option"},
         {MV_DEID_KEEP_DATES, "113106",
          "Retain Longitudinal Temporal Information Full Dates Option"},
         {MV_DEID_SHIFT_DATES, "113107",
@@ -535,7 +565,7 @@ void add_codes(DcmDataset &data, unsigned keep)
     }
 }
 
-void mark(DcmDataset &data, const mv_deid_plan &plan)
+void mark(DcmDataset &data, const mv_deid_plan &plan, bool blanked)
 {
     const char *dates = (plan.keep & MV_DEID_KEEP_DATES) != 0    ? "UNMODIFIED"
                         : (plan.keep & MV_DEID_SHIFT_DATES) != 0 ? "MODIFIED"
@@ -543,10 +573,11 @@ void mark(DcmDataset &data, const mv_deid_plan &plan)
     (void)data.putAndInsertString(DCM_PatientIdentityRemoved, "YES");
     (void)data.putAndInsertString(DCM_DeidentificationMethod, plan.method);
     (void)data.putAndInsertString(DCM_LongitudinalTemporalInformationModified, dates);
-    add_codes(data, plan.keep);
+    add_codes(data, plan.keep | (blanked ? BLANKED : 0));
 }
 
-mv_dicom_verdict write_object(uint8_t *out, size_t *len, DcmFileFormat &format)
+mv_dicom_verdict write_object(uint8_t *out, size_t *len, DcmFileFormat &format,
+                              E_TransferSyntax syntax)
 {
     DcmOutputBufferStream stream(out, static_cast<offile_off_t>(*len));
     void *start = nullptr;
@@ -554,8 +585,8 @@ mv_dicom_verdict write_object(uint8_t *out, size_t *len, DcmFileFormat &format)
 
     format.transferInit();
     const OFCondition result =
-        format.write(stream, format.getDataset()->getOriginalXfer(), EET_UndefinedLength, nullptr,
-                     EGL_withoutGL, EPD_withoutPadding, 0, 0, 0, EWM_createNewMeta);
+        format.write(stream, syntax, EET_UndefinedLength, nullptr, EGL_withoutGL,
+                     EPD_withoutPadding, 0, 0, 0, EWM_createNewMeta);
     format.transferEnd();
     if (result.bad()) {
         return result == EC_StreamNotifyClient ? MV_DICOM_LIMIT : MV_DICOM_DAMAGED;
@@ -601,8 +632,19 @@ mv_dicom_verdict apply(uint8_t *out, size_t *out_len, const mv_deid_plan *plan,
     /* nothing of the old head comes along: preamble, application titles, private information */
     DcmFileFormat fresh(format.getAndRemoveDataset(), OFFalse);
     DcmDataset &data = *fresh.getDataset();
+    E_TransferSyntax syntax = data.getOriginalXfer();
+    const bool blanked = plan->blank_count != 0 && data.tagExists(DCM_PixelData);
+    if (blanked) {
+        verdict = mv_deid::blank_pixels(data, syntax, *plan);
+        if (verdict != MV_DICOM_OK) {
+            return verdict;
+        }
+    }
     walk.item(data);
-    mark(data, *plan);
+    if (blanked) {
+        walk.report[{number_of(DCM_PixelData), static_cast<uint32_t>(MV_DEID_CLEANED)}]++;
+    }
+    mark(data, *plan, blanked);
     const uint32_t count = static_cast<uint32_t>(walk.report.size());
     const size_t head = sizeof count + count * sizeof(mv_deid_row);
     if (head > *out_len) {
@@ -616,7 +658,7 @@ mv_dicom_verdict apply(uint8_t *out, size_t *out_len, const mv_deid_plan *plan,
         at += sizeof row;
     }
     size_t file_len = *out_len - head;
-    verdict = write_object(at, &file_len, fresh);
+    verdict = write_object(at, &file_len, fresh, syntax);
     *out_len = head + file_len;
     return verdict;
 }

@@ -21,20 +21,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TITLE         "medveil pseudonyms 1"
-#define FILE_LEN_MAX  ((size_t)64 << 20)
-#define UIDS_LEN_MAX  ((size_t)4 << 20) /* of one file */
-#define GROWTH_MAX    ((size_t)1 << 20) /* by which a rewritten file may be longer, beyond half */
-#define DAYS_MIN      30
-#define DAYS_SPAN     3621 /* shifts are 30 to 3650 days back */
-#define REPORT_MAX    65536
-#define NUMBER_DIGITS 40 /* of 2^128, with the final zero */
+#define TITLE          "medveil pseudonyms 1"
+#define FILE_LEN_MAX   ((size_t)64 << 20)
+#define UIDS_LEN_MAX   ((size_t)4 << 20) /* of one file */
+#define GROWTH_MAX     ((size_t)1 << 20) /* by which a rewritten file may be longer, beyond half */
+#define PIXELS_LEN_MAX ((uint64_t)1 << 30)
+#define DAYS_MIN       30
+#define DAYS_SPAN      3621 /* shifts are 30 to 3650 days back */
+#define REPORT_MAX     65536
+#define NUMBER_DIGITS  40 /* of 2^128, with the final zero */
 
 enum { KEY_LEN = 32 };
 
 struct mv_deid {
     uint8_t *key; /* KEY_LEN bytes of locked memory; no child inherits it */
     unsigned keep;
+    mv_deid_blank blank[MV_DEID_BLANKS_MAX];
+    size_t blank_count;
     mv_buffer lines; /* "uid ..\n", "patient ..\n": as found, sorted when saved */
     mv_deid_row *row;
     size_t row_count, row_cap;
@@ -257,6 +260,18 @@ done:
     return st;
 }
 
+mv_status mv_deid_blank_out(mv_deid *d, const mv_deid_blank *blank, mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_REQUIRE(d->blank_count < MV_DEID_BLANKS_MAX, err, MV_E_LIMIT,
+               "at most %d parts of an image are made black", MV_DEID_BLANKS_MAX);
+    MV_REQUIRE((d->keep & MV_DEID_KEEP_UIDS) == 0, err, MV_E_ARGUMENT,
+               "an object with other pixels needs a UID of its own: UIDs cannot stay");
+    d->blank[d->blank_count++] = *blank;
+done:
+    return st;
+}
+
 void mv_deid_free(mv_deid **d)
 {
     if (*d != NULL) {
@@ -281,8 +296,8 @@ const mv_deid_row *mv_deid_row_at(const mv_deid *d, size_t i)
 
 const char *mv_deid_action_name(uint32_t action)
 {
-    static const char *const names[MV_DEID_ACTIONS] = {"kept",    "removed", "emptied",  "replaced",
-                                                       "new UID", "shifted", "pseudonym"};
+    static const char *const names[MV_DEID_ACTIONS] = {
+        "kept", "removed", "emptied", "replaced", "new UID", "shifted", "pseudonym", "cleaned"};
     return action < MV_DEID_ACTIONS ? names[action] : "unknown";
 }
 
@@ -394,11 +409,11 @@ done:
 }
 
 static mv_status apply(mv_buffer *out, mv_deid *d, const mv_deid_plan *plan, const uint8_t *bytes,
-                       size_t len, const char *name, mv_error *err)
+                       size_t len, uint64_t pixels_len, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
     const pass p = {.keep = d->keep, .plan = plan};
-    const size_t most = len + len / 2 + GROWTH_MAX;
+    const size_t most = len + len / 2 + GROWTH_MAX + (size_t)pixels_len;
     size_t room = most;
     mv_buffer bulk = mv_buffer_make(most);
     const mv_image_source source = {.bytes = bytes, .len = len, .name = name};
@@ -418,6 +433,36 @@ done:
 
 /* ---- burned-in text ---- */
 
+/* Before anything is done: what the header says, unless a part is to be made black. */
+static mv_status gate_header(const mv_deid_facts *facts, bool blanks, const char *name,
+                             mv_error *err)
+{
+    mv_status st = MV_OK;
+    MV_REQUIRE(facts->has_pixels == 0 || facts->burned_in != 2 || blanks, err, MV_E_POLICY,
+               "%s says that text is burned into its pixels", name);
+    return MV_OK;
+done:
+    mv_hint(err, "--blank X,Y,WIDTH,HEIGHT makes a part black; --burned-in-ok lets such images "
+                 "through as they are");
+    return st;
+}
+
+/* Every part begins inside of the image. */
+static mv_status check_blanks(const mv_deid *d, const mv_deid_facts *facts, const char *name,
+                              mv_error *err)
+{
+    mv_status st = MV_OK;
+    for (size_t i = 0; i < d->blank_count && facts->has_pixels != 0; i++) {
+        MV_REQUIRE(d->blank[i].x < facts->columns && d->blank[i].y < facts->rows, err,
+                   MV_E_ARGUMENT, "%s has %u x %u pixels: the part to be made black lies outside",
+                   name, facts->columns, facts->rows);
+    }
+    MV_REQUIRE(d->blank_count == 0 || facts->pixels_len <= PIXELS_LEN_MAX, err, MV_E_LIMIT,
+               "%s has too many pixels to make a part of them black", name);
+done:
+    return st;
+}
+
 static mv_status gate(const mv_deid_facts *facts, const uint8_t *bytes, size_t len,
                       const char *name, mv_error *err)
 {
@@ -428,8 +473,6 @@ static mv_status gate(const mv_deid_facts *facts, const uint8_t *bytes, size_t l
     if (facts->has_pixels == 0) {
         return MV_OK;
     }
-    MV_REQUIRE(facts->burned_in != 2, err, MV_E_POLICY,
-               "%s says that text is burned into its pixels", name);
     MV_REQUIRE(facts->hidden_overlay == 0, err, MV_E_POLICY,
                "%s has an overlay in unused bits of its pixels", name);
     st = mv_image_decode(&image, bytes, len, name, NULL);
@@ -440,7 +483,8 @@ static mv_status gate(const mv_deid_facts *facts, const uint8_t *bytes, size_t l
                "%s seems to have text burned into its pixels", name);
 done:
     if (st == MV_E_POLICY) {
-        mv_hint(err, "look at it; --burned-in-ok lets such images through as they are");
+        mv_hint(err, "look at it; --blank X,Y,WIDTH,HEIGHT makes a part black, --burned-in-ok lets "
+                     "such images through as they are");
     }
     mv_image_clear(&image);
     return st;
@@ -450,6 +494,7 @@ mv_status mv_deid_file(mv_buffer *out, mv_deid *d, const uint8_t *bytes, size_t 
                        const char *name, bool text_ok, mv_error *err)
 {
     mv_status st = MV_OK;
+    const size_t start = out->len;
     mv_deid_facts facts = {0};
     mv_buffer uids = mv_buffer_make(UIDS_LEN_MAX), pairs = mv_buffer_make(2 * UIDS_LEN_MAX);
     mv_deid_plan plan = {.keep = d->keep,
@@ -465,7 +510,11 @@ mv_status mv_deid_file(mv_buffer *out, mv_deid *d, const uint8_t *bytes, size_t 
     MV_REQUIRE(facts.unfit == 0, err, MV_E_UNSUPPORTED, "%s is %s: leave it out", name,
                facts.unfit == 1 ? "a directory of DICOM files, and lists their patients"
                                 : "a DICOM object without a UID of its own");
+    MV_TRY(check_blanks(d, &facts, name, err));
     if (!text_ok) {
+        MV_TRY(gate_header(&facts, d->blank_count != 0, name, err));
+    }
+    if (!text_ok && d->blank_count == 0) {
         MV_TRY(gate(&facts, bytes, len, name, err));
     }
     MV_TRY(choose_uids(&pairs, d, &uids));
@@ -473,7 +522,18 @@ mv_status mv_deid_file(mv_buffer *out, mv_deid *d, const uint8_t *bytes, size_t 
     MV_TRY(note_patient(d, &plan, facts.patient));
     plan.uids = (const char *)pairs.bytes;
     plan.uids_len = pairs.len;
-    MV_TRY(apply(out, d, &plan, bytes, len, name, err));
+    plan.blank = d->blank;
+    plan.blank_count = d->blank_count;
+    st = apply(out, d, &plan, bytes, len, d->blank_count == 0 ? 0 : facts.pixels_len, name, err);
+    if (st == MV_E_UNSUPPORTED && d->blank_count != 0) {
+        mv_hint(err,
+                "parts of JPEG 2000, of video, of palettes with unusual bits and of colour that "
+                "is stored in fewer samples are not made black: decompress the file first");
+    }
+    MV_TRY(st);
+    if (!text_ok && d->blank_count != 0) {
+        MV_TRY(gate(&facts, out->bytes + start, out->len - start, name, err));
+    }
 done:
     sodium_memzero(&facts, sizeof facts);
     mv_buffer_clear(&uids);

@@ -565,6 +565,11 @@ mv_status mv_queue_add(mv_queue *q, mv_queue_item *item, const char *path,
     }
     MV_REQUIRE(set_lock(q, F_RDLCK, ADDING_LOCK), err, MV_E_BUSY, "the queue is being tidied");
     MV_TRY(keep_bytes(q, item->id, &from, err));
+    if (order->sent_epoch != 0) {
+        item->state = MV_QUEUE_SENT;
+        item->file.epoch = order->sent_epoch;
+        MV_TRY(mv_queue_save_state(q, item, err));
+    }
     MV_TRY(write_job(q, item, "job.new", err));
     MV_TRY(note_added(q, item->id, err));
 done:

@@ -55,10 +55,36 @@ static inline lanes lanes_of(uint64_t q)
     return l;
 }
 
+static inline factors factors_from(__m256i w, __m256i con)
+{
+    const factors f = {w, con};
+    return f;
+}
+
 static inline factors same(const uint64_t *w, const uint64_t *con, size_t i)
 {
-    const factors f = {every(w[i]), every(con[i])};
-    return f;
+    return factors_from(every(w[i]), every(con[i]));
+}
+
+/* Of x = x0..x3, y = y0..y3: x0 x1 y0 y1 and x2 x3 y2 y3; x0 y0 x2 y2 and x1 y1 x3 y3. */
+static inline words lower_halves(words x, words y)
+{
+    return _mm256_permute2x128_si256(x, y, 0x20);
+}
+
+static inline words upper_halves(words x, words y)
+{
+    return _mm256_permute2x128_si256(x, y, 0x31);
+}
+
+static inline words even_ones(words x, words y)
+{
+    return _mm256_unpacklo_epi64(x, y);
+}
+
+static inline words odd_ones(words x, words y)
+{
+    return _mm256_unpackhi_epi64(x, y);
 }
 
 /* where the top bit of sign is set: yes, elsewhere no */

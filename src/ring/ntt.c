@@ -16,7 +16,7 @@ mv_ntt_kernels mv_ntt_choose(uint32_t cpu, uint32_t n, unsigned q_bits)
     (void)cpu, (void)q_bits;
 #ifdef MV_HAVE_AVX2
     if (cpu & MV_CPU_AVX2) {
-        k = mv_ntt_avx2;
+        k = q_bits <= 50 ? mv_ntt_fma : mv_ntt_avx2;
     }
 #endif
 #ifdef MV_HAVE_AVX512

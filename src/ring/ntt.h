@@ -47,6 +47,7 @@ struct mv_ntt_tables {
 extern const mv_ntt_kernels mv_ntt_portable; /* any prime below 2^61, any n from 2 */
 #ifdef MV_HAVE_AVX2
 extern const mv_ntt_kernels mv_ntt_avx2; /* the same primes, n from 32; MV_CPU_AVX2 */
+extern const mv_ntt_kernels mv_ntt_fma;  /* primes below 2^50, n from 32; MV_CPU_AVX2 */
 #endif
 #ifdef MV_HAVE_AVX512
 extern const mv_ntt_kernels mv_ntt_avx512; /* the same primes, n from 32; MV_CPU_AVX512 */

@@ -8,6 +8,8 @@
  */
 enum { CLOSE = 16 };
 
+#include "ring/ntt_unsigned.h"
+
 #include "ring/ntt_layers.h"
 
 /* Block b of 16 neighbours in its four closest layers: two registers x, y = e0..e7, e8..e15 take
@@ -81,11 +83,9 @@ static void forward_last_layers(uint64_t *a, const mv_ntt_tables *t)
         butterfly(&r.x, &r.y, factors_4(w, con, block), l);
         r = interleave(r);
         butterfly(&r.x, &r.y, factors_8(w, con, block), l);
-        r.x = reduce_once(reduce_once(r.x, l.two_q), l.q);
-        r.y = reduce_once(reduce_once(r.y, l.two_q), l.q);
         r = interleave(r);
-        store(a, r.x);
-        store(a + 8, r.y);
+        store_value(a, r.x, l);
+        store_value(a + 8, r.y, l);
     }
 }
 

@@ -5,25 +5,38 @@
  * lanes*.h, which says how wide a vector is and how to multiply, and defines CLOSE (4 or 16) and
  *     forward_last_layers    butterflies CLOSE/2, .. 2, 1 apart, and the full reduction
  *     inverse_first_layers   the same backwards, without the reduction
+ * It has also said what a lazy value is:
+ *     shrink, shrink_again    before a butterfly and before the second one of a pass
+ *     difference              of two shrunk values
+ *     store_product           from a product to a word of [0,q) in memory
  * The butterflies are those of ntt_portable.c.
  */
 #include "ring/ntt.h"
 
-/* (x, y) -> (x + w y, x - w y); in and out [0,4q) */
+/* (x, y) -> (x + w y, x - w y) */
 static inline void butterfly(words *x, words *y, factors f, lanes l)
 {
-    const words u = reduce_once(*x, l.two_q);
+    const words u = shrink(*x, l);
     const words v = mul_lazy(*y, f, l);
     *x = plus(u, v);
-    *y = minus(plus(u, l.two_q), v);
+    *y = difference(u, v, l);
 }
 
-/* (x, y) -> (x + y, (x - y) w); in and out [0,2q) */
+/* the same for x that has just come out of a butterfly, which shrank its x */
+static inline void next_butterfly(words *x, words *y, factors f, lanes l)
+{
+    const words u = shrink_again(*x, l);
+    const words v = mul_lazy(*y, f, l);
+    *x = plus(u, v);
+    *y = difference(u, v, l);
+}
+
+/* (x, y) -> (x + y, (x - y) w) */
 static inline void inverse_butterfly(words *x, words *y, factors f, lanes l)
 {
     const words u = *x, v = *y;
-    *x = reduce_once(plus(u, v), l.two_q);
-    *y = mul_lazy(minus(plus(u, l.two_q), v), f, l);
+    *x = shrink(plus(u, v), l);
+    *y = mul_lazy(difference(u, v, l), f, l);
 }
 
 static void forward_last_layers(uint64_t *a, const mv_ntt_tables *t);
@@ -61,8 +74,8 @@ static void forward_two_layers(uint64_t *a, uint32_t blocks, uint32_t half, cons
             words x0 = load(p0), x1 = load(p1), x2 = load(p2), x3 = load(p3);
             butterfly(&x0, &x2, f, l);
             butterfly(&x1, &x3, f, l);
-            butterfly(&x0, &x1, f0, l);
-            butterfly(&x2, &x3, f1, l);
+            next_butterfly(&x0, &x1, f0, l);
+            next_butterfly(&x2, &x3, f1, l);
             store(p0, x0);
             store(p1, x1);
             store(p2, x2);
@@ -134,10 +147,8 @@ static void inverse_last_layer(uint64_t *a, const mv_ntt_tables *t)
     const uint32_t half = t->n / 2;
     for (uint32_t j = 0; j < half; j += LANES) {
         const words u = load(a + j), v = load(a + j + half);
-        const words sum = plus(u, v); /* [0,4q) */
-        const words difference = minus(plus(u, l.two_q), v);
-        store(a + j, reduce_once(mul_lazy(sum, f, l), l.q));
-        store(a + j + half, reduce_once(mul_lazy(difference, g, l), l.q));
+        store_product(a + j, mul_lazy(plus(u, v), f, l), l);
+        store_product(a + j + half, mul_lazy(difference(u, v, l), g, l), l);
     }
 }
 

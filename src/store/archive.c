@@ -184,7 +184,7 @@ done:
     return st;
 }
 
-/* Files of uploads in parts whose row is gone; store locked. */
+/* Files of uploads in parts and of live streams whose row is gone; store locked. */
 static mv_status sweep_files(mv_archive *a)
 {
     mv_status st = MV_OK;
@@ -197,6 +197,8 @@ static mv_status sweep_files(mv_archive *a)
         int64_t rows = 1;
         if (mv_hex_read(id, sizeof id, e->d_name)) {
             MV_TRY(mv_db_get(&rows, a->writer, "SELECT 1 FROM upload WHERE id = $1", in, 1, 0));
+        } else if (strncmp(e->d_name, "s-", 2) == 0 && mv_hex_read(id, sizeof id, e->d_name + 2)) {
+            MV_TRY(mv_db_get(&rows, a->writer, "SELECT 1 FROM stream WHERE id = $1", in, 1, 0));
         }
         if (rows == 0) {
             mv_disk_remove(a->incoming_fd, e->d_name);
@@ -214,6 +216,7 @@ static mv_status sweep_incoming(mv_archive *a, int64_t now_s)
     mv_status st = MV_OK;
     MV_TRY(sweep_pieces(a, now_s));
     MV_TRY(sweep_uploads(a, now_s));
+    MV_TRY(mv_archive_sweep_streams(a, now_s));
     MV_TRY(sweep_files(a));
 done:
     return st;

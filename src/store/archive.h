@@ -7,7 +7,8 @@
  *   DIR/write.lock        held while a batch of changes is made, by one process at a time
  *   DIR/archive.db        SQLite, unless a PostgreSQL is named
  *   DIR/incoming/         uploads on their way: t-* in one piece; {upload} and {upload}.have in
- * parts DIR/blobs/{file}
+ *                         parts; s-{stream} live
+ *   DIR/blobs/{file}
  *
  * Order of every change, so that a cut of the power at any moment leaves a good store: bytes are
  * flushed, renamed to their place, the folder is flushed, then the database commits; a file leaves
@@ -78,6 +79,48 @@ MV_MUST_CHECK mv_status mv_archive_runs(mv_runs *out, mv_archive *archive,
                                         const uint8_t upload[MV_UPLOAD_ID_LEN]);
 MV_MUST_CHECK mv_status mv_archive_cancel(mv_archive *archive,
                                           const uint8_t upload[MV_UPLOAD_ID_LEN]);
+
+/* ---- live streams: bytes that can be read while more are added ---- */
+
+/* mv_archive_stream_begin: errors: MV_E_POLICY (no room), MV_E_BUSY, MV_E_IO, MV_E_RANDOM */
+MV_MUST_CHECK mv_status mv_archive_stream_begin(uint8_t stream[MV_UPLOAD_ID_LEN],
+                                                mv_archive *archive, const mv_mailbox *mailbox);
+/* mv_archive_stream_part: len bytes from offset, which is not beyond the stream's present end;
+ * write and end it as any part. *mailbox: whose it is. errors: MV_E_NOT_FOUND (or it has ended),
+ * MV_E_MISMATCH (offset is beyond the end), MV_E_LIMIT (larger than one file may be), MV_E_POLICY
+ */
+MV_MUST_CHECK mv_status mv_archive_stream_part(mv_part **out, mv_mailbox *mailbox,
+                                               mv_archive *archive,
+                                               const uint8_t stream[MV_UPLOAD_ID_LEN],
+                                               uint64_t offset, uint64_t len);
+/* mv_archive_stream_len: bytes that are there. errors: MV_E_NOT_FOUND (or it has ended) */
+MV_MUST_CHECK mv_status mv_archive_stream_len(uint64_t *len, mv_archive *archive,
+                                              const uint8_t stream[MV_UPLOAD_ID_LEN]);
+/* mv_archive_stream_end: nothing is added any more: it is now an upload of this name, all parts of
+ * which are there, for MV_CHANGE_GATHER. Safe to repeat. errors: MV_E_EXISTS (it is that file
+ * already), MV_E_NOT_FOUND, MV_E_MISMATCH (another length, or it ended as another file) */
+MV_MUST_CHECK mv_status mv_archive_stream_end(mv_archive *archive,
+                                              const uint8_t stream[MV_UPLOAD_ID_LEN],
+                                              const mv_offer *file);
+MV_MUST_CHECK mv_status mv_archive_stream_cancel(mv_archive *archive,
+                                                 const uint8_t stream[MV_UPLOAD_ID_LEN]);
+/* mv_archive_streams: those of a mailbox that are live, as a listing of their names. */
+MV_MUST_CHECK mv_status mv_archive_streams(mv_listing *out, mv_archive *archive,
+                                           const mv_mailbox *mailbox, uint64_t after);
+
+/* Where a stream stands for its reader. */
+typedef struct mv_stream_state {
+    int fd; /* live: for reading, the caller's to close; else -1 */
+    uint64_t len;
+    bool ended;                     /* it is the file: */
+    uint8_t file[MV_FILE_HASH_LEN]; /* in the same mailbox, of len bytes */
+} mv_stream_state;
+
+/* mv_archive_stream: one of this mailbox. Between its end and the file, fd is -1 and ended false.
+ * errors: MV_E_NOT_FOUND (also when its file is gone) */
+MV_MUST_CHECK mv_status mv_archive_stream(mv_stream_state *out, mv_archive *archive,
+                                          const mv_mailbox *mailbox,
+                                          const uint8_t stream[MV_UPLOAD_ID_LEN]);
 
 /* ---- changes ---- */
 

@@ -55,6 +55,24 @@ done:
     return st;
 }
 
+mv_status mv_archive_number(int64_t *seq, mv_archive *a, const mv_mailbox *mailbox)
+{
+    mv_status st = MV_OK;
+    const mv_db_value box[] = {MV_MAILBOX_VALUES(mailbox)};
+
+    MV_TRY(mv_db_run(a->writer,
+                     "INSERT INTO mailbox (epoch, tag, next_seq, bytes) "
+                     "VALUES ($1, $2, 1, 0) ON CONFLICT (epoch, tag) DO NOTHING",
+                     box, 2, NULL, NULL));
+    MV_TRY(mv_db_get(seq, a->writer, "SELECT next_seq FROM mailbox WHERE epoch = $1 AND tag = $2",
+                     box, 2, 0));
+    MV_TRY(mv_db_run(a->writer,
+                     "UPDATE mailbox SET next_seq = next_seq + 1 WHERE epoch = $1 AND tag = $2",
+                     box, 2, NULL, NULL));
+done:
+    return st;
+}
+
 static mv_status insert_file(mv_archive *a, const mv_upload *u)
 {
     mv_status st = MV_OK;
@@ -62,16 +80,10 @@ static mv_status insert_file(mv_archive *a, const mv_upload *u)
     const mv_db_value box[] = {MV_MAILBOX_VALUES(&u->mailbox),
                                mv_db_number((int64_t)mv_archive_charge(u->len))};
 
+    MV_TRY(mv_archive_number(&seq, a, &u->mailbox));
     MV_TRY(mv_db_run(a->writer,
-                     "INSERT INTO mailbox (epoch, tag, next_seq, bytes) "
-                     "VALUES ($1, $2, 1, 0) ON CONFLICT (epoch, tag) DO NOTHING",
-                     box, 2, NULL, NULL));
-    MV_TRY(mv_db_get(&seq, a->writer, "SELECT next_seq FROM mailbox WHERE epoch = $1 AND tag = $2",
-                     box, 2, 0));
-    MV_TRY(mv_db_run(a->writer,
-                     "UPDATE mailbox SET next_seq = next_seq + 1, bytes = bytes + $3 "
-                     "WHERE epoch = $1 AND tag = $2",
-                     box, 3, NULL, NULL));
+                     "UPDATE mailbox SET bytes = bytes + $3 WHERE epoch = $1 AND tag = $2", box, 3,
+                     NULL, NULL));
     const mv_db_value row[] = {MV_MAILBOX_VALUES(&u->mailbox), mv_db_number(seq),
                                mv_db_bytes(u->file, MV_FILE_HASH_LEN),
                                mv_db_number((int64_t)u->len)};

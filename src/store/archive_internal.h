@@ -67,6 +67,19 @@ void mv_upload_names(mv_blob_name bytes, mv_blob_name have, const uint8_t id[MV_
 /* mv_archive_forget: an upload's row and files; nothing when there are none. Store locked. */
 MV_MUST_CHECK mv_status mv_archive_forget(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN]);
 
+/* mv_archive_number: the next number of this mailbox. Store locked, in a transaction. */
+MV_MUST_CHECK mv_status mv_archive_number(int64_t *seq, mv_archive *archive,
+                                          const mv_mailbox *mailbox);
+/* mv_archive_part_of: len bytes at offset of the open file, which becomes its own. */
+MV_MUST_CHECK mv_status mv_archive_part_of(mv_part **out, mv_archive *archive, int fd,
+                                           uint64_t offset, uint64_t len);
+/* mv_archive_have_all: the list of an upload in parts all of whose bytes are there. */
+MV_MUST_CHECK mv_status mv_archive_have_all(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN],
+                                            uint64_t len);
+/* mv_archive_sweep_streams: live ones that nobody continues (now_s 0: none), ended ones whose file
+ * is gone. Store locked. */
+MV_MUST_CHECK mv_status mv_archive_sweep_streams(mv_archive *archive, int64_t now_s);
+
 #define MV_MAILBOX_VALUES(m) mv_db_number((m)->epoch), mv_db_bytes((m)->tag, MV_TAG_LEN)
 
 #endif

@@ -31,7 +31,8 @@ mv_status mv_archive_room(mv_archive *archive, mv_db *db, const mv_mailbox *mail
         mv_db_get(&box, db, "SELECT bytes FROM mailbox WHERE epoch = $1 AND tag = $2", in, 2, 0));
     MV_TRY(mv_db_get(&all, db,
                      "SELECT CAST((SELECT value FROM counter WHERE name = 'bytes') + "
-                     "(SELECT COALESCE(SUM(bytes), 0) FROM upload) AS BIGINT)",
+                     "(SELECT COALESCE(SUM(bytes), 0) FROM upload) + "
+                     "(SELECT COALESCE(SUM(bytes), 0) FROM stream) AS BIGINT)",
                      NULL, 0, 0));
     (void)pthread_mutex_lock(&archive->room_mutex);
     all += (int64_t)archive->incoming_bytes - (reserved ? (int64_t)charge : 0);
@@ -292,6 +293,24 @@ done:
     return st;
 }
 
+mv_status mv_archive_part_of(mv_part **out, mv_archive *archive, int fd, uint64_t offset,
+                             uint64_t len)
+{
+    mv_part *p = calloc(1, sizeof *p);
+    *out = p;
+    if (p == NULL) {
+        (void)close(fd);
+        return MV_E_MEMORY;
+    }
+    *p = (mv_part){.archive = archive,
+                   .first = offset,
+                   .len = len,
+                   .file_len = offset + len,
+                   .fd = fd,
+                   .have_fd = -1};
+    return MV_OK;
+}
+
 mv_status mv_part_write(mv_part *part, const uint8_t *bytes, size_t len)
 {
     mv_status st = MV_OK;
@@ -326,6 +345,25 @@ mv_status mv_part_end(mv_part **part)
     }
     free(p);
     *part = NULL;
+    return st;
+}
+
+mv_status mv_archive_have_all(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN], uint64_t len)
+{
+    mv_status st = MV_OK;
+    mv_blob_name bytes, have;
+    uint8_t record[RECORD];
+    int fd = -1;
+
+    mv_upload_names(bytes, have, id);
+    mv_store_u64le(record, 0);
+    mv_store_u64le(record + 8, len);
+    MV_TRY(mv_disk_create(&fd, archive->incoming_fd, have, 0));
+    MV_TRY(mv_disk_append(fd, record, sizeof record));
+done:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     return st;
 }
 

@@ -68,7 +68,7 @@ void mv_db_rollback(mv_db *db);
 
 /* mv_db_migrate: brings a store of any earlier version, or an empty one, to the present one.
  * errors: MV_E_UNSUPPORTED (made by a later medveil) */
-#define MV_DB_VERSION 2
+#define MV_DB_VERSION 3
 MV_MUST_CHECK mv_status mv_db_migrate(mv_db *db, int64_t to_version, mv_error *err);
 
 /* mv_db_copy: all rows of one store into another, which must be empty and of the same version. */

@@ -117,6 +117,13 @@ mv_status mv_disk_rename(int from_at, const char *from, int to_at, const char *t
     return st;
 }
 
+mv_status mv_disk_link(int at, const char *from, const char *to)
+{
+    const mv_status st = linkat(at, from, at, to, 0) == 0 ? MV_OK : mv_disk_status(errno);
+    tell(MV_DISK_CREATE, at, to);
+    return st;
+}
+
 void mv_disk_remove(int at, const char *name)
 {
     (void)unlinkat(at, name, 0);

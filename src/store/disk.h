@@ -32,6 +32,7 @@ MV_MUST_CHECK mv_status mv_disk_flush(int fd);
 /* mv_disk_flush_all: everything on the file system of fd; cheaper than many single flushes. */
 MV_MUST_CHECK mv_status mv_disk_flush_all(int fd);
 MV_MUST_CHECK mv_status mv_disk_rename(int from_at, const char *from, int to_at, const char *to);
+MV_MUST_CHECK mv_status mv_disk_link(int at, const char *from, const char *to); /* a second name */
 void mv_disk_remove(int at, const char *name);
 
 #endif

@@ -26,3 +26,8 @@ CREATE TABLE receipt (epoch BIGINT NOT NULL, tag BYTEA NOT NULL, hash BYTEA NOT 
 -- uploads in parts, on their way; their bytes are in incoming/
 CREATE TABLE upload (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT NULL,
                      hash BYTEA NOT NULL, bytes BIGINT NOT NULL, arrived_s BIGINT NOT NULL);
+
+-- step
+-- live streams; hash is 32 zeros until a stream has ended, bytes what room is kept for it until then
+CREATE TABLE stream (id BYTEA PRIMARY KEY, epoch BIGINT NOT NULL, tag BYTEA NOT NULL,
+                     seq BIGINT NOT NULL, hash BYTEA NOT NULL, bytes BIGINT NOT NULL);

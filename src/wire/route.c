@@ -46,17 +46,39 @@ static bool skip_number(const char **text, uint64_t *out, uint64_t max)
     return number <= max;
 }
 
-static bool read_list(mv_route *r, const char *text)
+/* "{number}[&wait={seconds}]" to the end of the target. */
+static bool read_wait(mv_route *r, uint64_t *number, const char *text)
 {
     uint64_t wait_s = 0;
-    r->kind = MV_ROUTE_LIST;
-    if (!skip_number(&text, &r->after, MV_SEQ_MAX)) {
+    if (!skip_number(&text, number, MV_SEQ_MAX)) {
         return false;
     }
     if (skip(&text, "&wait=") && (!skip_number(&text, &wait_s, MV_WAIT_MAX_S) || wait_s == 0)) {
         return false;
     }
     r->wait_s = (uint32_t)wait_s;
+    return *text == '\0';
+}
+
+static bool read_list(mv_route *r, const char *text)
+{
+    r->kind = MV_ROUTE_LIST;
+    return read_wait(r, &r->after, text);
+}
+
+/* What follows a mailbox and "/streams". */
+static bool read_streams(mv_route *r, const char *text)
+{
+    if (skip(&text, "?after=")) {
+        r->kind = MV_ROUTE_STREAM_LIST;
+        return read_wait(r, &r->after, text);
+    }
+    if (skip(&text, "/")) {
+        r->kind = MV_ROUTE_STREAM_BYTES;
+        return skip_hex(&text, r->upload) && skip(&text, "?offset=") &&
+               read_wait(r, &r->offset, text);
+    }
+    r->kind = MV_ROUTE_STREAMS;
     return *text == '\0';
 }
 
@@ -86,6 +108,9 @@ static bool read_mailbox_target(mv_route *r, const char *text)
     if (skip(&text, "/files/")) {
         return read_file(r, text);
     }
+    if (skip(&text, "/streams")) {
+        return read_streams(r, text);
+    }
     r->kind = strcmp(text, "/bundle") == 0 ? MV_ROUTE_BUNDLE : MV_ROUTE_UPLOADS;
     return r->kind == MV_ROUTE_BUNDLE || strcmp(text, "/uploads") == 0;
 }
@@ -104,6 +129,19 @@ static bool read_upload_target(mv_route *r, const char *text)
     return *text == '\0';
 }
 
+static bool read_stream_target(mv_route *r, const char *text)
+{
+    if (!skip(&text, "/v1/streams/") || !skip_hex(&text, r->upload)) {
+        return false;
+    }
+    r->kind = MV_ROUTE_STREAM;
+    if (skip(&text, "?offset=")) {
+        r->kind = MV_ROUTE_STREAM_PART;
+        return skip_number(&text, &r->offset, MV_SEQ_MAX) && *text == '\0';
+    }
+    return *text == '\0';
+}
+
 static bool read_fixed(mv_route *r, const char *text)
 {
     for (mv_route_kind kind = MV_ROUTE_HEALTH; kind < MV_ROUTE_LIST; kind++) {
@@ -117,65 +155,76 @@ static bool read_fixed(mv_route *r, const char *text)
 
 mv_status mv_route_read(mv_route *out, const char *target)
 {
-    mv_route mailbox, upload, fixed;
+    static bool (*const readers[])(mv_route * r, const char *text) = {
+        read_fixed, read_mailbox_target, read_upload_target, read_stream_target};
 
-    memset(out, 0, sizeof *out);
-    memset(&mailbox, 0, sizeof mailbox);
-    memset(&upload, 0, sizeof upload);
-    memset(&fixed, 0, sizeof fixed);
-    if (read_fixed(&fixed, target)) {
-        *out = fixed;
-    } else if (read_mailbox_target(&mailbox, target)) {
-        *out = mailbox;
-    } else if (read_upload_target(&upload, target)) {
-        *out = upload;
-    } else {
-        return MV_E_NOT_FOUND;
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        memset(out, 0, sizeof *out);
+        if (readers[i](out, target)) {
+            return MV_OK;
+        }
     }
-    return MV_OK;
+    memset(out, 0, sizeof *out);
+    return MV_E_NOT_FOUND;
 }
 
+/* An upload or a stream, and where in it. */
 static void write_upload(char out[MV_TARGET_MAX], const mv_route *r)
 {
     char id[2 * MV_UPLOAD_ID_LEN + 1];
+    const bool stream = r->kind == MV_ROUTE_STREAM || r->kind == MV_ROUTE_STREAM_PART;
     mv_hex_write(id, r->upload, MV_UPLOAD_ID_LEN);
-    if (r->kind == MV_ROUTE_PART) {
-        (void)snprintf(out, MV_TARGET_MAX, "/v1/uploads/%s?offset=%" PRIu64, id, r->offset);
-    } else {
-        (void)snprintf(out, MV_TARGET_MAX, "/v1/uploads/%s", id);
+    const int len = snprintf(out, MV_TARGET_MAX, "/v1/%s/%s", stream ? "streams" : "uploads", id);
+    if (r->kind == MV_ROUTE_PART || r->kind == MV_ROUTE_STREAM_PART) {
+        (void)snprintf(out + len, MV_TARGET_MAX - (size_t)len, "?offset=%" PRIu64, r->offset);
     }
 }
 
-static void write_list_end(char *out, size_t cap, const mv_route *r)
+/* What follows the mailbox. */
+static void write_mailbox_end(char *out, size_t cap, const mv_route *r)
 {
-    if (r->wait_s == 0) {
-        (void)snprintf(out, cap, "files?after=%" PRIu64, r->after);
-    } else {
-        (void)snprintf(out, cap, "files?after=%" PRIu64 "&wait=%" PRIu32, r->after, r->wait_s);
+    char name[2 * MV_FILE_HASH_LEN + 1];
+    const bool stream = r->kind == MV_ROUTE_STREAM_BYTES;
+    mv_hex_write(name, stream ? r->upload : r->file, MV_FILE_HASH_LEN);
+    switch (r->kind) {
+    case MV_ROUTE_LIST:
+    case MV_ROUTE_STREAM_LIST:
+        (void)snprintf(out, cap, "%s?after=%" PRIu64,
+                       r->kind == MV_ROUTE_LIST ? "files" : "streams", r->after);
+        break;
+    case MV_ROUTE_STREAM_BYTES:
+        (void)snprintf(out, cap, "streams/%s?offset=%" PRIu64, name, r->offset);
+        break;
+    case MV_ROUTE_FILE:
+    case MV_ROUTE_RECEIPT:
+        (void)snprintf(out, cap, "files/%s%s", name, r->kind == MV_ROUTE_RECEIPT ? "/receipt" : "");
+        break;
+    default:
+        (void)snprintf(out, cap, "%s",
+                       r->kind == MV_ROUTE_BUNDLE    ? "bundle"
+                       : r->kind == MV_ROUTE_STREAMS ? "streams"
+                                                     : "uploads");
+        break;
     }
 }
 
 static void write_mailbox(char out[MV_TARGET_MAX], const mv_route *r)
 {
-    char tag[2 * MV_TAG_LEN + 1], file[2 * MV_FILE_HASH_LEN + 1], end[96] = "";
+    char tag[2 * MV_TAG_LEN + 1], end[128] = "";
 
     mv_hex_write(tag, r->mailbox.tag, MV_TAG_LEN);
-    mv_hex_write(file, r->file, MV_FILE_HASH_LEN);
-    if (r->kind == MV_ROUTE_LIST) {
-        write_list_end(end, sizeof end, r);
-    } else if (r->kind == MV_ROUTE_FILE || r->kind == MV_ROUTE_RECEIPT) {
-        (void)snprintf(end, sizeof end, "files/%s%s", file,
-                       r->kind == MV_ROUTE_RECEIPT ? "/receipt" : "");
-    } else {
-        (void)snprintf(end, sizeof end, "%s", r->kind == MV_ROUTE_BUNDLE ? "bundle" : "uploads");
+    write_mailbox_end(end, sizeof end, r);
+    const int len =
+        snprintf(out, MV_TARGET_MAX, "/v1/mailboxes/%" PRIu32 "/%s/%s", r->mailbox.epoch, tag, end);
+    if (r->wait_s != 0) {
+        (void)snprintf(out + len, MV_TARGET_MAX - (size_t)len, "&wait=%" PRIu32, r->wait_s);
     }
-    (void)snprintf(out, MV_TARGET_MAX, "/v1/mailboxes/%" PRIu32 "/%s/%s", r->mailbox.epoch, tag,
-                   end);
 }
 
 void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route)
 {
-    if (route->kind == MV_ROUTE_UPLOAD || route->kind == MV_ROUTE_PART) {
+    if (route->kind == MV_ROUTE_UPLOAD || route->kind == MV_ROUTE_PART ||
+        route->kind == MV_ROUTE_STREAM || route->kind == MV_ROUTE_STREAM_PART) {
         write_upload(out, route);
     } else if (mv_route_has_mailbox(route->kind)) {
         write_mailbox(out, route);
@@ -186,7 +235,8 @@ void mv_route_write(char out[MV_TARGET_MAX], const mv_route *route)
 
 bool mv_route_has_mailbox(mv_route_kind kind)
 {
-    return kind >= MV_ROUTE_LIST && kind <= MV_ROUTE_UPLOADS;
+    return (kind >= MV_ROUTE_LIST && kind <= MV_ROUTE_UPLOADS) ||
+           (kind >= MV_ROUTE_STREAMS && kind <= MV_ROUTE_STREAM_BYTES);
 }
 
 #define M "/v1/mailboxes/{epoch}/{tag}"
@@ -206,6 +256,11 @@ const char *mv_route_template(mv_route_kind kind)
         M "/uploads",
         "/v1/uploads/{upload}",
         "/v1/uploads/{upload}?offset={n}",
+        M "/streams",
+        M "/streams?after={seq}",
+        M "/streams/{stream}",
+        "/v1/streams/{stream}",
+        "/v1/streams/{stream}?offset={n}",
     };
     return kind < MV_ROUTE_COUNT ? templates[kind] : "(other)";
 }

@@ -11,9 +11,13 @@
  *   M/bundle                             several small files at once
  *   M/uploads                            begin an upload in parts
  *   /v1/uploads/{upload}[?offset={n}]    that upload, or one part of it
+ *   M/streams                            begin a live stream
+ *   M/streams?after={seq}[&wait={s}]     those that are live
+ *   M/streams/{stream}?offset={n}[&wait={s}]   the bytes of one from there on
+ *   /v1/streams/{stream}[?offset={n}]    that stream, or the bytes that are to be added
  *
  * M is /v1/mailboxes/{epoch}/{tag}. {file} is the BLAKE2b-256 of the sealed bytes, {tag} the
- * owner's key blinded for the epoch, {upload} 32 random bytes; all three are 64 lower-case
+ * owner's key blinded for the epoch, {upload} and {stream} 32 random bytes; all are 64 lower-case
  * hexadecimal digits. Numbers are decimal without leading zeros.
  */
 #ifndef MV_WIRE_ROUTE_H
@@ -26,7 +30,7 @@
 #define MV_TAG_LEN       32
 #define MV_FILE_HASH_LEN 32
 #define MV_UPLOAD_ID_LEN 32
-#define MV_TARGET_MAX    192 /* longest target with its final zero is 184 */
+#define MV_TARGET_MAX    256 /* longest target with its final zero is 200 */
 #define MV_WAIT_MAX_S    30u
 #define MV_BLOCK_LEN     65536u        /* parts begin and end at multiples of this, or at the end */
 #define MV_PART_MAX      (64ull << 20) /* bytes of one part */
@@ -50,6 +54,11 @@ typedef enum mv_route_kind {
     MV_ROUTE_UPLOADS,
     MV_ROUTE_UPLOAD,
     MV_ROUTE_PART,
+    MV_ROUTE_STREAMS,
+    MV_ROUTE_STREAM_LIST,
+    MV_ROUTE_STREAM_BYTES,
+    MV_ROUTE_STREAM,
+    MV_ROUTE_STREAM_PART,
     MV_ROUTE_COUNT
 } mv_route_kind;
 
@@ -57,10 +66,10 @@ typedef struct mv_route {
     mv_route_kind kind;
     mv_mailbox mailbox;
     uint8_t file[MV_FILE_HASH_LEN];   /* of a file or its receipt */
-    uint8_t upload[MV_UPLOAD_ID_LEN]; /* of an upload or one of its parts */
+    uint8_t upload[MV_UPLOAD_ID_LEN]; /* of an upload, one of its parts, or a stream */
     uint64_t after;                   /* of a list: only files with a greater number */
-    uint32_t wait_s; /* of a list: 0, or how long to wait for one, to MV_WAIT_MAX_S */
-    uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN */
+    uint32_t wait_s; /* of a list or a stream's bytes: 0, or how long to wait, to MV_WAIT_MAX_S */
+    uint64_t offset; /* of a part: a multiple of MV_BLOCK_LEN; of a stream: any */
 } mv_route;
 
 /* mv_route_read: errors: MV_E_NOT_FOUND for every other text; out is then zero. */

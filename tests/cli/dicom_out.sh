@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 samples=/usr/lib/python3/dist-packages/pydicom/data/test_files
 [ -f "$samples/CT_small.dcm" ] || skip 'python3-pydicom is not installed: no DICOM files to send'
-for tool in dcmdump dciodvfy; do
+for tool in dcmdump dcmftest dcm2xml dciodvfy; do
     command -v "$tool" >/dev/null || fail "$tool is installed: tools/install_packages check"
 done
 people
@@ -19,7 +19,9 @@ faults() { dciodvfy "$1" 2>&1 | grep -a '^Error' | sort -u || true; }
 # derived FILE ORIGINAL METHOD: the marks of a lossy object, and nothing else changed; validators
 # accept it as they accept the original
 derived() {
+    dcmftest "$1" | grep -q '^yes: ' || fail "dcmftest takes $1 for a DICOM file"
     dcmdump -q "$1" >/dev/null || fail "dcmdump reads $1"
+    dcm2xml -q "$1" | grep -q 'name="PixelData"' || fail "dcm2xml reads $1 to its pixels"
     faults "$1" >"$work/log/faults"
     faults "$2" | comm -13 - "$work/log/faults" >"$work/log/new_faults"
     [ ! -s "$work/log/new_faults" ] || fail "dciodvfy finds no more in $1 than in $2"

@@ -23,7 +23,10 @@ python3 - <<'EOF' || fail 'the table has a row for each kind, and the sums are r
 import csv
 rows = {(r['set'], r['kind']): r for r in csv.DictReader(open('out/tables.csv'))}
 assert set(rows) == {('ward', 'CT'), ('ward', 'NIfTI'), ('ward', 'NPY'), ('ward', 'PNG'), ('other', 'NIfTI'), ('all', '')}, rows.keys()
-for figure in ('files', 'identical', 'raw', 'section', 'best', 'jpegls', 'jpeg2000', 'png', 'gzip'):
+figures = ['files', 'identical', 'raw', 'section', 'best', 'jpegls', 'jpeg2000', 'png', 'gzip']
+figures += ['jpegxl'] if 'jpegxl' in rows['all', ''] else []
+assert ('jpegxl' in figures) == ('<th>JPEG XL</th>' in open('out/report.html').read())
+for figure in figures:
     parts = sum(int(r[figure]) for k, r in rows.items() if k[0] != 'all')
     assert parts == int(rows['all', ''][figure]) > 0, figure
 assert int(rows['ward', 'CT']['files']) == 2

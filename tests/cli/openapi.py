@@ -294,6 +294,56 @@ def bundles(relay, box):
         wrong.append(f"the results are {got['results']}")
 
 
+def streams(relay, box, owner):
+    data = b"a live stream"
+    target = f"{box}/streams"
+    expect(relay, 400, "POST", target, body=b"x")
+    expect(relay, 422, "POST", re.sub(r"/mailboxes/\d+/", "/mailboxes/1/", target))
+    expect(relay, 401, "GET", target + "?after=0")
+    name = expect(relay, 201, "POST", target)[1]["upload"]
+    grow, read = f"/v1/streams/{name}", f"{target}/{name}"
+    _, listing = expect(relay, 200, "GET", target + "?after=0&wait=1", proof=owner)
+    if [s["file"] for s in listing["files"]] != [name]:
+        wrong.append(f"the streams are {listing}")
+    expect(relay, 204, "GET", read + "?offset=0", proof=owner)
+    expect(relay, 411, "PUT", grow + "?offset=0", length=False)
+    expect(relay, 409, "PUT", grow + "?offset=1", body=b"x")
+    expect(relay, 413, "PUT", grow + "?offset=0", body=bytes(300001))
+    expect(relay, 404, "PUT", f"/v1/streams/{'0' * 64}?offset=0", body=b"x")
+    expect(relay, 204, "PUT", grow + "?offset=0", body=data[:6])
+    expect(relay, 204, "PUT", grow + "?offset=2", body=data[2:])
+    expect(relay, 401, "GET", read + "?offset=0")
+    _, got = expect(relay, 200, "GET", read + "?offset=2", proof=owner)
+    if got != data[2:]:
+        wrong.append(f"the stream has {got!r}")
+    expect(relay, 416, "GET", read + "?offset=14", proof=owner)
+    expect(relay, 404, "GET", f"{target}/{'0' * 64}?offset=0", proof=owner)
+    _, runs = expect(relay, 200, "GET", grow)
+    if runs != {"bytes": len(data), "have": [[0, len(data)]]}:
+        wrong.append(f"the runs are {runs}")
+    end = json.dumps({"file": blake(data), "bytes": len(data)}).encode()
+    expect(relay, 411, "POST", grow, length=False)
+    expect(relay, 400, "POST", grow, body=b"{}")
+    expect(relay, 413, "POST", grow, body=bytes(5000))
+    expect(relay, 409, "POST", grow, body=json.dumps({"file": blake(data), "bytes": 5}).encode())
+    expect(relay, 201, "POST", grow, body=end)
+    expect(relay, 200, "POST", grow, body=end)
+    expect(relay, 404, "GET", grow)
+    expect(relay, 404, "DELETE", grow)
+    expect(relay, 404, "POST", f"/v1/streams/{'0' * 64}", body=end)
+    headers, offer_ = expect(relay, 303, "GET", read + "?offset=13", proof=owner)
+    if offer_ != json.loads(end) or headers["Location"] != f"{box}/files/{blake(data)}":
+        wrong.append(f"the stream became {offer_} at {headers['Location']}")
+    expect(relay, 204, "DELETE", f"{box}/files/{blake(data)}", proof=owner)
+    expect(relay, 404, "GET", read + "?offset=13", proof=owner)
+    bad = "/v1/streams/" + expect(relay, 201, "POST", target)[1]["upload"]
+    expect(relay, 204, "PUT", bad + "?offset=0", body=b"other bytes!!")
+    expect(relay, 422, "POST", bad, body=end)
+    gone = "/v1/streams/" + expect(relay, 201, "POST", target)[1]["upload"]
+    expect(relay, 204, "DELETE", gone)
+    expect(relay, 404, "GET", gone)
+
+
 def main():
     owner = mailbox.Owner(bytes([9] * 32))
     relays = []
@@ -308,6 +358,18 @@ def main():
             files(a, box, me)
             receipts(a, box, me)
             parts(a, box)
+            e = Relay(work + "/e", max_file_bytes=300000)
+            relays.append(e)
+            streams(e, box, me)
+            tight = Relay(work + "/f", max_file_bytes=5 << 20, mailbox_quota_bytes=(5 << 20))
+            relays.append(tight)
+            grow = "/v1/streams/" + expect(tight, 201, "POST", box + "/streams")[1]["upload"]
+            for i in range(5):
+                expect(tight, 204, "PUT", grow + f"?offset={i * 800000}", body=bytes(800000))
+            expect(tight, 507, "PUT", grow + "?offset=4000000", body=bytes(800000))
+            small = Relay(work + "/g", max_file_bytes=1 << 20, mailbox_quota_bytes=1 << 20)
+            relays.append(small)
+            expect(small, 507, "POST", box + "/streams")
             bundles_box = f"/v1/mailboxes/{epoch}/{'a' * 64}"
             offer(a, box, bytes(300001), 413)
             full = f"/v1/mailboxes/{epoch}/{'b' * 64}"
@@ -325,6 +387,7 @@ def main():
             for method, end in (("PUT", "/files/" + blake(b"x")), ("POST", "/uploads"),
                                 ("POST", "/bundle")):
                 expect(b, 401, method, box + end, body=b"x")
+            expect(b, 401, "POST", box + "/streams")
             expect(b, 201, "PUT", f"{box}/files/{blake(b'x')}", body=b"x", proof=me)
             c = Relay(work + "/c", requests_per_minute=3)
             relays.append(c)

@@ -67,14 +67,20 @@ static void check_file(const mv_deid_plan *plan, uint8_t *out, char *uids, const
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+    static const mv_deid_blank corner = {0, 0, 3, 3};
+    const unsigned keep = (len & 1) != 0 ? MV_DEID_CLEAN_DESCRIPTORS | MV_DEID_CLEAN_STRUCTURE : 0;
     mv_deid_facts facts;
-    mv_deid_plan plan = {.pseudonym = "P0", .method = "fuzzed"};
+    mv_deid_plan plan = {.keep = keep,
+                         .blank = &corner,
+                         .blank_count = (len & 2) != 0,
+                         .pseudonym = "P0",
+                         .method = "fuzzed"};
     size_t uids_len = UIDS_ROOM;
     char *uids = malloc(UIDS_ROOM), *pairs = malloc(16 * UIDS_ROOM);
     uint8_t *out = malloc(ROOM);
 
     expect(mv_dicom_prepare() && uids != NULL && pairs != NULL && out != NULL, "memory");
-    if (mv_deid_collect(&facts, uids, &uids_len, 0, bytes, len) == MV_DICOM_OK &&
+    if (mv_deid_collect(&facts, uids, &uids_len, keep, bytes, len) == MV_DICOM_OK &&
         facts.unfit == 0) {
         plan.uids_len = pair(pairs, uids, uids_len);
         plan.uids = pairs;

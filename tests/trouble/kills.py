@@ -3,7 +3,9 @@
 """Sender, relay and receiver are killed (SIGKILL) at random moments while files go from one to the
 other. However often: each file ends in the hands of its recipient exactly once and unaltered, and the
 sender ends with a receipt for each. Meanwhile somebody takes the files out of the inbox, as a program
-that imports them would. The seed is printed; --seed repeats a run as far as timing allows."""
+that imports them would. With MEDVEIL_TEST_POSTGRES (tests/support/with_postgres) the relay's database
+is that server, which is restarted now and then too. The seed is printed; --seed repeats a run as far
+as timing allows."""
 
 import argparse
 import hashlib
@@ -54,6 +56,7 @@ class Run:
         self.medveil, self.kills, self.random = medveil, kills, random.Random(seed)
         self.work = tempfile.mkdtemp(prefix="medveil-kills-")
         self.sent, self.taken = {}, {}
+        self.postgres_restarts = 0
 
     def env(self, who):
         return {**os.environ, "MEDVEIL_HOME": os.path.join(self.work, "home-" + who)}
@@ -71,12 +74,22 @@ class Run:
     def prepare(self):
         for name in ("alice", "bob"):
             self.call("keygen", "-o", name + ".id")
-        with open(self.path("relay.ini"), "w") as f:
-            f.write(f"[relay]\nlisten = 127.0.0.1:0\nstate = {self.path('state')}\n")
+        self.configure(0)
         self.start_relay()
-        port = self.address().split("#")[0].rsplit(":", 1)[1]
+        self.configure(self.address().split("#")[0].rsplit(":", 1)[1])
+
+    def configure(self, port):
+        postgres = os.environ.get("MEDVEIL_TEST_POSTGRES")
         with open(self.path("relay.ini"), "w") as f:
             f.write(f"[relay]\nlisten = 127.0.0.1:{port}\nstate = {self.path('state')}\n")
+            f.write(f"postgres = {postgres}\n" if postgres else "")
+
+    def restart_postgres(self):
+        """One kill in eight: every connection of the relay breaks, and for a moment none comes about."""
+        script = os.environ.get("MEDVEIL_TEST_POSTGRES_RESTART")
+        if script and self.random.random() < 0.125:
+            subprocess.run([script], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            self.postgres_restarts += 1
 
     def start_relay(self):
         self.relay = Party(self, "relay", ["relay", "--config", "relay.ini", "--address-file", "address"])
@@ -134,6 +147,7 @@ class Run:
             party = self.random.choice(parties)
             if party.process.poll() is None and party.kills < self.kills:
                 party.kill()
+                self.restart_postgres()
             for p in parties:
                 if p.process.poll() is not None and (p is not sender or p.process.returncode < 0):
                     p.start()
@@ -181,7 +195,8 @@ class Run:
             number += 1
         self.check()
         return (f"{len(self.sent)} files delivered once each, unaltered, with receipts; killed: sender "
-                f"{self.sender_kills}, relay {self.relay.kills}, receiver {self.receiver_kills} times")
+                f"{self.sender_kills}, relay {self.relay.kills}, receiver {self.receiver_kills} times; "
+                f"PostgreSQL restarted {self.postgres_restarts} times")
 
 
 def main():

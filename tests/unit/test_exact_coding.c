@@ -243,6 +243,33 @@ static void every_kind_of_samples_comes_back_bit_for_bit(void **state)
     }
 }
 
+/* Height and frames that the head of the coding says. */
+static void check_joined(const made *m, const way *w, uint32_t height, uint32_t frames)
+{
+    mv_buffer file = npy_of(m), coded = mv_buffer_make((size_t)1 << 24);
+    assert_true(encode(&coded, &file, w, 0));
+    assert_int_equal(mv_load_u32le(coded.bytes + 12), height);
+    assert_int_equal(mv_load_u32le(coded.bytes + 16), frames);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+    check_comes_back(m, w);
+}
+
+static void small_frames_are_coded_as_one_picture(void **state)
+{
+    static const made all = {"<i2", 20, 17, 21, 1, -5, 9}, some = {"<i2", 12, 128, 128, 1, 0, 9},
+                      none = {"|u1", 7, 120, 100, 1, 0, 9}, colour = {"|u1", 4, 9, 9, 3, 0, 9},
+                      high = {"|u1", 10, 10000, 1, 3, 0, 9};
+    (void)state;
+    for (const way *w = &jpegls; w != NULL; w = w == &jpegls ? &best : NULL) {
+        check_joined(&all, w, 340, 1);
+        check_joined(&some, w, 512, 3);
+        check_joined(&none, w, 120, 7); /* no number of them below 7 divides 7 */
+        check_joined(&colour, w, 36, 1);
+        check_joined(&high, w, 20000, 5); /* not so high that its planes would be too high */
+    }
+}
+
 static void what_gets_no_smaller_is_left_as_it_is(void **state)
 {
     const made noise = {"<u2", 2, 40, 60, 1, 0, 65536}, tiny = {"<i2", 1, 2, 1, 1, 7, 1};
@@ -503,6 +530,7 @@ int main(void)
         cmocka_unit_test(colour_is_coded_as_the_format_page_says),
         cmocka_unit_test(a_colour_frame_by_pixel_is_read_too),
         cmocka_unit_test(every_kind_of_samples_comes_back_bit_for_bit),
+        cmocka_unit_test(small_frames_are_coded_as_one_picture),
         cmocka_unit_test(what_gets_no_smaller_is_left_as_it_is),
         cmocka_unit_test(nothing_altered_or_cut_is_taken_for_the_file),
         cmocka_unit_test(a_stated_error_is_kept_by_every_sample_and_saves_bytes),

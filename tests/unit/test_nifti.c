@@ -16,10 +16,10 @@
 
 #include "base/file.h"
 #include "image/image_format.h"
+#include "verdicts.h"
 
 #include <dirent.h>
 #include <math.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,71 +27,23 @@
 
 #define MRICRON_FOLDER "/usr/share/mricron/templates"
 
-enum { ROWS_MAX = 128, COLUMNS = 12, LINE_LEN_MAX = 512, PATH_LEN_MAX = 4096 };
-enum { SHA, NAME, VERDICT, TYPE, WIDTH, HEIGHT, DEPTH, CHANNELS, BITS, PIXELS, SCALE, BASIS };
-
-typedef struct row {
-    char line[LINE_LEN_MAX];
-    char *column[COLUMNS];
-} row;
+enum { SCALE = PIXELS + 1, BASIS, COLUMNS, PATH_LEN_MAX = 4096 };
 
 static const char *table_path;
-static row rows[ROWS_MAX];
-static size_t row_count;
 
 static int read_table(void **state)
 {
-    FILE *in = fopen(table_path, "r");
     (void)state;
-    if (in == NULL) {
-        return -1;
-    }
-    while (row_count < ROWS_MAX && fgets(rows[row_count].line, LINE_LEN_MAX, in) != NULL) {
-        row *r = &rows[row_count];
-        char *next = r->line;
-        next[strcspn(next, "\n")] = '\0';
-        for (size_t i = 0; i < COLUMNS && next != NULL; i++) {
-            r->column[i] = strsep(&next, "\t");
-        }
-        row_count += r->column[BASIS] != NULL && strlen(r->column[SHA]) == 64;
-    }
-    (void)fclose(in);
-    return row_count > 40 ? 0 : -1;
+    return verdicts_read(table_path, COLUMNS, 41);
 }
 
-static void hash(char hex[65], const void *bytes, size_t len)
+static void check_image(const verdict *v, const mv_image *image)
 {
-    uint8_t sum[crypto_hash_sha256_BYTES];
-    (void)crypto_hash_sha256(sum, bytes, len);
-    (void)sodium_bin2hex(hex, 65, sum, sizeof sum);
-}
-
-static const row *row_of(const mv_buffer *file, const char *path)
-{
-    char hex[65];
-    hash(hex, file->bytes, file->len);
-    for (size_t i = 0; i < row_count; i++) {
-        if (strcmp(rows[i].column[SHA], hex) == 0) {
-            return &rows[i];
-        }
-    }
-    fail_msg("%s is not in the table", path);
-    return NULL;
-}
-
-static void check_image(const row *r, const mv_image *image)
-{
-    char hex[65], *rest = NULL;
-    assert_string_equal(mv_sample_name(image->type), r->column[TYPE]);
-    assert_int_equal(image->width, atoi(r->column[WIDTH]));
-    assert_int_equal(image->height, atoi(r->column[HEIGHT]));
-    assert_int_equal(image->depth, atoi(r->column[DEPTH]));
-    assert_int_equal(image->channels, atoi(r->column[CHANNELS]));
-    assert_int_equal(image->bits, atoi(r->column[BITS]));
-    assert_true(image->slope == strtod(r->column[SCALE], &rest));
+    char *rest = NULL;
+    verdict_shape_is(v, image);
+    assert_true(image->slope == strtod(v->column[SCALE], &rest));
     assert_true(image->intercept == strtod(rest + 1, NULL));
-    hash(hex, image->sample, mv_image_sample_count(image) * mv_sample_size(image->type));
-    assert_string_equal(hex, r->column[PIXELS]);
+    verdict_samples_are(v, image);
 }
 
 static bool check_file(const char *path)
@@ -100,14 +52,14 @@ static bool check_file(const char *path)
     mv_image image;
     mv_error err = {0};
     assert_int_equal(mv_file_read(&file, path, NULL), MV_OK);
-    const row *r = row_of(&file, path);
-    const mv_status st = mv_image_decode(&image, file.bytes, file.len, "the file", &err);
-    if (strcmp(mv_status_name(st), r->column[VERDICT]) != 0) {
-        fail_msg("%s: %s, not %s: %s", r->column[NAME], mv_status_name(st), r->column[VERDICT],
-                 err.text);
+    const verdict *v = verdict_of(&file);
+    if (v == NULL) {
+        fail_msg("%s is not in the table", path);
     }
+    const mv_status st = mv_image_decode(&image, file.bytes, file.len, "the file", &err);
+    verdict_is(v, st, &err);
     if (st == MV_OK) {
-        check_image(r, &image);
+        check_image(v, &image);
         mv_image_clear(&image);
     } else {
         assert_true(err.text[0] != '\0');
