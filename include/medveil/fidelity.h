@@ -22,7 +22,7 @@ extern "C" {
 #define MV_FIDELITY_LEN  92
 
 /* Pictures of the kinds that the models know lose less than this; what loses more is unlike them or
- * has been sharpened. docs/modules/codec.md has how many of either kind it catches. */
+ * has been sharpened. docs/cli.md has how many of either kind it catches. */
 #define MV_FIDELITY_FAMILIAR_DB 30.0
 
 typedef struct mv_fidelity {
