@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "compact.h"
 #include "dicom_out.h"
+#include "loss.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
@@ -59,6 +60,7 @@ typedef struct member_out {
     mv_buffer voxels;
     bool started, convert, exact;
     const mv_he_set *set;
+    loss lost; /* of what is reconstructed */
     double decrypt_ms, he_ms, decode_ms;
 } member_out;
 
@@ -206,6 +208,7 @@ static mv_status write_reconstructed(member_out *m, mv_error *err)
 
     MV_REQUIRE(m->member->feature_count != 0 || m->member->compact_len != 0, err, MV_E_NOT_FOUND,
                "there are no features inside to reconstruct an image from");
+    MV_TRY(loss_read(&m->lost, m->opener, m->index, err));
     MV_REQUIRE(strcmp(m->path, "-") != 0, err, MV_E_ARGUMENT,
                "a reconstructed image needs a file name: its format follows from the extension");
     if (m->member->compact_len != 0) {
@@ -243,12 +246,12 @@ static void say_what(char out[WHAT_SIZE], const member_out *m)
 
 static void report(const member_out *m, const char *in, const sealed_file *sealed)
 {
-    char sender[SHOW_SENDER_SIZE], what[WHAT_SIZE];
+    char sender[SHOW_SENDER_SIZE], what[WHAT_SIZE], lost[LOSS_TEXT_SIZE];
     const mv_member *about = m->member;
     const mv_sender *who = mv_opener_sender(m->opener);
 
     if (cli_flag(m->j->args, "json") && strcmp(m->path, "-") != 0) {
-        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:I}",
+        ui_json(json_pack("{s:s, s:s, s:o, s:b, s:b, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}",
                           "file", in, "out", m->path, "sender", show_sender_json(who), "anonymous",
                           who->anonymous, "exact", m->exact && about->max_error == 0, "max_error",
                           (json_int_t)about->max_error, "decrypt_ms", m->j->open_ms + m->decrypt_ms,
@@ -256,11 +259,15 @@ static void report(const member_out *m, const char *in, const sealed_file *seale
                           (json_int_t)about->compact_len, "bytes_features",
                           (json_int_t)((about->feature_count * about->code.feature_bits + 7) / 8),
                           "bytes_ciphertext", (json_int_t)about->ciphertext_len, "bytes_total",
-                          (json_int_t)sealed->source.len));
+                          (json_int_t)sealed->source.len, "fidelity", loss_json(&m->lost)));
     } else if (strcmp(m->path, "-") != 0) {
         show_sender(sender, who);
         say_what(what, m);
         ui_say("wrote %s: %s; sender %s", m->path, what, sender);
+        if (m->lost.there) {
+            loss_text(lost, &m->lost.record);
+            ui_say("%s: %s", m->path, lost);
+        }
     }
 }
 

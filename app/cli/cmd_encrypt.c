@@ -11,6 +11,7 @@
 #include "deidentified.h"
 #include "dicom_out.h"
 #include "image/image_format.h"
+#include "loss.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "people.h"
@@ -510,10 +511,11 @@ static void report_member(const job *j, const input *in, const mv_code *code, si
     }
 }
 
-/* An embedding, if one was made. */
+/* An embedding, if one was made; what the picture lost, if its original stays behind. */
 typedef struct described {
     mv_embedding embedding;
     bool there;
+    loss lost;
 } described;
 
 /* What cannot be embedded travels without; j->why says it. */
@@ -558,6 +560,9 @@ static mv_status encode_one(mv_code *code, described *told, job *j, const input 
     }
     MV_TRY(embed_one(told, j, &image, err));
     *encode_ms += mv_clock_ms() - start_ms;
+    if (cli_flag(j->args, "lossy")) {
+        MV_TRY(loss_of(&told->lost, &j->compact, code, j->model, j->head, &image, &j->codec, err));
+    }
 done:
     mv_image_clear(&image);
     return st;
@@ -595,6 +600,13 @@ static bool is_nifti(const mv_buffer *file)
     return format == &mv_image_nifti || format == &mv_image_nifti_gz;
 }
 
+static mv_status add_loss(mv_sealer *sealer, const mv_fidelity *record, mv_error *err)
+{
+    uint8_t bytes[MV_FIDELITY_LEN];
+    mv_fidelity_write(bytes, record);
+    return mv_sealer_further(sealer, MV_SECTION_FIDELITY, bytes, sizeof bytes, err);
+}
+
 static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, double *encode_ms,
                          mv_error *err)
 {
@@ -621,6 +633,9 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     }
     if (j->compact.bytes != NULL) {
         MV_TRY(mv_sealer_compact(sealer, j->compact.bytes, j->compact.len, j->compact.he, err));
+    }
+    if (told.lost.there) {
+        MV_TRY(add_loss(sealer, &told.lost.record, err));
     }
     if (!alone) {
         report_member(j, in, &code, mv_sealer_features(sealer));

@@ -4,6 +4,7 @@
  */
 #include "base/status.h"
 #include "commands.h"
+#include "loss.h"
 #include "medveil/envelope.h"
 #include "people.h"
 #include "sealed.h"
@@ -156,6 +157,15 @@ static void print_member(const mv_member *m, const mv_features_info *info)
     }
 }
 
+static void print_loss(const loss *lost)
+{
+    char text[LOSS_TEXT_SIZE];
+    if (lost->there) {
+        loss_text(text, &lost->record);
+        printf("  fidelity    %s\n", text);
+    }
+}
+
 static void print_people(const mv_opener *opener)
 {
     char sender[SHOW_SENDER_SIZE], archive[MV_CARD_NAME_MAX], id[SHOW_HEX_SIZE];
@@ -260,13 +270,17 @@ static mv_status look_inside(mv_opener *opener, json_t *inside, mv_error *err)
     for (size_t i = 0; i < mv_opener_count(opener); i++) {
         const mv_member *m = mv_opener_member(opener, i);
         mv_features_info info = {0};
+        loss lost;
+        MV_TRY(loss_read(&lost, opener, i, err));
         if (m->feature_count != 0) {
             MV_TRY(mv_opener_info(opener, i, &info, err));
         }
         if (inside == NULL) {
             print_member(m, &info);
+            print_loss(&lost);
         } else {
             json_t *member = member_json(m, &info);
+            (void)json_object_set_new(member, "fidelity", loss_json(&lost));
             if (mv_opener_count(opener) == 1) {
                 (void)json_object_update(inside, member); /* of one image, without a list too */
             }

@@ -122,12 +122,11 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_new(mv_sealer **out, const mv_seal_opts
 
 /* mv_sealer_add: one member. code NULL: neither features nor a description; exact NULL: the
  * original is left out, and without features a compact image must follow. The features are
- * encrypted at once. Raw samples in exact are coded at once
- * where that rebuilds the file and makes it smaller; otherwise it is read when the sealer finishes,
- * until when it is borrowed. Several members need names, each its own, none
- * the folder of another.
- * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those
- * of exact; MV_E_UNSUPPORTED (a max_error, but no raw samples) */
+ * encrypted at once. Raw samples in exact are coded at once where that rebuilds the file and makes
+ * it smaller; otherwise it is read when the sealer finishes, until when it is borrowed.
+ * Several members need names, each its own, none the folder of another. errors: MV_E_ARGUMENT,
+ * MV_E_RANGE, MV_E_LIMIT, MV_E_MEMORY, MV_E_RANDOM, MV_E_IO (spool), those of exact;
+ * MV_E_UNSUPPORTED (a max_error, but no raw samples) */
 MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file_name,
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
@@ -186,7 +185,8 @@ enum {
     MV_SECTION_DICOM = 2,   /* of a DICOM file that is left out: its data set without the pixels */
     MV_SECTION_NIFTI = 3,   /* of NIfTI, left out or of which one slice has features: a .hdr file */
     MV_SECTION_COMPACT = 4, /* a compact image */
-    MV_SECTION_COMPACT_HE = 5 /* its bytes as numbers of 8 bits in a ciphertext */
+    MV_SECTION_COMPACT_HE = 5, /* its bytes as numbers of 8 bits in a ciphertext */
+    MV_SECTION_FIDELITY = 6    /* what a picture lost that travels without its original */
 };
 
 /* What the manifest says of a member. */
