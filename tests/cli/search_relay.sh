@@ -67,10 +67,9 @@ cd ../terminal
 expect 0 search p2.png -i alice.id --relay "$url" --collection ward.mv --top 10 --json
 [ "$(wc -l <"$out")" = 4 ] || fail 'all four rows are in the answer'
 says 'not checked'
-head -n 1 "$out" | grep -q '"cosine":0.99' || fail 'the image itself comes first'
 cd ../here
-two=$(head -n 1 ../terminal/ward.gallery.rows >/dev/null; grep ' p2.png' ward.gallery.names | cut -d' ' -f1)
-grep -q "$two" "$out" || fail 'and it is the row that was added for it'
+two=$(grep ' p2.png' ward.gallery.names | cut -d' ' -f1)
+head -n 1 "$out" | grep -q "\"id\":\"$two\"" || fail 'the image itself comes first'
 
 step 'the holder checks the rows that it knows, and learns the one of the sender from its image'
 expect 0 search p4.png $alice --top 1 --json
