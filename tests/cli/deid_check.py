@@ -37,7 +37,7 @@ def vr_of(tag):
 
 
 def value_of(vr, i):
-    day = date(1930, 1, 1) + timedelta(days=31 * i)
+    day = date(1930, 1, 1) + timedelta(days=3700 * i)  # no shift of up to 3,650 days makes another's date
     texts = {"DA": day.strftime("%Y%m%d"), "DT": day.strftime("%Y%m%d") + "101112", "TM": "%02d%02d%02d.%04d" % (i % 24, i % 60, 7, i),
              "AS": "%03dY" % (i % 900 + 50), "IS": str(7100000 + i), "DS": str(7200000 + i),
              "UI": "1.2.3.4.77.%d" % (10000 + i), "CS": "UNIQUE%04d" % i, "AE": "UNIQUE%04d" % i, "UR": "http://unique%04d" % i,
