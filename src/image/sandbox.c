@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +70,13 @@ static bool limit_resources(const mv_sandbox_job *job)
            prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
+/* 32-bit machines ask for memory by another call, of the same arguments. */
+#ifdef SYS_mmap2
+#define MMAP_CALL SCMP_SYS(mmap2)
+#else
+#define MMAP_CALL SCMP_SYS(mmap)
+#endif
+
 static bool allow(scmp_filter_ctx filter, int call, unsigned count, const struct scmp_arg_cmp *when)
 {
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, count, when) == 0;
@@ -98,7 +106,7 @@ static bool add_rules(scmp_filter_ctx filter, int pipe_end)
         }
     }
     return allow(filter, SCMP_SYS(write), 1, &to_the_pipe) &&
-           allow(filter, SCMP_SYS(mmap), 2, memory_alone) &&
+           allow(filter, MMAP_CALL, 2, memory_alone) &&
            allow(filter, SCMP_SYS(mprotect), 1, memory_alone);
 }
 
