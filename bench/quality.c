@@ -11,14 +11,12 @@
  * ciphertext cannot change these numbers.
  */
 #include "base/file.h"
-#include "image/preprocess.h"
 #include "medveil/codec.h"
 #include "medveil/metrics.h"
+#include "png_folder.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { IMAGES_MAX = 20000, SIDE = 224 };
 
@@ -63,28 +61,7 @@ static void manifest_column(char *out, size_t cap, const char *name, int column)
     }
 }
 
-/* The reference image of the protocol. */
-static mv_status prepare(mv_image *out, const char *path, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image loaded = {0}, small = {0};
-    double lo = 0, hi = 0;
-
-    MV_TRY(mv_image_load(&loaded, path, err));
-    MV_TRY(mv_image_resize(&small, &loaded, SIDE, SIDE, err));
-    MV_TRY(mv_image_range(&lo, &hi, &small, err));
-    MV_TRY(mv_image_alloc(out, SIDE, SIDE, 1, 1, MV_SAMPLE_U8));
-    MV_REQUIRE(small.channels == 1, err, MV_E_UNSUPPORTED, "%s is not gray", path);
-    for (size_t i = 0; i < mv_image_sample_count(out); i++) {
-        mv_image_set(out, i, hi > lo ? (mv_image_get(&small, i) - lo) / (hi - lo) * 255 : 0);
-    }
-done:
-    mv_image_clear(&loaded);
-    mv_image_clear(&small);
-    return st;
-}
-
-static mv_status measure(const char *set, const char *path, const char *name, mv_error *err)
+static mv_status measure(void *set, const char *path, const char *name, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0}, back = {0};
@@ -93,45 +70,17 @@ static mv_status measure(const char *set, const char *path, const char *name, mv
     result *r = &results[result_count];
 
     MV_REQUIRE(result_count < IMAGES_MAX, err, MV_E_LIMIT, "more than %d images", IMAGES_MAX);
-    MV_TRY(prepare(&image, path, err));
+    MV_TRY(png_gray8(&image, path, SIDE, err));
     MV_TRY(mv_codec_encode(&code, model, &image, &opts, err));
     MV_TRY(mv_codec_decode(&back, model, &code, &opts, err));
     MV_TRY(mv_compare(&r->c, &image, &back, err));
-    (void)snprintf(r->set, sizeof r->set, "%s", set);
+    (void)snprintf(r->set, sizeof r->set, "%s", (const char *)set);
     manifest_column(r->origin, sizeof r->origin, name, 9);
     result_count++;
 done:
     mv_code_clear(&code);
     mv_image_clear(&image);
     mv_image_clear(&back);
-    return st;
-}
-
-static mv_status walk(const char *set, const char *folder, mv_error *err)
-{
-    mv_status st = MV_OK;
-    struct dirent **entry = NULL;
-    const int count = scandir(folder, &entry, NULL, alphasort);
-
-    if (count < 0) {
-        return mv_fail(err, MV_E_NOT_FOUND, "cannot read the folder %s", folder);
-    }
-    for (int i = 0; i < count; i++) {
-        char path[4096];
-        struct stat info;
-        const char *name = entry[i]->d_name;
-        const char *dot = strrchr(name, '.');
-        (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-        if (st == MV_OK && name[0] != '.' && stat(path, &info) == 0) {
-            if (S_ISDIR(info.st_mode)) {
-                st = walk(set, path, err);
-            } else if (dot != NULL && strcmp(dot, ".png") == 0) {
-                st = measure(set, path, name, err);
-            }
-        }
-        free(entry[i]);
-    }
-    free(entry);
     return st;
 }
 
@@ -202,7 +151,7 @@ static mv_status run_set(const char *folder, mv_error *err)
         }
     }
     (void)snprintf(path, sizeof path, "%s/test", folder);
-    MV_TRY(walk(name, path, err));
+    MV_TRY(png_folder_each(path, measure, name, err));
 done:
     return st;
 }

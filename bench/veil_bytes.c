@@ -10,16 +10,14 @@
  * mode must reach for the same image. Bytes of both are summed.
  */
 #include "codec/veil_file.h"
-#include "image/preprocess.h"
 #include "j2k.h"
 #include "medveil/metrics.h"
+#include "png_folder.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { AIMS = 3, SIDE = 224, CAP = 1 << 26 };
 static const float aims[AIMS] = {38, 42, 46};
@@ -31,41 +29,18 @@ typedef struct totals {
     double j2k[AIMS], veil_bytes[AIMS], psnr[AIMS], pixels, worst[AIMS];
 } totals;
 
-static mv_status prepare(mv_image *out, const char *path, bool native, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image loaded = {0}, small = {0};
-    double lo = 0, hi = 255;
-
-    MV_TRY(mv_image_load(&loaded, path, err));
-    if (native) {
-        MV_TRY(mv_image_slice(&small, &loaded, 0, 1));
-    } else {
-        MV_TRY(mv_image_resize(&small, &loaded, SIDE, SIDE, err));
-        MV_TRY(mv_image_range(&lo, &hi, &small, err));
-    }
-    MV_TRY(mv_image_alloc(out, small.width, small.height, 1, 1, MV_SAMPLE_U8));
-    MV_REQUIRE(small.channels == 1, err, MV_E_UNSUPPORTED, "%s is not gray", path);
-    for (size_t i = 0; i < mv_image_sample_count(out); i++) {
-        mv_image_set(out, i, hi > lo ? (mv_image_get(&small, i) - lo) / (hi - lo) * 255 : 0);
-    }
-done:
-    mv_image_clear(&loaded);
-    mv_image_clear(&small);
-    return st;
-}
-
 static mv_status measure_aim(totals *t, const mv_image *image, mv_image *back, size_t k,
                              mv_error *err)
 {
     mv_status st = MV_OK;
+    const mv_jpegls_frame frame = {image->width, image->height, 1, 8, 0};
     mv_buffer bytes = mv_buffer_make(CAP);
     mv_comparison c;
     uint8_t *veil = NULL;
     size_t len = 0;
     mv_veil_opts opts = {.threads = 1};
 
-    MV_TRY(j2k_encode(&bytes, image, aims[k]));
+    MV_TRY(j2k_encode(&bytes, &frame, image->sample, aims[k]));
     MV_TRY(j2k_decode(back, &bytes));
     MV_TRY(mv_compare(&c, image, back, err));
     opts.target_psnr_db = c.psnr_db;
@@ -80,15 +55,17 @@ done:
     return st;
 }
 
-static mv_status measure(totals *t, const char *path, mv_error *err)
+static mv_status measure(void *user, const char *path, const char *name, mv_error *err)
 {
+    totals *t = user;
     mv_status st = MV_OK;
     mv_image image = {0}, back = {0};
 
+    (void)name;
     if (t->seen++ % t->every != 0) {
         return MV_OK;
     }
-    MV_TRY(prepare(&image, path, t->native, err));
+    MV_TRY(png_gray8(&image, path, t->native ? 0 : SIDE, err));
     MV_TRY(mv_image_alloc(&back, image.width, image.height, 1, 1, MV_SAMPLE_U8));
     for (size_t k = 0; k < AIMS; k++) {
         MV_TRY(measure_aim(t, &image, &back, k, err));
@@ -98,34 +75,6 @@ static mv_status measure(totals *t, const char *path, mv_error *err)
 done:
     mv_image_clear(&image);
     mv_image_clear(&back);
-    return st;
-}
-
-static mv_status walk(totals *t, const char *folder, mv_error *err)
-{
-    mv_status st = MV_OK;
-    struct dirent **entry = NULL;
-    const int count = scandir(folder, &entry, NULL, alphasort);
-
-    if (count < 0) {
-        return mv_fail(err, MV_E_NOT_FOUND, "cannot read the folder %s", folder);
-    }
-    for (int i = 0; i < count; i++) {
-        char path[4096];
-        struct stat info;
-        const char *name = entry[i]->d_name;
-        const char *dot = strrchr(name, '.');
-        (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-        if (st == MV_OK && name[0] != '.' && stat(path, &info) == 0) {
-            if (S_ISDIR(info.st_mode)) {
-                st = walk(t, path, err);
-            } else if (dot != NULL && strcmp(dot, ".png") == 0) {
-                st = measure(t, path, err);
-            }
-        }
-        free(entry[i]);
-    }
-    free(entry);
     return st;
 }
 
@@ -160,7 +109,7 @@ static mv_status run(int argc, char **argv, mv_error *err)
             t.worst[k] = -1;
         }
         (void)snprintf(path, sizeof path, "%s/%s", argv[i], argv[2]);
-        MV_TRY(walk(&t, path, err));
+        MV_TRY(png_folder_each(path, measure, &t, err));
         MV_REQUIRE(t.count != 0, err, MV_E_NOT_FOUND, "there is no image in %s", path);
         print_rows(slash != NULL ? slash + 1 : argv[i], &t);
     }

@@ -87,10 +87,11 @@ static mv_status j2k(codec_point *out, const mv_image *image, mv_image *back)
 {
     static const float db[CODEC_POINTS] = {32, 35, 38, 41, 44, 47, 50, 0};
     mv_status st = MV_OK;
+    const mv_jpegls_frame frame = {image->width, image->height, 1, 8, 0};
     mv_buffer bytes = mv_buffer_make(CAP);
 
     for (int k = 0; k < CODEC_POINTS; k++) {
-        MV_TRY(j2k_encode(&bytes, image, db[k]));
+        MV_TRY(j2k_encode(&bytes, &frame, image->sample, db[k]));
         MV_TRY(j2k_decode(back, &bytes));
         MV_TRY(point(&out[k], image, back, bytes.len));
     }

@@ -15,12 +15,12 @@
 #include "image/dicom_like.h"
 #include "image/image_format.h"
 #include "image/nifti_head.h"
+#include "j2k.h"
 #include "medveil/envelope.h"
 #include "paths.h"
 #include "study.h"
 #include "ui.h"
 
-#include <openjpeg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,100 +53,19 @@ static double cpu_ms(void)
            ms_of(&children.ru_stime);
 }
 
-/* ---- JPEG 2000, of which only the length is kept ---- */
+/* ---- the other coders: samples in a byte or two each ---- */
 
-typedef struct counter {
-    OPJ_OFF_T at, len;
-} counter;
-
-static OPJ_BOOL count_seek(OPJ_OFF_T to, void *user)
-{
-    counter *c = user;
-    c->at = to;
-    c->len = to > c->len ? to : c->len;
-    return OPJ_TRUE;
-}
-
-static OPJ_OFF_T count_skip(OPJ_OFF_T by, void *user)
-{
-    (void)count_seek(((counter *)user)->at + by, user);
-    return by;
-}
-
-static OPJ_SIZE_T count_write(void *from, OPJ_SIZE_T len, void *user)
-{
-    (void)from;
-    (void)count_skip((OPJ_OFF_T)len, user);
-    return len;
-}
-
-static opj_image_t *j2k_image(const mv_jpegls_frame *f, const uint16_t *samples)
-{
-    opj_image_cmptparm_t plane[3] = {{0}};
-    for (uint32_t c = 0; c < f->channels; c++) {
-        plane[c] = (opj_image_cmptparm_t){
-            .dx = 1, .dy = 1, .w = f->width, .h = f->height, .prec = f->bits};
-    }
-    opj_image_t *out =
-        opj_image_create(f->channels, plane, f->channels == 3 ? OPJ_CLRSPC_SRGB : OPJ_CLRSPC_GRAY);
-    if (out != NULL) {
-        out->x1 = f->width;
-        out->y1 = f->height;
-        for (size_t i = 0; i < (size_t)f->width * f->height * f->channels; i++) {
-            out->comps[i % f->channels].data[i / f->channels] = samples[i];
-        }
-    }
-    return out;
-}
-
-/* Six resolutions as usual, fewer where a side is short. */
-static int resolutions(const mv_jpegls_frame *f)
-{
-    const uint32_t side = f->width < f->height ? f->width : f->height;
-    int count = 1;
-    while (count < 6 && side >> count != 0) {
-        count++;
-    }
-    return count;
-}
-
-static mv_status j2k_len(double *sum, const mv_jpegls_frame *f, const uint16_t *samples)
+static mv_status j2k_len(double *sum, const mv_jpegls_frame *f, const void *samples)
 {
     mv_status st = MV_OK;
-    counter c = {0, 0};
-    opj_cparameters_t p;
-    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
-    opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
-    opj_image_t *picture = j2k_image(f, samples);
+    mv_buffer stream = mv_buffer_make(FILE_MAX);
 
-    opj_set_default_encoder_parameters(&p);
-    p.tcp_numlayers = 1;
-    p.cp_disto_alloc = 1;
-    p.numresolution = resolutions(f);
-    p.tcp_mct = f->channels == 3;
-    MV_ENSURE(codec != NULL && stream != NULL && picture != NULL, MV_E_MEMORY);
-    opj_stream_set_user_data(stream, &c, NULL);
-    opj_stream_set_write_function(stream, count_write);
-    opj_stream_set_seek_function(stream, count_seek);
-    opj_stream_set_skip_function(stream, count_skip);
-    MV_ENSURE(opj_setup_encoder(codec, &p, picture) && opj_start_compress(codec, picture, stream) &&
-                  opj_encode(codec, stream) && opj_end_compress(codec, stream),
-              MV_E_INTERNAL);
-    *sum += (double)c.len;
+    MV_TRY(j2k_encode(&stream, f, samples, 0));
+    *sum += (double)stream.len;
 done:
-    if (stream != NULL) {
-        opj_stream_destroy(stream);
-    }
-    if (codec != NULL) {
-        opj_destroy_codec(codec);
-    }
-    if (picture != NULL) {
-        opj_image_destroy(picture);
-    }
+    mv_buffer_clear(&stream);
     return st;
 }
-
-/* ---- the others: samples in a byte or two each ---- */
 
 static mv_status png_len(double *sum, const mv_jpegls_frame *f, const void *samples)
 {
@@ -225,10 +144,10 @@ static mv_status code_frames(exact_group *sums, const mv_image *image)
     for (uint32_t z = 0; z < image->depth; z++) {
         MV_ENSURE(!ui_interrupted(), MV_E_INTERRUPTED);
         raise_frame(samples, image, z, count);
-        MV_TRY(j2k_len(&sums->bytes[EXACT_J2K], &f, samples));
         if (f.bits <= 8) {
             narrow(samples, count);
         }
+        MV_TRY(j2k_len(&sums->bytes[EXACT_J2K], &f, samples));
         MV_TRY(jpegls_len(&sums->bytes[EXACT_JPEGLS], &f, samples));
         MV_TRY(png_len(&sums->bytes[EXACT_PNG], &f, samples));
         MV_TRY(gzip_len(&sums->bytes[EXACT_GZIP], &f, samples));

@@ -40,33 +40,51 @@ static OPJ_OFF_T memory_skip(OPJ_OFF_T by, void *user)
     return memory_seek((OPJ_OFF_T)m->at + by, user) ? by : -1;
 }
 
-static opj_image_t *j2k_image(const mv_image *image)
+static opj_image_t *j2k_image(const mv_jpegls_frame *f, const void *samples)
 {
-    opj_image_cmptparm_t plane = {
-        .dx = 1, .dy = 1, .w = image->width, .h = image->height, .prec = 8};
-    opj_image_t *out = opj_image_create(1, &plane, OPJ_CLRSPC_GRAY);
-    const uint8_t *from = image->sample;
+    opj_image_cmptparm_t plane[3] = {{0}};
+    for (uint32_t c = 0; c < f->channels; c++) {
+        plane[c] = (opj_image_cmptparm_t){
+            .dx = 1, .dy = 1, .w = f->width, .h = f->height, .prec = f->bits};
+    }
+    opj_image_t *out =
+        opj_image_create(f->channels, plane, f->channels == 3 ? OPJ_CLRSPC_SRGB : OPJ_CLRSPC_GRAY);
     if (out != NULL) {
-        out->x1 = image->width;
-        out->y1 = image->height;
-        for (size_t k = 0; k < mv_image_sample_count(image); k++) {
-            out->comps[0].data[k] = from[k];
+        const uint8_t *small = samples;
+        const uint16_t *wide = samples;
+        out->x1 = f->width;
+        out->y1 = f->height;
+        for (size_t i = 0; i < (size_t)f->width * f->height * f->channels; i++) {
+            out->comps[i % f->channels].data[i / f->channels] = f->bits <= 8 ? small[i] : wide[i];
         }
     }
     return out;
 }
 
-mv_status j2k_encode(mv_buffer *out, const mv_image *image, float db)
+/* Six resolutions as usual, fewer where a side is short. */
+static int resolutions(const mv_jpegls_frame *f)
+{
+    const uint32_t side = f->width < f->height ? f->width : f->height;
+    int count = 1;
+    while (count < 6 && side >> count != 0) {
+        count++;
+    }
+    return count;
+}
+
+mv_status j2k_encode(mv_buffer *out, const mv_jpegls_frame *f, const void *samples, float db)
 {
     mv_status st = MV_OK;
     opj_cparameters_t p;
     memory m = {out, 0};
     opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
     opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
-    opj_image_t *picture = j2k_image(image);
+    opj_image_t *picture = j2k_image(f, samples);
 
     opj_set_default_encoder_parameters(&p);
     p.tcp_numlayers = 1;
+    p.numresolution = resolutions(f);
+    p.tcp_mct = f->channels == 3;
     p.irreversible = db > 0;
     p.cp_fixed_quality = db > 0;
     p.cp_disto_alloc = db <= 0;
