@@ -380,6 +380,11 @@ static mv_status status_of(const mv_http_client *c, CURLcode code, mv_error *err
         return mv_fail(err, MV_E_NETWORK, "the relay at %s:%u does not answer in time", host, port);
     case CURLE_OUT_OF_MEMORY:
         return mv_fail(err, MV_E_MEMORY, "out of memory");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return mv_fail(err, MV_E_NETWORK, "the connection to %s:%u broke", host, port);
     default:
         return mv_fail(err, MV_E_NETWORK, "the connection to %s:%u broke: %s", host, port,
                        curl_easy_strerror(code));
