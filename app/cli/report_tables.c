@@ -39,7 +39,7 @@ static const char *printed_count(const char *set)
         return "5,856, three classes; named as NIH's, whose set is another one";
     }
     return strcmp(set, "liver_ct") == 0 ? "583, Liver and NoLiver; no public CT set of 583 is known"
-                                        : "not reproduced here";
+                                        : "not at hand";
 }
 
 void report_table_2(report *r)
@@ -289,9 +289,11 @@ void report_methods(report *r, size_t s)
             put_speed(r, s, m, (eval_way)way);
             put_bytes(r, s, m, (eval_way)way);
             put(r, "</tr>\n");
+            report_printed_row(r, s, r->job->model[m].info.name, way);
         }
     }
     put_yardstick(r, s);
+    report_printed_none(r, s);
     table_end(r);
 }
 
