@@ -273,10 +273,34 @@ static void put_methods(report *r)
     }
 }
 
+static void put_contents(report *r)
+{
+    static const char *const part[][2] = {
+        {"findings", "findings"},
+        {"table-2", "Table 2"},
+        {"figures-1-5", "Figures 1, 2, 4, 5"},
+        {"figure-3", "Figure 3"},
+        {"table-3", "Table 3"},
+        {"methods", "Tables 5 to 7, Figures 8 to 10"},
+        {"figures-6-7", "Figures 6, 7"},
+        {"forms", "forms of encryption"},
+        {"codecs", "quality against bytes"},
+        {"statistics", "cipher statistics"},
+        {"table-4", "Table 4"},
+        {"learning", "learning curves"},
+    };
+    put(r, "<p>");
+    for (size_t k = 0; k < sizeof part / sizeof part[0]; k++) {
+        put(r, "%s<a href=\"#%s\">%s</a>", k == 0 ? "" : " &middot; ", part[k][0], part[k][1]);
+    }
+    put(r, "</p>\n");
+}
+
 static void put_page(report *r)
 {
     report_head(r, "methods compared");
     put_intro(r);
+    put_contents(r);
     put(r, "<h2 id=\"findings\">Findings</h2>\n");
     report_findings(r);
     report_table_2(r);

@@ -73,6 +73,11 @@ for name in figure-1 rate-body bars-psnr-head learning-cnn; do
     /usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' first/figures/$name.svg ||
         fail "$name.svg is XML"
 done
+grep -o 'href="#[^"]*' first/report.html | sort -u | sed 's/.*#//' >"$work/log/anchors"
+[ "$(wc -l <"$work/log/anchors")" -ge 12 ] || fail 'the page begins with its contents'
+while read -r anchor; do
+    grep -q "id=\"$anchor\"" first/report.html || fail "#$anchor leads somewhere"
+done <"$work/log/anchors"
 grep -q '<script' first/report.html && fail 'the page has no scripts'
 grep -qE '(src|href)="(https?:)?//' first/report.html && fail 'the page needs nothing from elsewhere'
 /usr/bin/python3 "$scripts/../support/html_balance.py" first/report.html || fail 'every tag is closed'
