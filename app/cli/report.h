@@ -5,6 +5,7 @@
  *
  *     report.c           the page and its order
  *     report_tables.c    tables, also as CSV
+ *     report_printed.c   what the paper prints, beside our figures
  *     report_figures.c   bars, curves, histograms, block diagrams as SVG
  *     report_pictures.c  images before, encrypted, after, as PNG
  *     report_findings.c  sentences made from the numbers
@@ -23,11 +24,22 @@ MV_MUST_CHECK mv_status report_write(const eval_job *job, mv_error *err);
 
 /* A report being made. A failed append is kept in st and reported at the end, so that writers need
  * not check each call. */
+enum { REPORT_PRINTED_MAX = 512 };
+
+/* A value as the paper prints it. */
+typedef struct report_value {
+    char set[LABELLED_NAME_MAX], method[MV_MODEL_NAME_MAX], text[16];
+    int way, figure;
+    double value; /* of text */
+} report_value;
+
 typedef struct report {
     const eval_job *job;
     mv_buffer html, csv;
     mv_status st;
     mv_error *err;
+    report_value *printed; /* printed_count */
+    size_t printed_count;
 } report;
 
 /* report_make: job NULL where no figure or model is put. report_save writes both files into the
@@ -56,6 +68,12 @@ void report_table_4(report *r);           /* its claims */
 void report_methods(report *r, size_t s); /* tables 5 to 7: the methods on one set */
 void report_origins(report *r, size_t s);
 void report_confusion(report *r, size_t s);
+
+/* report_read_printed: of OUT/printed.csv, where there is one. errors: MV_E_FORMAT, MV_E_LIMIT,
+ * MV_E_IO. _row: one row of tables 5 to 7, if anything is known of it; _none: that nothing is. */
+MV_MUST_CHECK mv_status report_read_printed(report *r);
+void report_printed_row(report *r, size_t s, const char *method, int way);
+void report_printed_none(report *r, size_t s);
 void report_forms(report *r);
 void report_codecs(report *r);
 void report_statistics(report *r);
