@@ -52,7 +52,7 @@ static void job_clear(eval_job *job)
         free(set->unreadable);
     }
     mv_he_key_free(&job->key);
-    eval_journal_close(job);
+    row_journal_close(&job->journal);
 }
 
 /* ---- data sets ---- */

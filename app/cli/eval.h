@@ -15,6 +15,7 @@
 
 #include "medveil/bfv.h"
 #include "ranked.h"
+#include "row_journal.h"
 
 #include <stdio.h>
 
@@ -119,7 +120,7 @@ typedef struct eval_job {
     size_t timing_images, repeats;
     uint8_t key_bytes[MV_COLLECTION_KEY_LEN];
     mv_he_key *key; /* pack4096 */
-    struct eval_journal *journal;
+    row_journal *journal;
     size_t unreadable_count; /* images, not counted twice */
     double started_ms;
 } eval_job;
@@ -129,7 +130,6 @@ typedef struct eval_job {
 /* eval_journal_open: read what an earlier run left in OUT/journal.tsv and go on after it. anew:
  * begin again. errors: MV_E_MISMATCH (another evaluation's), MV_E_FORMAT, MV_E_IO */
 MV_MUST_CHECK mv_status eval_journal_open(eval_job *job, bool anew, size_t *resumed, mv_error *err);
-void eval_journal_close(eval_job *job);
 
 /* Rows; each locks, writes one line and flushes it. errors: MV_E_IO */
 MV_MUST_CHECK mv_status eval_journal_item(eval_job *job, size_t m, size_t s, size_t i);
