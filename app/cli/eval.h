@@ -118,6 +118,7 @@ typedef struct eval_job {
     const char *out; /* folder */
     unsigned threads;
     size_t timing_images, repeats;
+    size_t every; /* of the images of each set one in so many; --curves alone */
     uint8_t key_bytes[MV_COLLECTION_KEY_LEN];
     mv_he_key *key; /* pack4096 */
     row_journal *journal;
@@ -153,6 +154,16 @@ MV_MUST_CHECK mv_status eval_load(mv_image *out, const char *path, eval_way way,
 MV_MUST_CHECK mv_status eval_prepare(mv_image *out, const mv_image *image, eval_way way,
                                      mv_error *err);
 mv_codec_opts eval_codec_opts(eval_way way);
+
+/* eval_gray8: the middle slice, gray, stretched to 0..255, 8 bits. side: of the square it is
+ * resized to; 0: its own size. errors: those of mv_image_resize, MV_E_RANGE, MV_E_MEMORY */
+MV_MUST_CHECK mv_status eval_gray8(mv_image *out, const mv_image *image, uint32_t side,
+                                   mv_error *err);
+
+/* A gray image of 8 bits with fewer bits a pixel, or through JPEG, into back of the same shape; its
+ * bytes (eval_codecs.c). errors: MV_E_MEMORY, MV_E_INTERNAL (the codec refuses) */
+size_t eval_pcm(mv_image *back, const mv_image *image, unsigned bits);
+MV_MUST_CHECK mv_status eval_jpeg(size_t *len, mv_image *back, const mv_image *image, int quality);
 
 /* Features through a ciphertext and back into code. *exact: nothing changed. bytes: of the
  * ciphertext; may be NULL */
