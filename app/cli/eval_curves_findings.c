@@ -149,15 +149,18 @@ static void say_pixels(report *r, const curves *c)
 
 static void say_exact(report *r, const curves *c)
 {
-    double bytes[EXACT_CODERS] = {0};
+    double bytes[EXACT_CODERS] = {0}, pixels = 0;
     for (size_t s = 0; s < c->job->set_count; s++) {
         for (size_t i = 0; i < c->job->set[s].list.count; i++) {
+            const curve_item *x = &c->item[s][i];
             for (size_t k = 0; curve_has(c, s, i, NULL) && k < EXACT_CODERS; k++) {
-                bytes[k] += c->item[s][i].lossless[k];
+                bytes[k] += x->lossless[k];
             }
+            pixels += curve_has(c, s, i, NULL) ? x->width * x->height : 0;
         }
     }
-    put(r, "<li><b>Lossless</b>, the best of our two coders: ");
+    put(r, "<li><b>Lossless</b>, the best of our two coders: %.2f bits a pixel, ",
+        8 * bytes[EXACT_BEST] / pixels);
     for (exact_coder k = EXACT_JPEGLS; k < exact_coders(); k++) {
         if (k != EXACT_PNG && k != EXACT_GZIP) {
             put(r, "%s%+.1f %% against %s", k == EXACT_JPEGLS ? "" : ", ",

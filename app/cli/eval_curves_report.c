@@ -191,9 +191,9 @@ static void put_lossless(report *r, const curves *c, size_t s)
         const double over = 100 * (bytes[k] / bytes[EXACT_JPEGLS] - 1);
         put(r, "<tr><td>%s</td><td>%.3f</td><td>%+.1f %%</td></tr>\n", exact_coder_name[k],
             8 * bytes[k] / pixels, over);
-        put_csv(r, "lossless,%s,all,%s,,bits per pixel,%zu,%.5f,,\n", set_name(c, s),
+        put_csv(r, "lossless,%s,all,\"%s\",,bits per pixel,%zu,%.5f,,\n", set_name(c, s),
                 exact_coder_name[k], count, 8 * bytes[k] / pixels);
-        put_csv(r, "lossless,%s,all,%s,,percent over JPEG-LS,%zu,%.3f,,\n", set_name(c, s),
+        put_csv(r, "lossless,%s,all,\"%s\",,percent over JPEG-LS,%zu,%.3f,,\n", set_name(c, s),
                 exact_coder_name[k], count, over);
     }
     table_end(r);

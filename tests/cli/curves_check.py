@@ -25,7 +25,7 @@ def items(folder):
             at = [3 + (c * POINTS + k) * FIELDS for k in range(POINTS)]
             curve[name] = [v[a:a + FIELDS] for a in at]
         rest = v[3 + len(CODECS) * POINTS * FIELDS:]
-        rows[int(words[2])] = {'size': v[1] * v[2], 'curve': curve, 'target': rest[:FIELDS], 'file': rest[-6:]}
+        rows[int(words[2])] = {'size': v[1] * v[2], 'curve': curve, 'target': rest[:FIELDS], 'lossless': rest[-13:-6], 'file': rest[-6:]}
     return rows
 
 
@@ -143,6 +143,13 @@ def check_all(folder):
     for figure, value in [('mean', sum(drift) / len(drift)), ('greatest', max(drift))]:
         near(row(table='decoded', codec='compact', setting='quality 50', figure='score drift ' + figure)['value'],
              value, 1e-6)
+
+    pixels = sum(x['size'] for x in rows.values())
+    for k, coder in enumerate(['exact section', 'exact section, best', 'JPEG-LS', 'JPEG 2000', 'PNG', 'gzip'] +
+                              ['JPEG XL'][:'JPEG XL' in codecs]):
+        bits = 8 * sum(x['lossless'][k] for x in rows.values()) / pixels
+        near(row(table='lossless', codec=coder, figure='bits per pixel')['value'], bits, 1e-4)
+        assert 1 < bits < 9, (coder, bits)
 
     # Bjontegaard, all and each origin (north: the first two images, NoTumor)
     for origin, which in [('all', [0, 1, 2, 3]), ('north', [0, 1]), ('south', [2, 3])]:

@@ -45,10 +45,10 @@ psnr=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["psnr_db"
 
 step 'an interrupted run goes on to the same tables'
 mkdir half
-head -n 3 out/curves.tsv >half/curves.tsv
+head -n 4 out/curves.tsv >half/curves.tsv
 printf 'r 0 3 0 1 64' >>half/curves.tsv # the line that was being written
 expect 0 eval --curves --native --data brain_mri=head -o half
-says 'going on after 2 images'
+says 'going on after 3 images'
 same out/tables.csv half/tables.csv
 expect 2 eval --curves --data brain_mri=head -o half
 says 'other models, images or settings'
