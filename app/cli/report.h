@@ -10,6 +10,7 @@
  *     report_pictures.c  images before, encrypted, after, as PNG
  *     report_findings.c  sentences made from the numbers
  *     report_exact.c     the page of --exact instead
+ *     eval_curves_*.c    the page of --curves instead
  */
 #ifndef MV_CLI_REPORT_H
 #define MV_CLI_REPORT_H
@@ -82,6 +83,20 @@ void report_diagrams(report *r);       /* figures 1, 2, 4, 5 */
 void report_bars(report *r, size_t s); /* figures 8 to 10 */
 void report_curves(report *r);         /* learning curves */
 void report_rate(report *r, size_t s); /* quality against bytes */
+
+/* PSNR against bits a pixel on a logarithmic scale: curves, and single marks with their names. */
+enum { REPORT_CURVE_MAX = 16, REPORT_MARKS_MAX = 16 };
+typedef struct report_curve {
+    const char *name;
+    double bits[REPORT_CURVE_MAX], psnr_db[REPORT_CURVE_MAX]; /* NaN: no such point */
+    size_t count;
+} report_curve;
+typedef struct report_mark {
+    const char *name;
+    double bits, psnr_db;
+} report_mark;
+void report_octaves(report *r, const char *name, const char *set, const report_curve *curve,
+                    size_t curves, const report_mark *mark, size_t marks);
 
 void report_preprocessing(report *r); /* figure 3 */
 void report_pictures(report *r);      /* figures 6 and 7 */

@@ -105,6 +105,7 @@ typedef struct mv_envelope_stats {
     uint64_t bytes_exact;      /* of the originals */
     uint64_t bytes_coded;      /* what they take inside */
     uint64_t bytes_total;      /* the .mv */
+    uint64_t bytes_padding;    /* of it, what hides its length; known when sealing */
     const mv_he_set *set;      /* of the features; NULL: none are inside */
     mv_he_form form;
     bool exact_kept;          /* the original bytes are inside, of every member */

@@ -822,6 +822,7 @@ mv_status mv_sealer_finish(mv_sealer *s, mv_envelope_stats *stats, const mv_sink
     MV_TRY(lay_out(&l, s, manifest.len, err));
     MV_TRY(write_all(s, &l, &manifest, err));
     s->stats.bytes_total = l.total_len;
+    s->stats.bytes_padding = l.padded_len - l.body_len;
     s->stats.exact_kept = all_exact(&s->manifest);
     s->stats.total_ms += mv_clock_ms() - start_ms;
     if (stats != NULL) {
