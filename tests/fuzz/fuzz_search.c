@@ -6,12 +6,13 @@
  * the message short.
  */
 #include "base/bytes.h"
+#include "he/scan.h"
 #include "medveil/analysis.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS = 6, ROWS = 8 };
+enum { READERS = 8, ROWS = 8 };
 
 typedef struct message {
     uint8_t *bytes;
@@ -24,6 +25,9 @@ static mv_classify_key *patient;
 static mv_classifier *model;
 static message good[READERS];
 static uint8_t *room; /* a reply of the classifier */
+static mv_he_work *work;
+static mv_he_eval_keys *keys;
+static mv_cipher *cipher;
 
 static void must(bool good_so_far)
 {
@@ -39,7 +43,26 @@ static message message_new(size_t len)
     return m;
 }
 
-/* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply. */
+/* What a keeper takes uploads in with. */
+static void prepare_keeper(void)
+{
+    mv_he_key *key = NULL, *upload_key = NULL;
+    must(mv_he_key_new(&key, mv_scan_set(), collection_key) == MV_OK);
+    must(mv_he_key_new(&upload_key, mv_scan_upload_set(), collection_key) == MV_OK);
+    must(mv_he_eval_keys_new(&keys, mv_scan_set()) == MV_OK);
+    for (uint32_t i = 0; i < MV_SCAN_KEYS; i++) {
+        mv_he_eval_key *one = NULL;
+        must(mv_scan_key(&one, key, upload_key, i) == MV_OK);
+        must(mv_he_eval_keys_add(keys, &one) == MV_OK);
+    }
+    must(mv_he_work_new(&work, mv_scan_set()) == MV_OK);
+    must(mv_cipher_new(&cipher, mv_scan_set()) == MV_OK);
+    mv_he_key_free(&key);
+    mv_he_key_free(&upload_key);
+}
+
+/* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply,
+ * 6 the body of an upload, 7 a stored group. */
 static void prepare(void)
 {
     const mv_classify_kind kind = MV_CLASSIFY_PRIVATE_MODEL;
@@ -49,7 +72,9 @@ static void prepare(void)
     const int64_t bias = 1;
     const int8_t value[MV_SEARCH_DIM] = {5};
     mv_search_check *check = NULL;
-    const size_t len[READERS] = {s.public_key, 64 + 50208, 1072, c.query, c.public_key, c.reply};
+    const size_t len[READERS] = {
+        s.public_key,          64 + 50208, 1072, c.query, c.public_key, c.reply,
+        mv_scan_upload_size(), s.group};
     for (size_t i = 0; i < READERS; i++) {
         good[i] = message_new(len[i]);
     }
@@ -68,6 +93,9 @@ static void prepare(void)
     memcpy(good[1].bytes, good[0].bytes, 56); /* a reply's header, and one row */
     good[1].bytes[5] = 6;
     good[1].bytes[56] = 1;
+    prepare_keeper(); /* a good upload: zeros */
+    must(mv_search_pack(searcher, good[7].bytes, s.group, value, 1) == MV_OK);
+    good[7].bytes[5] = 7;
 }
 
 static void read_scores(const uint8_t *bytes, size_t len)
@@ -85,6 +113,14 @@ static void read_classes(const uint8_t *bytes, size_t len)
     uint32_t classes = 0;
     const mv_status st = mv_classify_scores(patient, score, &classes, bytes, len);
     must((st == MV_OK) == (classes != 0));
+}
+
+static void read_group(const uint8_t *bytes, size_t len)
+{
+    static int8_t value[MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM];
+    size_t rows = 0;
+    const mv_status st = mv_search_unpack(searcher, value, MV_SEARCH_GROUP_MAX, &rows, bytes, len);
+    must(rows <= MV_SEARCH_GROUP_MAX && (st == MV_OK) == (rows != 0));
 }
 
 static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
@@ -115,8 +151,17 @@ static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
         must(st == MV_OK || mv_status_category(st) != MV_CATEGORY_INTERNAL);
         must(mv_classifier_take_key(model, good[4].bytes, good[4].len) == MV_OK);
         break;
-    default:
+    case 5:
         read_classes(bytes, len);
+        break;
+    case 6:
+        if (len >= mv_scan_upload_size()) {
+            st = mv_scan_upload_read(work, cipher, bytes, keys);
+            must((st == MV_OK) == (mv_cipher_polys(cipher) == 2));
+        }
+        break;
+    default:
+        read_group(bytes, len);
         break;
     }
 }
