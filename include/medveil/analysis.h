@@ -77,8 +77,8 @@ MV_API MV_MUST_CHECK mv_status mv_search_write_public(mv_search_key *key, uint8_
 MV_API MV_MUST_CHECK mv_status mv_search_write_server(mv_search_key *key, uint8_t *out, size_t cap);
 MV_API MV_MUST_CHECK mv_status mv_search_query(mv_search_key *key, uint8_t *out, size_t cap,
                                                const int8_t value[MV_SEARCH_DIM]);
-/* mv_search_pack: count <= 64 embeddings, value[count][128], in one message, for filling or repacking
- * a gallery. */
+/* mv_search_pack: count <= 64 embeddings, value[count][128], in one message, for filling or
+ * repacking a gallery. */
 MV_API MV_MUST_CHECK mv_status mv_search_pack(mv_search_key *key, uint8_t *out, size_t cap,
                                               const int8_t *value, uint32_t count);
 
@@ -179,8 +179,8 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_row(mv_gallery *gallery, size_t row,
                                               uint8_t id[MV_SEARCH_ROW_ID], int *removed);
 
 /* mv_gallery_append: one upload as the next row, durable when it returns.
- * mv_gallery_append_group: what mv_search_pack made of count rows. Where uploads follow a group or a
- * group follows anything, what is open before is filled up with rows that are removed at once.
+ * mv_gallery_append_group: what mv_search_pack made of count rows. Where uploads follow a group or
+ * a group follows anything, what is open before is filled up with rows that are removed at once.
  * errors: readers', MV_E_MISMATCH (another collection or head), MV_E_EXISTS (id is there), MV_E_IO
  */
 MV_API MV_MUST_CHECK mv_status mv_gallery_append(mv_gallery *gallery,
