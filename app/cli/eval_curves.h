@@ -133,6 +133,13 @@ typedef struct curve_at {
 curve_at curve_compare_at(const curves *c, size_t s, curve_codec codec, curve_codec anchor,
                           double psnr_db);
 
+/* Means over the images that reach one PSNR, straight between their measured points: of the worst
+ * tile and of the drift of class scores. NAN: nothing to take a mean of. */
+typedef struct curve_harm {
+    double worst_db, drift;
+} curve_harm;
+curve_harm curve_harm_at(const curves *c, size_t s, curve_codec codec, double psnr_db);
+
 /* curve_show: the readable images of a set in the order of their worst tile's PSNR at
  * CURVE_TARGET_DB: the one in the middle, and the lowest. false: there is none. */
 bool curve_show(size_t *median, size_t *worst, const curves *c, size_t s);

@@ -74,6 +74,13 @@ static void put_at(report *r, const curves *c, size_t s, curve_codec codec, doub
             curve_name[codec], db, x.count, x.larger);
     put_csv(r, "at,%s,all,%s,%.0f dB,worst image percent,%zu,%.3f,,\n", set_name(c, s),
             curve_name[codec], db, x.count, 100 * x.worst);
+    const curve_harm harm = curve_harm_at(c, s, codec, db);
+    put_csv(r, "at,%s,all,%s,%.0f dB,worst tile dB,,%.4f,,\n", set_name(c, s), curve_name[codec],
+            db, harm.worst_db);
+    if (isfinite(harm.drift)) {
+        put_csv(r, "at,%s,all,%s,%.0f dB,score drift,,%.6f,,\n", set_name(c, s), curve_name[codec],
+                db, harm.drift);
+    }
 }
 
 static void put_same_quality(report *r, const curves *c, size_t s)
