@@ -84,6 +84,11 @@ typedef struct curves {
  * errors: as eval_quality_pass; MV_E_NOT_FOUND (no networks of compact mode) */
 MV_MUST_CHECK mv_status eval_curves(eval_job *job, const cli_args *args, mv_error *err);
 
+/* curve_load: image i of set s as every codec gets it: gray, 8 bits, 224x224 or its own size.
+ * errors: those of mv_image_load and eval_gray8 */
+MV_MUST_CHECK mv_status curve_load(mv_image *out, const curves *c, size_t s, size_t i,
+                                   mv_error *err);
+
 /* ---- eval_curves_codecs.c ---- */
 
 /* curve_code: an image (gray, 8 bits) at a setting, and back; sums' plan in *plan, which may be

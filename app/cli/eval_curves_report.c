@@ -11,7 +11,7 @@
 #include <math.h>
 
 static const double compared_db[] = {38, 42, 46};
-enum { COMPARED = sizeof compared_db / sizeof *compared_db, ORIGINS_MAX = 64 };
+enum { COMPARED = sizeof compared_db / sizeof *compared_db, ORIGINS_MAX = 64, INTERVAL_MIN = 3 };
 
 static const char *set_name(const curves *c, size_t s)
 {
@@ -136,8 +136,11 @@ static void put_difference(report *r, const curves *c, size_t s, const char *ori
     if (d.rate.count == 0) {
         put(r, "<td colspan=\"4\">refused: too little quality in common</td>");
     } else {
-        put(r, "<td><b>%+.1f %%</b> <small>(%+.1f to %+.1f)</small></td><td>%+.1f %%</td>",
-            100 * d.rate.mean, 100 * d.rate.from, 100 * d.rate.to, 100 * d.worst);
+        put(r, "<td><b>%+.1f %%</b>", 100 * d.rate.mean);
+        if (d.rate.count >= INTERVAL_MIN) {
+            put(r, " <small>(%+.1f to %+.1f)</small>", 100 * d.rate.from, 100 * d.rate.to);
+        }
+        put(r, "</td><td>%+.1f %%</td>", 100 * d.worst);
         if (d.psnr_db.count == 0) {
             put(r, "<td>refused</td>");
         } else {
