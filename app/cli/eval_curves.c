@@ -178,31 +178,30 @@ static bool is_its_own(mv_status st)
            st == MV_E_LIMIT || st == MV_E_MISMATCH;
 }
 
-static mv_status load(mv_image *out, const curves *c, const char *path, mv_error *err)
+mv_status curve_load(mv_image *out, const curves *c, size_t s, size_t i, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0};
 
-    MV_TRY(mv_image_load(&image, path, err));
+    MV_TRY(mv_image_load(&image, c->job->set[s].list.image[i].path, err));
     MV_TRY(eval_gray8(out, &image, c->native ? 0 : EVAL_SIDE, err));
 done:
     mv_image_clear(&image);
     return st;
 }
 
-static mv_status measure_file(curve_item *out, const curves *c, size_t s, const char *path,
-                              mv_error *err)
+static mv_status measure_file(curve_item *out, const curves *c, size_t s, size_t i, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0};
     mv_error why = {0};
 
-    st = load(&image, c, path, &why);
+    st = curve_load(&image, c, s, i, &why);
     st = st == MV_OK ? curve_measure(out, c, s, &image, &why) : st;
     const char *sentence = why.text[0] != '\0' ? why.text : mv_status_sentence(st);
     if (is_its_own(st)) {
         *out = (curve_item){.state = EVAL_UNREADABLE};
-        ui_say("%s is left out: %s", path, sentence);
+        ui_say("%s is left out: %s", c->job->set[s].list.image[i].path, sentence);
         st = MV_OK;
     }
     MV_REQUIRE(st == MV_OK, err, st, "%s", sentence);
@@ -221,7 +220,7 @@ static mv_status measure_one(void *user, unsigned worker, size_t n)
     const mv_progress progress = ui_progress();
 
     MV_ENSURE(!ui_interrupted(), MV_E_INTERRUPTED);
-    MV_TRY(measure_file(&found, c, t.s, c->job->set[t.s].list.image[t.i].path, &p->err[worker]));
+    MV_TRY(measure_file(&found, c, t.s, t.i, &p->err[worker]));
     *item = found;
     st = write_row(c, t.s, t.i);
     MV_REQUIRE(st == MV_OK, &p->err[worker], st,

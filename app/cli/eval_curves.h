@@ -84,6 +84,11 @@ typedef struct curves {
  * errors: as eval_quality_pass; MV_E_NOT_FOUND (no networks of compact mode) */
 MV_MUST_CHECK mv_status eval_curves(eval_job *job, const cli_args *args, mv_error *err);
 
+/* curve_load: image i of set s as every codec gets it: gray, 8 bits, 224x224 or its own size.
+ * errors: those of mv_image_load and eval_gray8 */
+MV_MUST_CHECK mv_status curve_load(mv_image *out, const curves *c, size_t s, size_t i,
+                                   mv_error *err);
+
 /* ---- eval_curves_codecs.c ---- */
 
 /* curve_code: an image (gray, 8 bits) at a setting, and back; sums' plan in *plan, which may be
@@ -132,6 +137,13 @@ typedef struct curve_at {
 } curve_at;
 curve_at curve_compare_at(const curves *c, size_t s, curve_codec codec, curve_codec anchor,
                           double psnr_db);
+
+/* Means over the images that reach one PSNR, straight between their measured points: of the worst
+ * tile and of the drift of class scores. NAN: nothing to take a mean of. */
+typedef struct curve_harm {
+    double worst_db, drift;
+} curve_harm;
+curve_harm curve_harm_at(const curves *c, size_t s, curve_codec codec, double psnr_db);
 
 /* curve_show: the readable images of a set in the order of their worst tile's PSNR at
  * CURVE_TARGET_DB: the one in the middle, and the lowest. false: there is none. */

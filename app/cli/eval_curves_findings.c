@@ -147,27 +147,37 @@ static void say_pixels(report *r, const curves *c)
 
 /* ---- lossless ---- */
 
-static void say_exact(report *r, const curves *c)
+static void say_exact_set(report *r, const curves *c, size_t s)
 {
     double bytes[EXACT_CODERS] = {0}, pixels = 0;
-    for (size_t s = 0; s < c->job->set_count; s++) {
-        for (size_t i = 0; i < c->job->set[s].list.count; i++) {
-            const curve_item *x = &c->item[s][i];
-            for (size_t k = 0; curve_has(c, s, i, NULL) && k < EXACT_CODERS; k++) {
-                bytes[k] += x->lossless[k];
-            }
-            pixels += curve_has(c, s, i, NULL) ? x->width * x->height : 0;
+    for (size_t i = 0; i < c->job->set[s].list.count; i++) {
+        const curve_item *x = &c->item[s][i];
+        for (size_t k = 0; curve_has(c, s, i, NULL) && k < EXACT_CODERS; k++) {
+            bytes[k] += x->lossless[k];
         }
+        pixels += curve_has(c, s, i, NULL) ? x->width * x->height : 0;
     }
-    put(r, "<li><b>Lossless</b>, the best of our two coders: %.2f bits a pixel, ",
-        8 * bytes[EXACT_BEST] / pixels);
+    put(r, "%.2f bits a pixel (", 8 * bytes[EXACT_BEST] / pixels);
     for (exact_coder k = EXACT_JPEGLS; k < exact_coders(); k++) {
         if (k != EXACT_PNG && k != EXACT_GZIP) {
             put(r, "%s%+.1f %% against %s", k == EXACT_JPEGLS ? "" : ", ",
                 100 * (bytes[EXACT_BEST] / bytes[k] - 1), exact_coder_name[k]);
         }
     }
-    put(r, " over all images here. Above 0 we lose.</li>\n");
+    put(r, ")");
+}
+
+static void say_exact(report *r, const curves *c)
+{
+    bool first = true;
+    put(r, "<li><b>Lossless</b>, the best of our two coders: ");
+    for (size_t s = 0; s < c->job->set_count; s++) {
+        if (has_images(c, s)) {
+            put_set(r, c, s, &first);
+            say_exact_set(r, c, s);
+        }
+    }
+    put(r, ". Above 0 we lose.</li>\n");
 }
 
 /* ---- what decoding does ---- */
@@ -189,6 +199,35 @@ static void say_scores(report *r, const curves *c)
             "\n",
             sum.mean, sum.greatest, sum.changed, sum.count);
     }
+}
+
+/* What the same PSNR means elsewhere: where another codec harms less, it says so by itself. */
+static void say_harm(report *r, const curves *c, bool scores)
+{
+    bool first = true;
+    put(r,
+        scores ? "<li><b>Class scores at the same PSNR</b>, %.0f dB, mean change of probabilities, "
+                 "less is better: "
+               : "<li><b>The worst tile at the same PSNR</b>, %.0f dB, mean over images, more is "
+                 "better: ",
+        CURVE_TARGET_DB);
+    for (size_t s = 0; s < c->job->set_count; s++) {
+        bool begun = false;
+        for (curve_codec k = 0; k < curve_codecs(); k++) {
+            const curve_harm harm = curve_harm_at(c, s, k, CURVE_TARGET_DB);
+            const double value = scores ? harm.drift : harm.worst_db;
+            if (isfinite(value)) {
+                if (!begun) {
+                    put_set(r, c, s, &first);
+                }
+                put(r, scores ? "%s%s %.4f" : "%s%s %.1f dB", begun ? ", " : "(", curve_name[k],
+                    value);
+                begun = true;
+            }
+        }
+        put(r, "%s", begun ? ")" : "");
+    }
+    put(r, ".</li>\n");
 }
 
 static void say_tiles(report *r, const curves *c)
@@ -230,6 +269,10 @@ void curves_findings(report *r, const curves *c)
     say_pixels(r, c);
     say_exact(r, c);
     say_scores(r, c);
+    if (c->judge < c->job->model_count) {
+        say_harm(r, c, true);
+    }
+    say_harm(r, c, false);
     say_tiles(r, c);
     put(r, "</ul>\n");
 }

@@ -150,6 +150,40 @@ curve_at curve_compare_at(const curves *c, size_t s, curve_codec codec, curve_co
     return out;
 }
 
+/* False: the image does not reach it. */
+static bool harm_of(curve_harm *out, bool *scored, const curve_point *p, double psnr_db)
+{
+    for (size_t k = 0; k + 1 < CURVE_POINTS; k++) {
+        const curve_point *a = &p[k], *b = &p[k + 1];
+        if (a->bytes != 0 && b->bytes != 0 && a->psnr_db <= psnr_db && psnr_db < b->psnr_db &&
+            isfinite(b->psnr_db)) {
+            const double t = (psnr_db - a->psnr_db) / (b->psnr_db - a->psnr_db);
+            out->worst_db = a->worst_db + t * (b->worst_db - a->worst_db);
+            out->drift = a->drift + t * (b->drift - a->drift);
+            *scored = a->scored != 0 && b->scored != 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+curve_harm curve_harm_at(const curves *c, size_t s, curve_codec codec, double psnr_db)
+{
+    curve_harm sum = {0, 0}, one;
+    double count = 0, scores = 0;
+    for (size_t i = 0; i < c->job->set[s].list.count; i++) {
+        bool scored = false;
+        if (curve_has(c, s, i, NULL) && harm_of(&one, &scored, c->item[s][i].at[codec], psnr_db)) {
+            sum.worst_db += one.worst_db;
+            sum.drift += scored ? one.drift : 0;
+            scores += scored;
+            count++;
+        }
+    }
+    return (curve_harm){count == 0 ? NAN : sum.worst_db / count,
+                        scores == 0 ? NAN : sum.drift / scores};
+}
+
 void curve_drift_add(curve_drift *sum, const curve_point *p)
 {
     if (p->bytes != 0 && p->scored != 0) {

@@ -39,17 +39,6 @@ void curves_plot(report *r, const curves *c, size_t s)
 
 /* ---- pictures ---- */
 
-static mv_status load(mv_image *out, const curves *c, size_t s, size_t i, mv_error *err)
-{
-    mv_status st = MV_OK;
-    mv_image image = {0};
-    MV_TRY(mv_image_load(&image, c->job->set[s].list.image[i].path, err));
-    MV_TRY(eval_gray8(out, &image, c->native ? 0 : EVAL_SIDE, err));
-done:
-    mv_image_clear(&image);
-    return st;
-}
-
 /* Middle gray where nothing differs, lighter where too light came back. */
 static mv_status error_map(mv_image *out, const mv_image *image, const mv_image *back)
 {
@@ -109,7 +98,7 @@ static void one_image(report *r, const curves *c, size_t s, size_t i, const char
     put_text(r, l->class_name[l->image[i].label]);
     put(r, ", worst tile %.1f dB</h4>\n<div class=\"row\">\n",
         fmin(c->item[s][i].target.worst_db, 100));
-    MV_TRY(load(&image, c, s, i, r->err));
+    MV_TRY(curve_load(&image, c, s, i, r->err));
     file_name(name, c, s, which, "original");
     report_png(r, name, &image, "original");
     MV_TRY(one_codec(r, c, s, which, &image, CURVE_VEIL));

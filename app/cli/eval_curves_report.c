@@ -11,7 +11,7 @@
 #include <math.h>
 
 static const double compared_db[] = {38, 42, 46};
-enum { COMPARED = sizeof compared_db / sizeof *compared_db, ORIGINS_MAX = 64 };
+enum { COMPARED = sizeof compared_db / sizeof *compared_db, ORIGINS_MAX = 64, INTERVAL_MIN = 3 };
 
 static const char *set_name(const curves *c, size_t s)
 {
@@ -74,6 +74,13 @@ static void put_at(report *r, const curves *c, size_t s, curve_codec codec, doub
             curve_name[codec], db, x.count, x.larger);
     put_csv(r, "at,%s,all,%s,%.0f dB,worst image percent,%zu,%.3f,,\n", set_name(c, s),
             curve_name[codec], db, x.count, 100 * x.worst);
+    const curve_harm harm = curve_harm_at(c, s, codec, db);
+    put_csv(r, "at,%s,all,%s,%.0f dB,worst tile dB,,%.4f,,\n", set_name(c, s), curve_name[codec],
+            db, harm.worst_db);
+    if (isfinite(harm.drift)) {
+        put_csv(r, "at,%s,all,%s,%.0f dB,score drift,,%.6f,,\n", set_name(c, s), curve_name[codec],
+                db, harm.drift);
+    }
 }
 
 static void put_same_quality(report *r, const curves *c, size_t s)
@@ -129,8 +136,11 @@ static void put_difference(report *r, const curves *c, size_t s, const char *ori
     if (d.rate.count == 0) {
         put(r, "<td colspan=\"4\">refused: too little quality in common</td>");
     } else {
-        put(r, "<td><b>%+.1f %%</b> <small>(%+.1f to %+.1f)</small></td><td>%+.1f %%</td>",
-            100 * d.rate.mean, 100 * d.rate.from, 100 * d.rate.to, 100 * d.worst);
+        put(r, "<td><b>%+.1f %%</b>", 100 * d.rate.mean);
+        if (d.rate.count >= INTERVAL_MIN) {
+            put(r, " <small>(%+.1f to %+.1f)</small>", 100 * d.rate.from, 100 * d.rate.to);
+        }
+        put(r, "</td><td>%+.1f %%</td>", 100 * d.worst);
         if (d.psnr_db.count == 0) {
             put(r, "<td>refused</td>");
         } else {

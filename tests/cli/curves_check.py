@@ -144,6 +144,20 @@ def check_all(folder):
         near(row(table='decoded', codec='compact', setting='quality 50', figure='score drift ' + figure)['value'],
              value, 1e-6)
 
+    # at 42 dB, straight between the two points around it
+    for name in codecs:
+        harm = []
+        for x in rows.values():
+            points = x['curve'][name]
+            for a, b in zip(points, points[1:]):
+                if a[1] <= 42 < b[1]:
+                    t = (42 - a[1]) / (b[1] - a[1])
+                    harm.append((a[3] + t * (b[3] - a[3]), a[5] + t * (b[5] - a[5])))
+        assert len(harm) == len(rows), (name, harm)
+        for k, figure in enumerate(['worst tile dB', 'score drift']):
+            near(row(table='at', codec=name, setting='42 dB', figure=figure)['value'],
+                 sum(h[k] for h in harm) / len(harm), 1e-4)
+
     pixels = sum(x['size'] for x in rows.values())
     for k, coder in enumerate(['exact section', 'exact section, best', 'JPEG-LS', 'JPEG 2000', 'PNG', 'gzip'] +
                               ['JPEG XL'][:'JPEG XL' in codecs]):
