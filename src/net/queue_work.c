@@ -55,7 +55,7 @@ mv_status mv_engine_client(engine *g, stream *s, const entry *e, mv_error *err)
 static mv_status do_whole(engine *g, mv_client *c, const mv_queue_item *item,
                           const mv_mailbox *mailbox, bool *duplicate, mv_error *err)
 {
-    mv_outgoing out = {mv_queue_open_bytes(g->queue, item->id), item->file};
+    const mv_outgoing out = {.fd = mv_queue_open_bytes(g->queue, item->id), .file = item->file};
     if (out.fd < 0) {
         return mv_fail(err, MV_E_IO, "the queue's copy of %s is gone", item->name);
     }
@@ -384,6 +384,9 @@ void *mv_engine_stream(void *user)
             o.answered = s->client->answered;
         }
         (void)pthread_mutex_lock(&g->mutex);
+        if (s->client != NULL) {
+            mv_streams_line(&g->streams, mv_http_client_round_trip_ms(s->client->http));
+        }
         after(g, s, w, &o);
         s->busy = false;
         s->moving = 0;
