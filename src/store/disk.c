@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static mv_disk_watch watch;
@@ -65,6 +68,34 @@ mv_status mv_disk_write(int fd, const uint8_t *bytes, size_t len, uint64_t offse
 {
     const mv_status st = mv_file_write_at(fd, bytes, len, offset) ? MV_OK : mv_disk_status(errno);
     tell(MV_DISK_WRITE, fd, NULL);
+    return st;
+}
+
+static bool lock(int fd, int how)
+{
+    int rc = 0;
+    do {
+        rc = flock(fd, how);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0;
+}
+
+mv_status mv_disk_write_open(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+{
+    mv_status st = MV_E_IO;
+    struct stat info;
+    if (lock(fd, LOCK_SH) && fstat(fd, &info) == 0) {
+        st = (info.st_mode & S_IWUSR) == 0 ? MV_E_NOT_FOUND : mv_disk_write(fd, bytes, len, offset);
+    }
+    (void)lock(fd, LOCK_UN);
+    return st;
+}
+
+mv_status mv_disk_close_writes(int fd)
+{
+    const bool closed = lock(fd, LOCK_EX) && fchmod(fd, S_IRUSR) == 0;
+    const mv_status st = closed ? MV_OK : mv_disk_status(errno);
+    (void)lock(fd, LOCK_UN);
     return st;
 }
 
