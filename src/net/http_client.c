@@ -27,6 +27,7 @@ struct mv_http_client {
     char pin[64]; /* "sha256//" and base64 */
     CURL *easy;
     CURLM *multi;
+    double round_trip_ms;
 };
 
 /* What the callbacks of one call share. */
@@ -84,6 +85,11 @@ void mv_http_client_free(mv_http_client **client)
     }
     free(c);
     *client = NULL;
+}
+
+double mv_http_client_round_trip_ms(const mv_http_client *client)
+{
+    return client->round_trip_ms;
 }
 
 void mv_http_call_clear(mv_http_call *call)
@@ -391,6 +397,19 @@ static mv_status status_of(const mv_http_client *c, CURLcode code, mv_error *err
     }
 }
 
+/* A connection that was made for this call tells how long the line is. */
+static void learn_round_trip(mv_http_client *c)
+{
+    long made = 0;
+    curl_off_t found_us = 0, connected_us = 0;
+    (void)curl_easy_getinfo(c->easy, CURLINFO_NUM_CONNECTS, &made);
+    (void)curl_easy_getinfo(c->easy, CURLINFO_NAMELOOKUP_TIME_T, &found_us);
+    (void)curl_easy_getinfo(c->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    if (made == 1 && connected_us > found_us) {
+        c->round_trip_ms = (double)(connected_us - found_us) / 1e3;
+    }
+}
+
 mv_status mv_http_client_do(mv_http_client *client, mv_http_call *call, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -412,6 +431,7 @@ mv_status mv_http_client_do(mv_http_client *client, mv_http_call *call, mv_error
     MV_ENSURE(curl_multi_add_handle(client->multi, client->easy) == CURLM_OK, MV_E_INTERNAL);
     st = drive(client, &t, &result);
     (void)curl_multi_remove_handle(client->multi, client->easy);
+    learn_round_trip(client);
     (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
     call->status = (int)status;
     call->answered = status != 0;
