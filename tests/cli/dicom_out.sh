@@ -85,15 +85,14 @@ scan = open(sys.argv[1], "rb").read()
 open(sys.argv[2], "wb").write(scan.replace(b"\x08\x00\x60\x00CS\x02\x00CT", b"\x08\x00\x60\x00CS\x02\x00MG"))' ct.dcm mg.dcm
 expect 14 encrypt -r bob.id.card --max-error 2 mg.dcm -o refused.mv
 says 'is a mammogram'
-expect 0 encrypt -r bob.id.card mg.dcm -o mg.mv
+expect 0 encrypt -r bob.id.card --features mg.dcm -o mg.mv
 expect 14 decrypt -i bob.id --reconstruct mg.mv -o refused.dcm
 says 'is a mammogram'
 absent refused.mv
 absent refused.dcm
 
 step "the network's image as DICOM, with and without the original inside"
-for mode in '' --lossy; do
-    # shellcheck disable=SC2086 -- no option, or one
+for mode in --features --lossy; do
     expect 0 encrypt -r bob.id.card $mode ct.dcm -o net.mv -f
     expect 0 decrypt -i bob.id --reconstruct net.mv -o net.dcm -f
     derived net.dcm ct.dcm MEDVEIL_NETWORK
