@@ -439,6 +439,70 @@ static double lossless_bytes(const eval_set *set, int codec, int at)
     return sum;
 }
 
+/* Bytes at which a codec's image is as good as psnr_db: between two of its points along a straight
+ * line; the lossless file where no lossy point is good enough. A curve ends with its lossless one.
+ */
+static double bytes_for(const codec_point *at, double psnr_db)
+{
+    int k = 0;
+    while (k + 1 < CODEC_POINTS && at[k].psnr_db < psnr_db) {
+        k++;
+    }
+    if (k == 0 || !isfinite(at[k].psnr_db) || at[k].psnr_db < psnr_db) {
+        return at[k].bytes;
+    }
+    const double part = (psnr_db - at[k - 1].psnr_db) / (at[k].psnr_db - at[k - 1].psnr_db);
+    return at[k - 1].bytes + part * (at[k].bytes - at[k - 1].bytes);
+}
+
+/* Mean of bytes_for over the images that were coded, each at the method's PSNR. */
+static double bytes_as_good(const report *r, size_t m, size_t s, int codec)
+{
+    const eval_set *set = &r->job->set[s];
+    double sum = 0;
+    for (size_t k = 0; k < set->coded_count; k++) {
+        const eval_item *item = &r->job->model[m].item[s][set->coded[k]];
+        sum += bytes_for(set->curves[k].at[codec], item->way[EVAL_AFTER].psnr_db);
+    }
+    return sum / (double)set->coded_count;
+}
+
+static void put_as_good(report *r, size_t m, size_t s)
+{
+    static const int codec[] = {CODEC_J2K, CODEC_JPEGLS};
+    static const char *const names[] = {"JPEG 2000", "JPEG-LS"};
+    const double features = (double)r->job->model[m].features * EVAL_BITS / 8;
+
+    put(r, "<tr><td>");
+    put_text(r, r->job->set[s].list.set);
+    put(r, "</td><td class=\"t\">");
+    put_model(r, m);
+    put(r, "</td><td>%.0f</td>", features);
+    for (int k = 0; k < 2; k++) {
+        const double bytes = bytes_as_good(r, m, s, codec[k]);
+        put(r, "<td>%.0f <small>(%.0f %%)</small></td>", bytes, 100 * bytes / features);
+        put_csv(r, "codecs,%s,%s,after,all,bytes of %s as good,%zu,%.9g,,,,\n",
+                r->job->set[s].list.set, r->job->model[m].info.name, names[k],
+                r->job->set[s].coded_count, bytes);
+    }
+    put(r, "</tr>\n");
+}
+
+/* Where the networks lose. */
+static void report_as_good(report *r)
+{
+    put(r, "<p>What others need for an image that is as good: for each image at the method's PSNR, "
+           "along the codec's curve; where no lossy point is good enough, the lossless file "
+           "counts.</p>\n");
+    TABLE(r, "set", "<method", "bytes of features", "JPEG 2000", "JPEG-LS");
+    for (size_t s = 0; s < r->job->set_count; s++) {
+        for (size_t m = 0; m < r->job->model_count && r->job->set[s].coded_count != 0; m++) {
+            put_as_good(r, m, s);
+        }
+    }
+    table_end(r);
+}
+
 void report_codecs(report *r)
 {
     put(r,
@@ -461,6 +525,7 @@ void report_codecs(report *r)
             lossless_bytes(set, CODEC_J2K, CODEC_POINTS - 1));
     }
     table_end(r);
+    report_as_good(r);
 }
 
 /* ---- cipher statistics ---- */

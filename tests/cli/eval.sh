@@ -68,6 +68,11 @@ grep -q '^5-7,head,cnn,after,origins with several classes,PSNR dB,3,' first/tabl
     fail 'an origin with one class is not in the headline'
 grep -q '^5-7,body,cnn,after,all,MAP classes,4,' first/tables.csv || fail 'there is a MAP from the head'
 grep -q 'In 8 of 8 cases' first/report.html || fail 'every ciphertext came back exactly'
+/usr/bin/python3 -c '
+import csv, sys
+rows = [r for r in csv.reader(open("first/tables.csv")) if r[0] == "codecs" and r[5] == "bytes of JPEG 2000 as good"]
+sys.exit(not (len(rows) == 2 and all(r[6] == "4" and 100 < float(r[7]) < 50176 for r in rows)))' ||
+    fail 'each set says what JPEG 2000 needs for images as good'
 for name in figure-1 rate-body bars-psnr-head learning-cnn; do
     [ -s first/figures/$name.svg ] || fail "there is a figure $name"
     /usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' first/figures/$name.svg ||
