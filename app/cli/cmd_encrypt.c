@@ -868,7 +868,8 @@ static mv_status load_network(job *j, mv_error *err)
     mv_status st = MV_OK;
     const char *model = j->compact.wanted ? NULL : cli_value(j->args, "model");
 
-    if (!j->compact.wanted || !cli_flag(j->args, "no-embedding")) {
+    if (j->features == FEATURES_IF_SMALLER || j->features == FEATURES_ALWAYS ||
+        !cli_flag(j->args, "no-embedding")) {
         MV_TRY(path_load_model(&j->model, model, err));
     }
     find_head(j);

@@ -181,18 +181,13 @@ mv_dicom_verdict read_type(mv_image *out, const Layout &layout)
         layout.high + 1 < layout.stored) {
         return MV_DICOM_DEPTH;
     }
-    switch (layout.allocated) {
-    case 1:
-    case 8:
+    if (layout.allocated <= 8) {
         out->type = layout.is_signed ? MV_SAMPLE_I8 : MV_SAMPLE_U8;
-        break;
-    case 16:
+    } else if (layout.allocated <= 16) {
         out->type = layout.is_signed ? MV_SAMPLE_I16 : MV_SAMPLE_U16;
-        break;
-    case 32:
+    } else if (layout.allocated <= 32) {
         out->type = layout.is_signed ? MV_SAMPLE_I32 : MV_SAMPLE_U32;
-        break;
-    default:
+    } else {
         return MV_DICOM_DEPTH;
     }
     return MV_DICOM_OK;
@@ -315,6 +310,23 @@ struct Words {
     bool is_swapped = false; /* 32-bit words with their halves exchanged (big-endian OW) */
 };
 
+/* Cells of other widths follow each other in words of 16 bits, from the low bits on; PS3.5 8.1.1.
+ */
+uint32_t cell_at(const Words &words, size_t i, unsigned allocated)
+{
+    const uint64_t bit = static_cast<uint64_t>(i) * allocated;
+    uint64_t cell = 0;
+    for (unsigned got = 0; got < bit % 16 + allocated; got += 16) {
+        const size_t at = static_cast<size_t>(2 * (bit / 16)) + got / 8;
+        uint16_t half = 0;
+        if (at + 2 <= words.len) {
+            memcpy(&half, words.bytes + at, 2);
+        }
+        cell |= static_cast<uint64_t>(half) << got;
+    }
+    return static_cast<uint32_t>(cell >> bit % 16 & 0xffffffffu >> (32 - allocated));
+}
+
 uint32_t word_at(const Words &words, size_t i, unsigned allocated)
 {
     uint16_t half[2];
@@ -326,10 +338,12 @@ uint32_t word_at(const Words &words, size_t i, unsigned allocated)
     case 16:
         memcpy(half, words.bytes + 2 * i, 2);
         return half[0];
-    default:
+    case 32:
         memcpy(half, words.bytes + 4 * i, 4);
         return words.is_swapped ? static_cast<uint32_t>(half[0]) << 16 | half[1]
                                 : static_cast<uint32_t>(half[1]) << 16 | half[0];
+    default:
+        return cell_at(words, i, allocated);
     }
 }
 
@@ -341,9 +355,10 @@ mv_dicom_verdict find_words(Words &out, DcmDataset *data, const Layout &layout, 
     if (data->findAndGetElement(DCM_PixelData, element).bad()) {
         return MV_DICOM_DECODER;
     }
-    const bool ok = layout.allocated <= 8 ? element->getUint8Array(bytes).good()
-                                          : element->getUint16Array(words).good();
-    out.bytes = layout.allocated <= 8 ? bytes : reinterpret_cast<const uint8_t *>(words);
+    const bool by_byte = layout.allocated == 1 || layout.allocated == 8;
+    const bool ok =
+        by_byte ? element->getUint8Array(bytes).good() : element->getUint16Array(words).good();
+    out.bytes = by_byte ? bytes : reinterpret_cast<const uint8_t *>(words);
     out.len = element->getLength();
     out.is_swapped = big_endian;
     return ok && out.bytes != nullptr ? MV_DICOM_OK : MV_DICOM_TRUNCATED;
@@ -351,7 +366,7 @@ mv_dicom_verdict find_words(Words &out, DcmDataset *data, const Layout &layout, 
 
 size_t bytes_for(size_t samples, unsigned allocated)
 {
-    return allocated == 1 ? (samples + 7) / 8 : samples * (allocated / 8);
+    return static_cast<size_t>((static_cast<uint64_t>(samples) * allocated + 7) / 8);
 }
 
 uint8_t clamp8(double v)

@@ -30,7 +30,7 @@ def make(name, words, bits, stored=None, signed=0, photometric="MONOCHROME2", sa
     for key, value in more.items():
         setattr(d, key, value)
     d.PixelData = words.tobytes()
-    d["PixelData"].VR = "OB" if bits <= 8 else "OW"
+    d["PixelData"].VR = "OB" if bits in (1, 8) else "OW"
     d.save_as(name + ".dcm", write_like_original=False)
     return d
 
@@ -58,6 +58,15 @@ for name, dtype, low, high in (("u8", "<u1", 0, 255), ("i8", "<i1", -128, 127), 
 values = counted(-2048, 2047, "<i4")
 make("i12-of-16", ((values & 0xfff) << 4 | random.integers(0, 16, (24, 32))).astype("<u2"), 16, 12, 1, high=15)
 array("i12-of-16", values.astype("<i2"))
+for bits, low in ((4, 0), (12, 0), (12, -2048), (20, -2**19), (24, 0)):
+    # Cells of other widths lie in words of 16 bits, from the low bits on.
+    name = "cells-%s%d" % ("i" if low else "u", bits)
+    values = counted(low, low + 2**bits - 1, "<i4")
+    cells = np.packbits(np.unpackbits(values.reshape(-1, 1).view("<u1"), axis=1, bitorder="little")[:, :bits].ravel(), bitorder="little")
+    make(name, cells, bits, signed=int(low < 0))
+    array(name, values.astype(("<i" if low else "<u") + str(1 if bits <= 8 else 2 if bits <= 16 else 4)))
+    make("big-" + name, cells.view("<u2").byteswap(), bits, signed=int(low < 0), big=True)
+    array("big-" + name, np.load(name + ".npy"))
 make("one-bit", np.packbits((values > 0).ravel(), bitorder="little"), 1)
 array("one-bit", (values > 0).astype("<u1"))
 
@@ -146,6 +155,10 @@ compared() {
 
 step 'samples of every depth and sign, in both byte orders'
 for name in u8 i8 u16 i16 u32 i32 big-u16 big-i16 big-u32 big-i32 i12-of-16 one-bit; do compared $name 0; done
+for name in cells-u4 cells-u12 cells-i12 cells-i20 cells-u24; do
+    compared $name 0
+    compared big-$name 0
+done
 
 step 'colour by pixel and by plane; YBR becomes RGB within one level'
 for name in rgb rgb-planes deep-rgb deep-rgb-planes; do compared $name 0; done

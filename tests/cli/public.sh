@@ -106,6 +106,7 @@ expect 0 decrypt -i bob.id bare.mv -o bare.png
 same bare.png scan.png
 expect 10 decrypt -i bob.id --reconstruct bare.mv -o none.png
 absent none.png
+expect 0 encrypt -r bob.id.card --no-features --no-embedding --model none-such scan.png -o bare.mv -f # needs no network
 
 step 'an embedding travels when the model has a head; when none does, encrypt says why'
 expect 0 encrypt -r bob.id.card scan.png -o told.mv --json
