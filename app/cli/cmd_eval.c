@@ -212,6 +212,9 @@ static mv_status add_models(eval_job *job, const char *list, bool any_budget, mv
                    "--models needs names separated by commas");
         memcpy(name, list, len);
         name[len] = '\0';
+        MV_REQUIRE(strcmp(name, "veil") != 0, err, MV_E_ARGUMENT,
+                   "veil is compact mode, which sends no features: --curves compares it, without "
+                   "being told");
         MV_TRY(add_model(job, name, any_budget, err));
         list += len + (list[len] == ',');
     }

@@ -72,6 +72,9 @@ expect 2 eval --native --data brain_mri=head -o x
 says '--native and --every go with --curves'
 expect 2 eval --curves --every 0 --data brain_mri=head -o x
 expect 2 eval --curves --data head -o x
+expect 2 eval --curves --models cnn,veil --data brain_mri=head -o x
+says '--curves compares it'
+absent x
 mkdir -p broken/a
 printf 'no image' >broken/a/b.png
 code=0
