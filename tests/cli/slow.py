@@ -204,16 +204,16 @@ def no_readers(relay):
 
 def trickling_bodies(relay, work):
     step("bodies that trickle in may go on, but take neither memory nor the turn of others")
-    head = relay.upload()
-    lines = [Line(relay, at_once=head, then=b"x" * 99999) for _ in range(4 * EACH)]
-    stop = threading.Event()
+    head, lines, stop = relay.upload(), [], threading.Event()
 
     def trickle():
-        while not stop.wait(0.3):
-            for line in lines:
+        while not stop.wait(0.1):
+            for line in list(lines):
                 line.look()
     thread = threading.Thread(target=trickle)
     thread.start()
+    for _ in range(4 * EACH):
+        lines.append(Line(relay, at_once=head, then=b"x" * 99999))
     try:
         start = time.monotonic()
         medveil(work, "send", "one.mv", "--to", relay.url, "-r", "bob.id.card", "-s", "alice.id")
