@@ -258,6 +258,35 @@ class Play:
         if shown or "offers an old stream as a live one" not in said:
             fail(f"no frame of it is shown, and it is said: {said}")
 
+    def lost_reply(self):
+        """The sender never hears that its stream has begun, and begins another; both are there."""
+        print("- a relay whose answer to the beginning of a stream is lost", flush=True)
+        told = []
+
+        def lose(front, method, target, status, data):
+            if method == "POST" and target.endswith("/streams") and status == 201 and not told:
+                told.append(target)
+                return 503, b'{"title":"busy","status":503}'
+            return status, data
+        self.front.lie = lose
+        sender = subprocess.Popen([MEDVEIL, "live", "send", "-", "--size", "64x48", "--embed-every", "0", "--to",
+                                   self.lying, "-r", "bob.id.card", "-s", "alice.id", "--wait"], cwd=self.work,
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        sender.stdin.write(self.frames[:FRAME])
+        sender.stdin.flush()
+        self.until(lambda: told, "the answer is lost")
+        with open(self.path("seen"), "wb") as seen:
+            watcher = subprocess.Popen([MEDVEIL, "live", "receive", "--from", self.honest, "-i", "bob.id", "-o", "-",
+                                        "--within", "30"], cwd=self.work, stdout=seen, stderr=subprocess.DEVNULL,
+                                       stdin=subprocess.DEVNULL)
+        said = sender.communicate(self.frames[FRAME:], timeout=PATIENCE_S)[1].decode()
+        if watcher.wait(PATIENCE_S) != 0 or f"{FRAMES}/{FRAMES} bit-identical" not in said:
+            fail(f"the stream is watched to its end: {said}")
+        with open(self.path("seen"), "rb") as f:
+            if f.read() != self.frames:
+                fail("all frames are seen")
+        self.front.lie = None
+
     # ---- receipts
 
     def receipts(self):
@@ -339,6 +368,7 @@ def main():
     try:
         play.start()
         play.streams()
+        play.lost_reply()
         play.receipts()
         play.galleries()
     finally:

@@ -210,7 +210,7 @@ def trickling_bodies(relay, work):
         while not stop.wait(0.1):
             for line in list(lines):
                 line.look()
-    thread = threading.Thread(target=trickle)
+    thread = threading.Thread(target=trickle, daemon=True)
     thread.start()
     for _ in range(4 * EACH):
         lines.append(Line(relay, at_once=head, then=b"x" * 99999))
