@@ -44,6 +44,7 @@ class Front(ThreadingHTTPServer):
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE
         self.relay_port, self.lie, self.lies, self.now = relay_port, None, 0, True
+        self.hasty = False  # asks the relay without patience, since nobody gets its answer
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
@@ -60,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         relay = http.client.HTTPSConnection("127.0.0.1", self.server.relay_port, context=self.server.context)
-        relay.putrequest(self.command, self.path, skip_accept_encoding=True)
+        path = re.sub(r"&wait=\d+", "", self.path) if self.server.hasty else self.path
+        relay.putrequest(self.command, path, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in HOP:
                 relay.putheader(name, value)
@@ -224,14 +226,66 @@ class Play:
 
     def another_stream(self):
         """An old stream of the same sender, for the same reader, in place of the new one."""
-        kept = []
-        self.stream("is honest", of_stream(lambda status, data, _: (kept.append(data), (status, data + b""))[1]), (0,),
-                    lies=False)
+        kept, listing, end = [], [], []
+
+        def keep(front, method, target, status, data):
+            if method == "GET" and "/streams" in target and status in (200, 303):
+                into = listing if "offset=" not in target else kept if status == 200 else end
+                into.append(data)
+            return status, data + b""
+        self.stream("is honest", keep, (0,), lies=False)
         old = b"".join(kept)
+        self.old_stream(listing[-1], old, end[-1])
 
         def instead(status, data, _):
             return status, (old + data[::-1])[:len(data)]
         self.stream("goes on with an older one", of_stream(instead), (13, 15))
+
+    def old_stream(self, listing, old, end):
+        """All of it, as if it went on now."""
+        print("- a relay that offers a stream anew that was watched before", flush=True)
+
+        def again(front, method, target, status, data):
+            at = re.search(r"/streams/\w+\?offset=(\d+)", target)
+            if at is not None:
+                at = int(at[1])
+                return (200, old[at:at + 5000]) if at < len(old) else (303, end)
+            return (200, listing) if "/streams?" in target else (status, data)
+        self.front.lie, self.front.hasty = again, True
+        shown, said = self.run("live", "receive", "--from", self.lying, "-i", "bob.id", "-o", "-", "--within", "30",
+                               codes=(13,))
+        self.front.lie, self.front.hasty = None, False
+        if shown or "offers an old stream as a live one" not in said:
+            fail(f"no frame of it is shown, and it is said: {said}")
+
+    def lost_reply(self):
+        """The sender never hears that its stream has begun, and begins another; both are there."""
+        print("- a relay whose answer to the beginning of a stream is lost", flush=True)
+        told = []
+
+        def lose(front, method, target, status, data):
+            if method == "POST" and target.endswith("/streams") and status == 201 and not told:
+                told.append(target)
+                return 503, b'{"title":"busy","status":503}'
+            return status, data
+        self.front.lie = lose
+        sender = subprocess.Popen([MEDVEIL, "live", "send", "-", "--size", "64x48", "--embed-every", "0", "--to",
+                                   self.lying, "-r", "bob.id.card", "-s", "alice.id", "--wait"], cwd=self.work,
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        sender.stdin.write(self.frames[:FRAME])
+        sender.stdin.flush()
+        self.until(lambda: told, "the answer is lost")
+        with open(self.path("seen"), "wb") as seen:
+            watcher = subprocess.Popen([MEDVEIL, "live", "receive", "--from", self.honest, "-i", "bob.id", "-o", "-",
+                                        "--within", "30"], cwd=self.work, stdout=seen, stderr=subprocess.DEVNULL,
+                                       stdin=subprocess.DEVNULL)
+        said = sender.communicate(self.frames[FRAME:], timeout=PATIENCE_S)[1].decode()
+        if watcher.wait(PATIENCE_S) != 0 or f"{FRAMES}/{FRAMES} bit-identical" not in said:
+            fail(f"the stream is watched to its end: {said}")
+        with open(self.path("seen"), "rb") as f:
+            if f.read() != self.frames:
+                fail("all frames are seen")
+        self.front.lie = None
 
     # ---- receipts
 
@@ -314,6 +368,7 @@ def main():
     try:
         play.start()
         play.streams()
+        play.lost_reply()
         play.receipts()
         play.galleries()
     finally:

@@ -304,14 +304,17 @@ def streams(relay, box, owner):
     name = expect(relay, 201, "POST", target)[1]["upload"]
     grow, read = f"/v1/streams/{name}", f"{target}/{name}"
     _, listing = expect(relay, 200, "GET", target + "?after=0&wait=1", proof=owner)
-    if [s["file"] for s in listing["files"]] != [name]:
-        wrong.append(f"the streams are {listing}")
+    if listing["files"]:
+        wrong.append(f"a stream without a byte is listed: {listing}")
     expect(relay, 204, "GET", read + "?offset=0", proof=owner)
     expect(relay, 411, "PUT", grow + "?offset=0", length=False)
     expect(relay, 409, "PUT", grow + "?offset=1", body=b"x")
     expect(relay, 413, "PUT", grow + "?offset=0", body=bytes(300001))
     expect(relay, 404, "PUT", f"/v1/streams/{'0' * 64}?offset=0", body=b"x")
     expect(relay, 204, "PUT", grow + "?offset=0", body=data[:6])
+    _, listing = expect(relay, 200, "GET", target + "?after=0&wait=1", proof=owner)
+    if [(s["file"], s["bytes"]) for s in listing["files"]] != [(name, 6)]:
+        wrong.append(f"the streams are {listing}")
     expect(relay, 204, "PUT", grow + "?offset=2", body=data[2:])
     expect(relay, 401, "GET", read + "?offset=0")
     _, got = expect(relay, 200, "GET", read + "?offset=2", proof=owner)
