@@ -244,7 +244,11 @@ mv_status searching_beside_is_free(const char *folder, mv_error *err)
     char path[PATH_SIZE];
     for (size_t i = 0; i < sizeof suffix / sizeof suffix[0]; i++) {
         MV_TRY(beside(path, folder, suffix[i], err));
-        MV_REQUIRE(access(path, F_OK) != 0, err, MV_E_EXISTS, "%s exists already", path);
+        if (access(path, F_OK) == 0) {
+            st = mv_fail(err, MV_E_EXISTS, "%s exists already", path);
+            mv_hint(err, "it belongs to a gallery: name the new one with --gallery NAME");
+            goto done;
+        }
     }
 done:
     return st;
