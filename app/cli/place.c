@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECORD = 48, ROWS_MAX = 1 << 26, ADDED = 1 };
+enum { RECORD = 48, ROWS_MAX = 1 << 26, ADDED = 1, REMOVED };
 
 /* ---- Opening ---- */
 
@@ -152,7 +152,7 @@ static mv_status replay(place *p, mv_error *err)
     for (size_t at = 0; at < p->records.len; at += RECORD) {
         const uint8_t *r = p->records.bytes + at;
         const uint64_t row = mv_load_u64le(r + 8);
-        MV_REQUIRE(r[0] == ADDED ? row == rows : row < rows, err, MV_E_NETWORK,
+        MV_REQUIRE(r[0] == ADDED ? row == rows : r[0] == REMOVED && row < rows, err, MV_E_NETWORK,
                    "the relay's answer is not in the expected format");
         if (r[0] == ADDED) {
             static const uint8_t nameless[MV_SEARCH_ROW_ID] = {0};
