@@ -329,14 +329,22 @@ done:
     return st;
 }
 
+/* A message that is of another collection or head. */
+static mv_status foreign(const char *what, mv_error *err)
+{
+    (void)mv_fail(err, MV_E_MISMATCH, "the %s is for another collection or head", what);
+    mv_hint(err, "model and --vectors must be as when the gallery was made; a collection that was "
+                 "rotated since needs a new gallery");
+    return MV_E_MISMATCH;
+}
+
 static mv_status append_locked(mv_gallery *g, const uint8_t *id, mv_reader *r, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_search_owner owner;
     uint32_t place = mv_gallery_open_rows(g), count = 0, fill = 0;
     st = mv_search_header_read(r, MV_SEARCH_UPLOAD, &owner, &g->owner);
-    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the upload is for another collection or head");
-    MV_TRY(st);
+    MV_TRY(st == MV_E_MISMATCH ? foreign("upload", err) : st);
     MV_TRY(check_ids(g, id, 1, err));
     MV_ENSURE(mv_reader_left(r) >= mv_scan_upload_size(), MV_E_TRUNCATED);
     MV_ENSURE(mv_reader_left(r) == mv_scan_upload_size(), MV_E_FORMAT);
@@ -398,7 +406,8 @@ static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t
                                      mv_reader *r, mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_TRY(group_take(g, count, r));
+    st = group_take(g, count, r);
+    MV_TRY(st == MV_E_MISMATCH ? foreign("group", err) : st);
     MV_TRY(check_ids(g, ids, count, err));
     const uint32_t open = mv_gallery_open_rows(g);
     MV_TRY(commit_rows(g, g->one, open == 0 ? 0 : MV_SEARCH_GROUP_MAX - open, ids, count, err));
@@ -567,8 +576,7 @@ static mv_status query_parse(const mv_gallery *g, mv_cipher *out, const uint8_t 
     mv_search_owner owner;
     mv_reader r = mv_reader_make(query, len);
     st = mv_search_header_read(&r, MV_SEARCH_QUERY, &owner, &g->owner);
-    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the query is for another collection or head");
-    MV_TRY(st);
+    MV_TRY(st == MV_E_MISMATCH ? foreign("query", err) : st);
     MV_TRY(mv_search_cipher_read(out, &r));
 done:
     return st;

@@ -29,7 +29,11 @@ typedef enum mv_search_kind {
     MV_NETWORK_QUERY,
     MV_NETWORK_REPLY,
     MV_LINEAR_MODEL,
-    MV_LINEAR_LABELS
+    MV_LINEAR_LABELS,
+    MV_ATLAS_FILE,
+    MV_ATLAS_QUESTION,
+    MV_ATLAS_REPLY,
+    MV_ATLAS_KEY
 } mv_search_kind;
 
 /* Whose messages these are: only equal ones meet. */
