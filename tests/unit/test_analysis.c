@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -691,10 +692,13 @@ static void an_atlas_does_not_overflow(void **state)
     assert_int_equal(mv_atlas_scores(l->key, l->score, 2, l->reply, l->reply_len), MV_OK);
     assert_int_equal(l->score[0], mv_atlas_score(full[0], full[0]));
     assert_int_equal(l->score[1], -l->score[0]);
+    mv_atlas_free(&two);
+    file[MV_SEARCH_HEADER_LEN + 4 + 3] = 127; /* too long, and the hash is right */
+    assert_int_equal(crypto_generichash(file + len - 32, 32, file, len - 32, NULL, 0), 0);
+    assert_int_equal(mv_atlas_read(&two, file, len), MV_E_RANGE);
     full[1][3] = 127;
     assert_int_equal(mv_atlas_write(file, len, head, full[0], 2), MV_E_RANGE);
     assert_int_equal(mv_atlas_question(l->key, l->question, l->question_len, full[1]), MV_E_RANGE);
-    mv_atlas_free(&two);
 }
 
 static void each_question_to_an_atlas_has_a_key_of_its_own(void **state)
