@@ -376,11 +376,10 @@ def material(work):
     medveil(work, "keygen", "-o", "a.id")
     medveil(work, "collection", "new", "-i", "a.id", "-o", "c.mv")
     made = {}
-    for name, who in (("sent", ("--vectors", "--public", "sent.pub")), ("packed", holder)):
-        medveil(work, "gallery", "new", *holder, "--gallery", name)
-        medveil(work, "gallery", "add", *who, "--gallery", name, "v.npy")
-        with open(f"{work}/{name}/group-00000000.mvsr", "rb") as f:
-            made[name] = f.read()
+    medveil(work, "gallery", "new", *holder, "--gallery", "packed")
+    medveil(work, "gallery", "add", *holder, "--gallery", "packed", "v.npy")
+    with open(work + "/packed/group-00000000.mvsr", "rb") as f:
+        made["packed"] = f.read()
     with open(work + "/packed/keys.mvsr", "rb") as f:
         made["keys"] = f.read()
     os.mkdir(work + "/models")
@@ -419,7 +418,7 @@ def galleries(relay, made):
     me, sender, stranger = ((Key(bytes([n] * 32)), 0) for n in (1, 2, 3))
     g, none = (f"/v1/galleries/{k[0].public.hex()}" for k in (me, stranger))
     box = f"/v1/mailboxes/0/{me[0].public.hex()}"
-    upload, group = kind(made["sent"], 3, 4), kind(made["packed"], 4)
+    upload, group = kind(made["packed"][:56], 3) + bytes(56832), kind(made["packed"], 4)
     query = kind(made["packed"], 5, 4)
     one = (1).to_bytes(4, "little")
     other = group[:8] + bytes(16) + group[24:]

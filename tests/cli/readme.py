@@ -187,6 +187,8 @@ class Story:
                         "224", "224"], check=True)
         for line in self.page.blocks("The first encrypted image")[0]:
             Terminal(self.page.command(line), folder, answers=2).ends()
+        for line in self.page.blocks("What the features are for, and what they are not")[0]:
+            Terminal(self.page.command(line), folder, answers=1).ends()
         for folder, names in ((self.one, ["clinic.id"]), (self.two, ["clinic.id.card", "me.id"])):
             for name in names:
                 shutil.copy(os.path.join(self.work, "first", name), folder)
@@ -309,7 +311,7 @@ class Story:
             fail(f"the sender of a stream ends with the receipt:\n{sender.text()}")
 
     def tell(self):
-        step("the first encrypted image, as printed")
+        step("the first encrypted image, and its features, as printed")
         self.first_image()
         step("two terminals: unplugged in the middle and plugged in again, ending with the receipt")
         self.start_relay(9_000_000)
