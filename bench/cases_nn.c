@@ -10,9 +10,12 @@
  */
 #include "bench.h"
 
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "codec/model_registry.h"
+#include "nn/nn_conv16.h"
 #include "nn/nn_init.h"
+#include "nn/nn_integer.h"
 #include "nn/nn_train.h"
 
 #include <stdlib.h>
@@ -88,6 +91,73 @@ static mv_status inference_run(void *user, mv_error *err)
 {
     inference *s = user;
     return mv_net_forward(s->net, s->y, s->x, err);
+}
+
+/* ---- the same in whole numbers ---- */
+
+typedef struct whole {
+    mv_integer *net;
+    mv_integer_pass *pass;
+    float *weights, *x, *y;
+} whole;
+
+static void whole_finish(void *user)
+{
+    whole *s = user;
+    mv_integer_pass_free(&s->pass);
+    mv_integer_free(&s->net);
+    free(s->weights);
+    free(s->x);
+    free(s->y);
+    free(s);
+}
+
+static mv_status whole_prepare(void **out, const mv_nn_graph *g, bool encoder, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const uint32_t side = encoder ? SIDE : SIDE / g->scale;
+    mv_rand rand = mv_rand_make(1);
+    whole *s = calloc(1, sizeof *s);
+
+    MV_ENSURE(s != NULL, MV_E_MEMORY);
+    *out = s;
+    s->weights = calloc(mv_nn_graph_weights(g), sizeof *s->weights);
+    MV_ENSURE(s->weights != NULL, MV_E_MEMORY);
+    MV_TRY(mv_nn_init(s->weights, g, &rand));
+    MV_TRY(mv_integer_new(&s->net, g, encoder, s->weights, err));
+    MV_TRY(mv_integer_pass_new(&s->pass, s->net, side, side, mv_cpu_features()));
+    s->x = calloc(mv_integer_in_count(s->pass), sizeof *s->x);
+    s->y = calloc(mv_integer_out_count(s->pass), sizeof *s->y);
+    MV_ENSURE(s->x != NULL && s->y != NULL, MV_E_MEMORY);
+    for (size_t k = 0; k < mv_integer_in_count(s->pass); k++) {
+        s->x[k] = (float)mv_rand_unit(&rand);
+    }
+done:
+    return st;
+}
+
+#define WHOLE_HALVES(model_)                                                                       \
+    static mv_status prepare_##model_##_whole_encoder(void **out, size_t *bytes, mv_error *err)    \
+    {                                                                                              \
+        (void)bytes;                                                                               \
+        return whole_prepare(out, &mv_model_##model_, true, err);                                  \
+    }                                                                                              \
+    static mv_status prepare_##model_##_whole_decoder(void **out, size_t *bytes, mv_error *err)    \
+    {                                                                                              \
+        (void)bytes;                                                                               \
+        return whole_prepare(out, &mv_model_##model_, false, err);                                 \
+    }
+
+WHOLE_HALVES(cnn)
+WHOLE_HALVES(resnet)
+
+static mv_status whole_run(void *user, mv_error *err)
+{
+    whole *s = user;
+    (void)err;
+    bench_ran(mv_conv16_choose(mv_cpu_features()).name);
+    mv_integer_run(s->pass, s->y, s->x);
+    return MV_OK;
 }
 
 /* ---- training ---- */
@@ -250,7 +320,17 @@ done:
             inference_run, inference_finish                                                        \
     }
 
+#define WHOLE_ROW(model_, half_)                                                                   \
+    {                                                                                              \
+        "network " #model_ " " #half_ " int", "224x224", NULL, prepare_##model_##_whole_##half_,   \
+            whole_run, whole_finish                                                                \
+    }
+
 const bench_case bench_cases_nn[] = {
+    WHOLE_ROW(cnn, encoder),
+    WHOLE_ROW(cnn, decoder),
+    WHOLE_ROW(resnet, encoder),
+    WHOLE_ROW(resnet, decoder),
     ROW(cnn, onednn, encoder),
     ROW(cnn, onednn, decoder),
     ROW(cnn, portable, encoder),

@@ -2,8 +2,9 @@
  *
  * quality.c: how well a model reconstructs unseen images, per data set and per origin.
  *
- *     build/tools/quality MODEL.mvm FOLDER...
+ *     build/tools/quality [--integer] [--every N] MODEL.mvm FOLDER...
  *
+ * --integer runs the network in whole numbers; --every N takes each Nth image.
  * FOLDER is one data set with a test/ folder of PNG files; origins come from the manifest.tsv
  * beside it. Protocol, the same for every model: resize to 224x224, min-max to 0..255 and round,
  * encode with 8-bit features, decode, round to 8 bits; PSNR, RMSE (0..1) and SSIM of each image,
@@ -16,6 +17,7 @@
 #include "png_folder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { IMAGES_MAX = 20000, SIDE = 224 };
@@ -29,6 +31,8 @@ static result results[IMAGES_MAX];
 static size_t result_count;
 static mv_buffer manifest;
 static mv_model *model;
+static bool integer;
+static uint64_t every = 1, image_count;
 
 /* Column i (from 0) of the manifest's row for this file name, or "". */
 static void manifest_column(char *out, size_t cap, const char *name, int column)
@@ -66,9 +70,13 @@ static mv_status measure(void *set, const char *path, const char *name, mv_error
     mv_status st = MV_OK;
     mv_image image = {0}, back = {0};
     mv_code code = {0};
-    const mv_codec_opts opts = mv_codec_defaults();
+    mv_codec_opts opts = mv_codec_defaults();
     result *r = &results[result_count];
 
+    opts.integer = integer;
+    if (image_count++ % every != 0) {
+        return MV_OK;
+    }
     MV_REQUIRE(result_count < IMAGES_MAX, err, MV_E_LIMIT, "more than %d images", IMAGES_MAX);
     MV_TRY(png_gray8(&image, path, SIDE, err));
     MV_TRY(mv_codec_encode(&code, model, &image, &opts, err));
@@ -162,8 +170,16 @@ int main(int argc, char **argv)
     mv_status st = MV_E_ARGUMENT;
 
     manifest = mv_buffer_make((size_t)64 << 20);
-    if (argc < 3) {
-        fprintf(stderr, "usage: quality MODEL.mvm FOLDER...\n");
+    for (; argc > 2 && argv[1][0] == '-'; argc--, argv++) {
+        if (strcmp(argv[1], "--integer") == 0) {
+            integer = true;
+        } else if (strcmp(argv[1], "--every") == 0) {
+            every = strtoull(argv[2], NULL, 10);
+            argc--, argv++;
+        }
+    }
+    if (argc < 3 || every == 0 || argv[1][0] == '-') {
+        fprintf(stderr, "usage: quality [--integer] [--every N] MODEL.mvm FOLDER...\n");
         return 2;
     }
     st = mv_model_load(&model, argv[1], &err);

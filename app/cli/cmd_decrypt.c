@@ -29,6 +29,7 @@ static const cli_option options[] = {
     {"reconstruct", 0, NULL, "give the network's or the compact image instead of the exact one"},
     {"collection", 0, "FILE", "opens features that an outside sender sealed for this collection"},
     {"model", 0, "FILE", "model file, when it is not on the search path"},
+    {"integer", 0, NULL, "the network, where one is run, in whole numbers: faster"},
     {"threads", 0, "N", "processors to use (default: all)"},
     {"force", 'f', NULL, "replace existing output"},
     PEOPLE_PASSPHRASE_OPTION,
@@ -481,6 +482,7 @@ static int run(const cli_args *args)
         return CLI_USAGE;
     }
     j.codec.threads = (unsigned)threads;
+    j.codec.integer = cli_flag(args, "integer");
     j.codec.progress = ui_progress();
     j.reconstruct = cli_flag(args, "reconstruct");
     j.output_flags = cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0;

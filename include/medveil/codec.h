@@ -49,6 +49,9 @@ typedef struct mv_codec_opts {
                         by the image's own range; floats always use their own */
     unsigned threads; /* 0: all processors */
     mv_progress progress;
+    bool integer; /* the network's convolutions in whole numbers: faster, and the same features, or
+                     image, from every processor; MV_E_UNSUPPORTED for networks without 3x3
+                     convolutions. Either form opens what the other made. */
 } mv_codec_opts;
 
 MV_API mv_codec_opts mv_codec_defaults(void);

@@ -192,6 +192,13 @@ static void free_floats(float **p, size_t count)
     }
 }
 
+static mv_status choose_network(mv_infer_network *out, const mv_model *model, mv_infer_half half,
+                                const mv_codec_opts *opts, mv_error *err)
+{
+    *out = (mv_infer_network){&model->graph, model->weights, NULL};
+    return opts->integer ? mv_model_integer_half(&out->integer, model, half, err) : MV_OK;
+}
+
 static mv_status encode_frames(mv_code *code, const mv_model *model, const mv_image *image,
                                const mv_codec_opts *opts, mv_error *err)
 {
@@ -203,12 +210,14 @@ static mv_status encode_frames(mv_code *code, const mv_model *model, const mv_im
     const size_t out_count = positions * model->graph.feature_channels;
     const size_t code_count = positions * m->feature_channels;
     float *in = malloc(in_count * sizeof *in), *out = malloc(out_count * sizeof *out);
+    mv_infer_network network;
     mv_infer *infer = NULL;
     uint64_t done_windows = 0, total = 0;
 
     MV_REQUIRE(in != NULL && out != NULL, err, MV_E_MEMORY, "out of memory for the network");
-    MV_TRY(mv_infer_new(&infer, &model->graph, MV_INFER_ENCODER, model->weights, s.feature_h,
-                        s.feature_w, thread_count(opts), err));
+    MV_TRY(choose_network(&network, model, MV_INFER_ENCODER, opts, err));
+    MV_TRY(mv_infer_new(&infer, &network, MV_INFER_ENCODER, s.feature_h, s.feature_w,
+                        thread_count(opts), err));
     total = (uint64_t)mv_infer_windows(infer) * m->frames;
     for (uint32_t f = 0; f < m->frames; f++) {
         fill_frame(in, m, image, &s, f);
@@ -297,12 +306,14 @@ static mv_status decode_frames(mv_image *image, const mv_model *model, const mv_
     const size_t out_count = s.planes * plane_size(&s);
     const size_t code_count = positions * m->feature_channels;
     float *in = malloc(in_count * sizeof *in), *out = malloc(out_count * sizeof *out);
+    mv_infer_network network;
     mv_infer *infer = NULL;
     uint64_t done_windows = 0, total = 0;
 
     MV_REQUIRE(in != NULL && out != NULL, err, MV_E_MEMORY, "out of memory for the network");
-    MV_TRY(mv_infer_new(&infer, &model->graph, MV_INFER_DECODER, model->weights, s.feature_h,
-                        s.feature_w, thread_count(opts), err));
+    MV_TRY(choose_network(&network, model, MV_INFER_DECODER, opts, err));
+    MV_TRY(mv_infer_new(&infer, &network, MV_INFER_DECODER, s.feature_h, s.feature_w,
+                        thread_count(opts), err));
     total = (uint64_t)mv_infer_windows(infer) * m->frames;
     for (uint32_t f = 0; f < m->frames; f++) {
         mv_features_from_code(in, code->feature + f * code_count, positions, &model->graph,

@@ -4,8 +4,7 @@
  */
 #include "codec/companding.h"
 
-/* 256 log2(1 + j/256), rounded; tests/unit/test_veil.c computes it again. */
-static const uint8_t log_table[256] = {
+const uint8_t mv_log_table[256] = {
     0,   1,   3,   4,   6,   7,   9,   10,  11,  13,  14,  16,  17,  18,  20,  21,  22,  24,  25,
     26,  28,  29,  30,  32,  33,  34,  36,  37,  38,  40,  41,  42,  44,  45,  46,  47,  49,  50,
     51,  52,  54,  55,  56,  57,  59,  60,  61,  62,  63,  65,  66,  67,  68,  69,  71,  72,  73,
@@ -21,13 +20,6 @@ static const uint8_t log_table[256] = {
     235, 236, 237, 238, 238, 239, 240, 241, 241, 242, 243, 244, 244, 245, 246, 247, 247, 248, 249,
     249, 250, 251, 252, 252, 253, 254, 255, 255,
 };
-
-int32_t mv_log2_q8(uint32_t n)
-{
-    const int32_t top = 31 - __builtin_clz(n);
-    const uint32_t rest = top < 8 ? n << (8 - top) : n >> (top - 8); /* 256..511 */
-    return top * 256 + log_table[rest & 255];
-}
 
 void mv_compander_init(mv_compander *c)
 {

@@ -7,9 +7,17 @@
 
 #include <stdint.h>
 
+/* 256 log2(1 + j/256), rounded; tests/unit/test_veil.c computes it again. */
+extern const uint8_t mv_log_table[256];
+
 /* mv_log2_q8: 256 log2(n), n >= 1, rounded down to the table's step: within 2 of the real value,
  * monotonic. */
-int32_t mv_log2_q8(uint32_t n);
+static inline int32_t mv_log2_q8(uint32_t n)
+{
+    const int32_t top = 31 - __builtin_clz(n);
+    const uint32_t rest = top < 8 ? n << (8 - top) : n >> (top - 8); /* 256..511 */
+    return top * 256 + mv_log_table[rest & 255];
+}
 
 /* mv_compand: 256 log2(1 + r/256) for r < 65536, its value at 65535 beyond. Monotonic, within 3 of
  * the real value below 1024 and within 6 above. Table made once by mv_compand_table, from

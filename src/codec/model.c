@@ -17,15 +17,16 @@ mv_status mv_model_read(mv_model **out, const uint8_t *bytes, size_t len, mv_err
     mv_status st = MV_OK;
     mv_model *model = calloc(1, sizeof *model);
 
-    MV_REQUIRE(model != NULL, err, MV_E_MEMORY, "out of memory for a model");
+    MV_REQUIRE(model != NULL && (model->integer = calloc(1, sizeof *model->integer)) != NULL, err,
+               MV_E_MEMORY, "out of memory for a model");
+    (void)pthread_mutex_init(&model->integer->lock, NULL);
     st =
         mv_model_file_read(&model->record, &model->graph, &model->weights, model->hash, bytes, len);
-    if (st != MV_OK) {
-        free(model);
-        return mv_fail(err, st, "this is not a usable model file: %s", mv_status_sentence(st));
-    }
+    MV_REQUIRE(st == MV_OK, err, st, "this is not a usable model file: %s", mv_status_sentence(st));
     *out = model;
+    model = NULL;
 done:
+    mv_model_free(&model);
     return st;
 }
 
@@ -47,6 +48,12 @@ done:
 void mv_model_free(mv_model **model)
 {
     if (model != NULL && *model != NULL) {
+        if ((*model)->integer != NULL) {
+            mv_integer_free(&(*model)->integer->encoder);
+            mv_integer_free(&(*model)->integer->decoder);
+            (void)pthread_mutex_destroy(&(*model)->integer->lock);
+        }
+        free((*model)->integer);
         free((*model)->weights);
         free(*model);
         *model = NULL;
@@ -63,6 +70,21 @@ void mv_model_describe(mv_model_info *out, const mv_model *model)
     out->feature_bits = model->record.feature_bits;
     out->fields = model->graph.field_count != 0;
     out->parameter_count = mv_nn_graph_weights(&model->graph);
+}
+
+mv_status mv_model_integer_half(const mv_integer **out, const mv_model *model, mv_infer_half half,
+                                mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_model_integer *const i = model->integer;
+    mv_integer **const net = half == MV_INFER_ENCODER ? &i->encoder : &i->decoder;
+    (void)pthread_mutex_lock(&i->lock);
+    if (*net == NULL) {
+        st = mv_integer_new(net, &model->graph, half == MV_INFER_ENCODER, model->weights, err);
+    }
+    *out = *net;
+    (void)pthread_mutex_unlock(&i->lock);
+    return st;
 }
 
 const float *mv_model_weights_for(const mv_model *model, const mv_nn_graph *graph)

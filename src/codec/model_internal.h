@@ -6,14 +6,28 @@
 #define MV_CODEC_MODEL_INTERNAL_H
 
 #include "medveil/model.h"
+#include "nn/nn_infer.h"
 #include "nn/nn_model_file.h"
+
+#include <pthread.h>
+
+/* Encoder and decoder in whole numbers, each made when somebody first wants it. */
+typedef struct mv_model_integer {
+    pthread_mutex_t lock;
+    mv_integer *encoder, *decoder; /* owned; NULL until then */
+} mv_model_integer;
 
 struct mv_model {
     mv_model_record record;
     mv_nn_graph graph;
     float *weights;
     uint8_t hash[MV_MODEL_HASH_LEN];
+    mv_model_integer *integer; /* owned; all that changes after loading */
 };
+
+/* mv_model_integer_half: borrowed from the model; from any thread. errors: as mv_integer_new */
+MV_MUST_CHECK mv_status mv_model_integer_half(const mv_integer **out, const mv_model *model,
+                                              mv_infer_half half, mv_error *err);
 
 /* mv_model_path_each: visit(user, path) for every file of the search path that ends like this, in
  * the order of mv_model_find_name, until it returns anything but MV_OK, which is then returned. */

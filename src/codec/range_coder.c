@@ -269,24 +269,46 @@ done:
     return st;
 }
 
+/* 32 z where F(z) = (128 + i + 1/2) / 256, rounded; and round(2^(10 + i/8)): guesses need no more.
+ */
+static const uint8_t logit_32[128] = {
+    0,  1,  1,  2,   2,   3,   3,   4,   4,   5,   5,   6,   6,   7,  7,  8,  8,  9,  9,
+    10, 10, 11, 11,  12,  12,  13,  13,  14,  14,  15,  16,  16,  17, 17, 18, 18, 19, 19,
+    20, 20, 21, 22,  22,  23,  23,  24,  24,  25,  26,  26,  27,  27, 28, 28, 29, 30, 30,
+    31, 32, 32, 33,  34,  34,  35,  35,  36,  37,  38,  38,  39,  40, 40, 41, 42, 43, 43,
+    44, 45, 46, 47,  47,  48,  49,  50,  51,  52,  53,  53,  54,  55, 56, 57, 58, 60, 61,
+    62, 63, 64, 65,  66,  68,  69,  70,  72,  73,  75,  76,  78,  80, 82, 84, 86, 88, 90,
+    92, 95, 98, 101, 104, 108, 112, 117, 122, 129, 137, 148, 164, 200};
+static const uint16_t octave_1024[8] = {1024, 1117, 1218, 1328, 1448, 1579, 1722, 1878};
+
+/* About the cut below number: the mean and s z, where F(z) = number / 65536. */
+static int32_t guess_cut(uint32_t number, window p)
+{
+    const bool above = number >= 32768;
+    const uint32_t z32 = logit_32[(above ? number - 32768 : 32767 - number) >> 8];
+    /* s = 2^(scale/8) / 16, so 16 s z = z32 / 32 * octave / 1024 << (scale >> 3) */
+    const int32_t off16 = (int32_t)(z32 * octave_1024[p.scale & 7] << (p.scale >> 3) >> 15);
+    const int32_t b = REACH + ((p.mean16 + (above ? off16 : -off16) + 8) >> 4);
+    return b < 0 ? 0 : b > CUTS - 1 ? CUTS - 1 : b;
+}
+
 /* The largest cut that is not above number, and where the next one is. */
 static int32_t find(uint32_t *from, uint32_t *to, uint32_t number, window p)
 {
-    int32_t low = -1, high = CUTS; /* cut -1 is 0, cut CUTS is 65536 */
-    *from = 0;
-    *to = 65536;
-    while (high - low > 1) {
-        const int32_t middle = (low + high) / 2;
-        const uint32_t c = cut(p, middle);
-        if (c <= number) {
-            low = middle;
+    int32_t b = guess_cut(number, p);
+    uint32_t c = cut(p, b);
+    if (c <= number) {
+        do { /* cut CUTS is 65536 */
             *from = c;
-        } else {
-            high = middle;
-            *to = c;
-        }
+            *to = c = ++b < CUTS ? cut(p, b) : 65536;
+        } while (c <= number);
+        return b - 1;
     }
-    return low;
+    do { /* cut -1 is 0 */
+        *to = c;
+        *from = c = --b < 0 ? 0 : cut(p, b);
+    } while (c > number);
+    return b;
 }
 
 int32_t mv_rans_get_spread(mv_rans_reader *r, mv_spread p)

@@ -4,12 +4,13 @@
  */
 #include "codec/veil_transform.h"
 
+#include "base/cpu.h"
+#include "codec/veil_turn.h"
+
 #include <sodium.h>
 
 /* Orthogonal matrices times 2^20. The second is B diag(I, V) B / 2 with B = (I J; J -I), V = the
  * product of the DCT-II's transpose and the DCT-IV of four points, turned end for end. */
-enum { MATRIX_BITS = 20 };
-
 static const int32_t dct[8][8] = {
     {370728, 370728, 370728, 370728, 370728, 370728, 370728, 370728},
     {514214, 435930, 291279, 102284, -102284, -291279, -435930, -514214},
@@ -36,55 +37,52 @@ mv_veil_grid mv_veil_grid_make(uint32_t width, uint32_t height, bool lapped)
     return g;
 }
 
-/* Eight samples, stride apart, times m or its transpose. */
-static void turn(int32_t *p, size_t stride, const int32_t m[8][8], bool back)
+/* The two matrices for a way there, or their transposes for the way back, and who multiplies. */
+typedef struct turning {
+    mv_turns by;
+    int32_t dct[8][8], dct_t[8][8], lap[8][8], lap_t[8][8];
+} turning;
+
+static turning turning_make(bool back)
 {
-    int64_t sum[8] = {0};
-    for (size_t j = 0; j < 8; j++) {
-        const int64_t x = p[j * stride];
-        for (size_t i = 0; i < 8; i++) {
-            sum[i] += x * (back ? m[j][i] : m[i][j]);
+    turning t = {.by = mv_turn_choose(mv_cpu_features())};
+    for (size_t i = 0; i < 8; i++) {
+        for (size_t j = 0; j < 8; j++) {
+            t.dct[i][j] = t.dct_t[j][i] = back ? dct[j][i] : dct[i][j];
+            t.lap[i][j] = t.lap_t[j][i] = back ? lap[j][i] : lap[i][j];
         }
     }
-    for (size_t i = 0; i < 8; i++) {
-        const int64_t y = (sum[i] + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS;
-        const int64_t most = MV_VEIL_COEF_MAX;
-        p[i * stride] = (int32_t)(y < -most ? -most : y > most ? most : y);
-    }
+    return t;
 }
 
 /* Across every inner boundary of blocks, columns and rows of the plane (8 rows, 8 columns). */
-static void lap_columns(int32_t *plane, const mv_veil_grid *g, bool back)
+static void lap_columns(int32_t *plane, const mv_veil_grid *g, const turning *t)
 {
     const size_t width = 8 * (size_t)g->columns;
     for (size_t b = 0; b + 1 < g->rows; b++) {
-        for (size_t x = 0; x < width; x++) {
-            turn(plane + (8 * b + 4) * width + x, width, lap, back);
+        for (size_t x = 0; x < width; x += 8) {
+            t->by.left(plane + (8 * b + 4) * width + x, width, t->lap);
         }
     }
 }
 
-static void lap_rows(int32_t *plane, const mv_veil_grid *g, bool back)
+static void lap_rows(int32_t *plane, const mv_veil_grid *g, const turning *t)
 {
     const size_t width = 8 * (size_t)g->columns;
-    for (size_t y = 0; y < 8 * (size_t)g->rows; y++) {
+    for (size_t y = 0; y < 8 * (size_t)g->rows; y += 8) {
         for (size_t b = 0; b + 1 < g->columns; b++) {
-            turn(plane + y * width + 8 * b + 4, 1, lap, back);
+            t->by.right(plane + y * width + 8 * b + 4, width, t->lap_t);
         }
     }
 }
 
-static void dct_blocks(int32_t *plane, const mv_veil_grid *g, bool back)
+static void dct_blocks(int32_t *plane, const mv_veil_grid *g, const turning *t)
 {
     const size_t width = 8 * (size_t)g->columns;
     for (size_t block = 0; block < g->blocks; block++) {
         int32_t *p = plane + block / g->columns * 8 * width + block % g->columns * 8;
-        for (size_t i = 0; i < 8; i++) {
-            turn(p + i * width, 1, dct, back);
-        }
-        for (size_t i = 0; i < 8; i++) {
-            turn(p + i, width, dct, back);
-        }
+        t->by.right(p, width, t->dct_t);
+        t->by.left(p, width, t->dct);
     }
 }
 
@@ -122,6 +120,7 @@ static void wipe(int32_t *plane, const mv_veil_grid *g)
 mv_status mv_veil_forward(int32_t *coef, const int32_t *pixel, const mv_veil_grid *grid)
 {
     const size_t width = 8 * (size_t)grid->columns;
+    const turning t = turning_make(false);
     int32_t *const plane = malloc(64 * grid->blocks * sizeof *plane);
     if (plane == NULL) {
         return MV_E_MEMORY;
@@ -135,10 +134,10 @@ mv_status mv_veil_forward(int32_t *coef, const int32_t *pixel, const mv_veil_gri
         }
     }
     if (grid->lapped) {
-        lap_columns(plane, grid, false);
-        lap_rows(plane, grid, false);
+        lap_columns(plane, grid, &t);
+        lap_rows(plane, grid, &t);
     }
-    dct_blocks(plane, grid, false);
+    dct_blocks(plane, grid, &t);
     gather(coef, plane, grid);
     wipe(plane, grid);
     return MV_OK;
@@ -147,15 +146,16 @@ mv_status mv_veil_forward(int32_t *coef, const int32_t *pixel, const mv_veil_gri
 mv_status mv_veil_inverse(int32_t *pixel, const int32_t *coef, const mv_veil_grid *grid)
 {
     const size_t width = 8 * (size_t)grid->columns;
+    const turning t = turning_make(true);
     int32_t *const plane = malloc(64 * grid->blocks * sizeof *plane);
     if (plane == NULL) {
         return MV_E_MEMORY;
     }
     scatter(plane, coef, grid);
-    dct_blocks(plane, grid, true);
+    dct_blocks(plane, grid, &t);
     if (grid->lapped) {
-        lap_rows(plane, grid, true);
-        lap_columns(plane, grid, true);
+        lap_rows(plane, grid, &t);
+        lap_columns(plane, grid, &t);
     }
     for (size_t y = 0; y < grid->height; y++) {
         for (size_t x = 0; x < grid->width; x++) {

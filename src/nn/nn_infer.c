@@ -5,6 +5,7 @@
  */
 #include "nn/nn_infer.h"
 
+#include "base/cpu.h"
 #include "base/pool.h"
 #include "base/secret.h"
 
@@ -21,7 +22,9 @@ typedef struct axis {
 
 /* What one thread needs. */
 typedef struct lane {
-    mv_net *net;
+    mv_net *net; /* or, in whole numbers, */
+    mv_integer_pass *pass;
+    size_t in_count, out_count;
     float *in, *out; /* one window; NULL when one window is the whole picture */
 } lane;
 
@@ -59,20 +62,42 @@ static uint32_t axis_kept(const axis *a, uint32_t i)
     return left < a->step ? left : a->step;
 }
 
-static mv_status lane_make(lane *l, const mv_infer *infer, const mv_nn_graph *graph, bool encoder,
-                           const float *weights, mv_error *err)
+static mv_status lane_net(lane *l, const mv_net_shape *shape, const mv_infer_network *network,
+                          bool encoder, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_net_opts opts = mv_net_defaults();
+    const mv_nn_graph *graph = network->graph;
+    const float *weights = network->weights + (encoder ? 0 : mv_nn_decoder_offset(graph, 0));
+
+    if (network->integer != NULL) {
+        st = mv_integer_pass_new(&l->pass, network->integer, shape->height, shape->width,
+                                 mv_cpu_features());
+        MV_REQUIRE(st == MV_OK, err, st, "out of memory for the network");
+        l->in_count = mv_integer_in_count(l->pass);
+        l->out_count = mv_integer_out_count(l->pass);
+        return MV_OK;
+    }
+    MV_TRY(mv_net_new(&l->net, mv_tensor_best(), encoder ? graph->encoder : graph->decoder,
+                      encoder ? graph->encoder_count : graph->decoder_count, shape, &opts, err));
+    MV_TRY(mv_net_load(l->net, weights, err));
+    l->in_count = mv_net_in_count(l->net);
+    l->out_count = mv_net_out_count(l->net);
+done:
+    return st;
+}
+
+static mv_status lane_make(lane *l, const mv_infer *infer, const mv_infer_network *network,
+                           bool encoder, mv_error *err)
+{
+    mv_status st = MV_OK;
     const mv_net_shape shape = {1, infer->row.size * infer->in_scale,
                                 infer->column.size * infer->in_scale};
 
-    MV_TRY(mv_net_new(&l->net, mv_tensor_best(), encoder ? graph->encoder : graph->decoder,
-                      encoder ? graph->encoder_count : graph->decoder_count, &shape, &opts, err));
-    MV_TRY(mv_net_load(l->net, weights + (encoder ? 0 : mv_nn_decoder_offset(graph, 0)), err));
+    MV_TRY(lane_net(l, &shape, network, encoder, err));
     if (mv_infer_windows(infer) > 1) {
-        l->in = calloc(mv_net_in_count(l->net), sizeof *l->in);
-        l->out = malloc(mv_net_out_count(l->net) * sizeof *l->out);
+        l->in = calloc(l->in_count, sizeof *l->in);
+        l->out = malloc(l->out_count * sizeof *l->out);
         MV_REQUIRE(l->in != NULL && l->out != NULL, err, MV_E_MEMORY,
                    "out of memory for the network");
     }
@@ -83,21 +108,23 @@ done:
 static void lane_clear(lane *l)
 {
     if (l->in != NULL) {
-        mv_wipe(l->in, mv_net_in_count(l->net) * sizeof *l->in);
+        mv_wipe(l->in, l->in_count * sizeof *l->in);
     }
     if (l->out != NULL) {
-        mv_wipe(l->out, mv_net_out_count(l->net) * sizeof *l->out);
+        mv_wipe(l->out, l->out_count * sizeof *l->out);
     }
     free(l->in);
     free(l->out);
     mv_net_free(&l->net);
+    mv_integer_pass_free(&l->pass);
 }
 
-mv_status mv_infer_new(mv_infer **out, const mv_nn_graph *graph, mv_infer_half half,
-                       const float *weights, uint32_t feature_height, uint32_t feature_width,
-                       unsigned threads, mv_error *err)
+mv_status mv_infer_new(mv_infer **out, const mv_infer_network *network, mv_infer_half half,
+                       uint32_t feature_height, uint32_t feature_width, unsigned threads,
+                       mv_error *err)
 {
     mv_status st = MV_OK;
+    const mv_nn_graph *graph = network->graph;
     const bool encoder = half == MV_INFER_ENCODER;
     const uint32_t reach =
         encoder ? (graph->encoder_reach + graph->scale - 1) / graph->scale : graph->decoder_reach;
@@ -120,7 +147,7 @@ mv_status mv_infer_new(mv_infer **out, const mv_nn_graph *graph, mv_infer_half h
     infer->lanes = calloc(infer->lane_count, sizeof *infer->lanes);
     MV_REQUIRE(infer->lanes != NULL, err, MV_E_MEMORY, "out of memory for the network");
     for (unsigned i = 0; i < infer->lane_count; i++) {
-        MV_TRY(lane_make(&infer->lanes[i], infer, graph, encoder, weights, err));
+        MV_TRY(lane_make(&infer->lanes[i], infer, network, encoder, err));
     }
     *out = infer;
     infer = NULL;
@@ -219,6 +246,15 @@ static mv_status finish_window(pass *p, mv_status st, const mv_error *err)
     return st;
 }
 
+static mv_status lane_run(lane *l, float *y, const float *x, mv_error *err)
+{
+    if (l->pass == NULL) {
+        return mv_net_forward(l->net, y, x, err);
+    }
+    mv_integer_run(l->pass, y, x);
+    return MV_OK;
+}
+
 static mv_status run_window(void *user, unsigned worker, size_t index)
 {
     pass *p = user;
@@ -229,10 +265,10 @@ static mv_status run_window(void *user, unsigned worker, size_t index)
     mv_status st = MV_OK;
 
     if (l->in == NULL) {
-        st = mv_net_forward(l->net, p->y, p->x, &err);
+        st = lane_run(l, p->y, p->x, &err);
     } else {
         load_window(f, l, p->x, i, j);
-        st = mv_net_forward(l->net, l->out, l->in, &err);
+        st = lane_run(l, l->out, l->in, &err);
         if (st == MV_OK) {
             store_window(f, l, p->y, i, j);
         }

@@ -10,6 +10,7 @@
 #define MV_NN_INFER_H
 
 #include "nn/nn_graph.h"
+#include "nn/nn_integer.h"
 #include "tensor/tensor.h"
 
 #define MV_INFER_ROWS    64  /* features a side of one window: small enough for the caches, and */
@@ -19,11 +20,19 @@ typedef enum mv_infer_half { MV_INFER_ENCODER, MV_INFER_DECODER } mv_infer_half;
 
 typedef struct mv_infer mv_infer; /* one caller at a time */
 
+/* Whose half is run: weights of the whole graph, and this half in whole numbers, or NULL: then
+ * floating point. */
+typedef struct mv_infer_network {
+    const mv_nn_graph *graph;
+    const float *weights;
+    const mv_integer *integer;
+} mv_infer_network;
+
 /* mv_infer_new: for pictures of feature_height x feature_width features (times graph->scale
- * pixels). weights: of the whole graph, copied. The windows, and so the floats, do not depend on
- * threads. errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_MEMORY */
-MV_MUST_CHECK mv_status mv_infer_new(mv_infer **out, const mv_nn_graph *graph, mv_infer_half half,
-                                     const float *weights, uint32_t feature_height,
+ * pixels). integer is borrowed, weights are copied. The windows, and so the floats, do not depend
+ * on threads. errors: MV_E_ARGUMENT, MV_E_LIMIT, MV_E_MEMORY */
+MV_MUST_CHECK mv_status mv_infer_new(mv_infer **out, const mv_infer_network *network,
+                                     mv_infer_half half, uint32_t feature_height,
                                      uint32_t feature_width, unsigned threads, mv_error *err);
 void mv_infer_free(mv_infer **infer); /* wipes */
 

@@ -7,6 +7,7 @@
 #define MV_TENSOR_TENSOR_INTERNAL_H
 
 #include "tensor/tensor.h"
+#include "tensor/tensor_plain.h"
 
 struct mv_tensor_kernels {
     const char *name;
@@ -55,13 +56,9 @@ bool mv_net_wants_gradient(const mv_net *net, size_t i);
 void mv_plain_block8(float *y, const float *x, size_t planes, size_t height, size_t width);
 void mv_plain_unblock8(float *x, const float *y, size_t planes, size_t height, size_t width);
 
-void mv_plain_asinh(float *y, const float *x, size_t count);
-void mv_plain_sinh(float *y, const float *x, size_t count);
 /* dx = dy times the slope, from the layer's output y: 1/cosh(y), and sqrt(1 + y^2). */
 void mv_plain_asinh_backward(float *dx, const float *dy, const float *y, size_t count);
 void mv_plain_sinh_backward(float *dx, const float *dy, const float *y, size_t count);
-
-void mv_plain_add(float *y, const float *a, const float *b, size_t count);
 
 /* (B,C,H,W) -> (W, B*H, C), the order in which an LSTM walks, and back. */
 void mv_plain_to_steps(float *steps, const float *x, const mv_net_shape *shape, size_t channels);

@@ -287,7 +287,8 @@ static void check_windows(const mv_nn_graph *g, mv_infer_half half, uint32_t fh,
         x[i] = (float)mv_rand_unit(&r);
     }
     assert_int_equal(mv_net_forward(whole, want, x, NULL), MV_OK);
-    assert_int_equal(mv_infer_new(&infer, g, half, w, fh, fw, 1, NULL), MV_OK);
+    assert_int_equal(mv_infer_new(&infer, &(mv_infer_network){g, w, NULL}, half, fh, fw, 1, NULL),
+                     MV_OK);
     assert_true(mv_infer_windows(infer) > 1);
     assert_int_equal(mv_infer_run(infer, got, x, NULL, &done, mv_infer_windows(infer), NULL),
                      MV_OK);
@@ -330,7 +331,9 @@ static void segments_of_a_row_are_walked_one_by_one(void **state)
     for (size_t k = 0; k < 8 * 8 * WIDE; k++) {
         x[k] = (float)mv_rand_unit(&r);
     }
-    assert_int_equal(mv_infer_new(&infer, g, MV_INFER_ENCODER, w, 1, WIDE, 2, NULL), MV_OK);
+    assert_int_equal(
+        mv_infer_new(&infer, &(mv_infer_network){g, w, NULL}, MV_INFER_ENCODER, 1, WIDE, 2, NULL),
+        MV_OK);
     assert_int_equal(mv_infer_windows(infer), 2);
     assert_int_equal(mv_infer_run(infer, y, x, NULL, &done, 2, NULL), MV_OK);
     mv_infer_free(&infer);
@@ -338,7 +341,9 @@ static void segments_of_a_row_are_walked_one_by_one(void **state)
         for (size_t k = 0; k < (size_t)64 * width[p]; k++) {
             part[k] = x[k / (8 * width[p]) * 8 * WIDE + 8 * start[p] + k % (8 * width[p])];
         }
-        assert_int_equal(mv_infer_new(&infer, g, MV_INFER_ENCODER, w, 1, width[p], 1, NULL), MV_OK);
+        assert_int_equal(mv_infer_new(&infer, &(mv_infer_network){g, w, NULL}, MV_INFER_ENCODER, 1,
+                                      width[p], 1, NULL),
+                         MV_OK);
         assert_int_equal(mv_infer_run(infer, want, part, NULL, &done, 3, NULL), MV_OK);
         mv_infer_free(&infer);
         for (size_t k = 0; k < (size_t)64 * width[p]; k++) {
