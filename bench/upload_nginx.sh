@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The upload leg beside curl and nginx, in one run on one machine: 256 MiB of noise by medveil send to
-# medveil relay (through the queue, which keeps a flushed copy first), the same in one process without
-# the queue (the row "relay upload" of medveil bench), and by curl (PUT, TLS 1.3) to nginx (dav module,
-# files on the same disk, flushed by sync afterwards, since the relay's answer means that the file is
-# on disk). Three rounds of each, in turns; prints the median in megabytes a second, and processor time
-# for each MB of both ends together.
+# The upload leg beside curl and nginx, in one run on one machine: 256 MiB of noise by medveil to
+# medveil relay, and by curl (PUT, TLS 1.3) to nginx (dav module, files on the same disk, flushed by
+# sync afterwards, since the relay's answer means that the file is on disk). medveil in its two steps:
+# into the queue (hashed, copied, flushed: send --later), and from there to the relay (queue run),
+# which is the leg. Five rounds of each, in turns; prints the median in megabytes a second, and
+# processor time for each MB of both ends together; "queued" is both steps.
 #
 #   bench/upload_nginx.sh build/medveil
 set -eu
@@ -37,7 +37,7 @@ with open("noise.npy", "wb") as f:
     for _ in range(side):
         f.write(os.urandom(side))'
 "$medveil" keygen -o a.id >/dev/null 2>&1
-for i in 1 2 3; do
+for i in 1 2 3 4 5; do
     "$medveil" encrypt --no-features --no-embedding -r a.id.card noise.npy -o "round$i.mv" 2>/dev/null
 done
 rm noise.npy
@@ -87,15 +87,16 @@ measure() {
     after=$(ticks "$server")
     tail -n 1 time.txt | awk -v s=$((after - before)) '{ print $1, $2 + $3 + s / 100 }' >>"$name"
 }
-for i in 1 2 3; do
-    measure relay "$relay" "$medveil" send "round$i.mv" --to "$url" -r a.id.card
+for i in 1 2 3 4 5; do
+    measure add "$relay" "$medveil" send --later "round$i.mv" --to "$url" -r a.id.card
+    measure leg "$relay" "$medveil" queue run
     measure curl "$nginx" sh -c "curl -sk --tlsv1.3 -T round$i.mv 'https://127.0.0.1:$port/round$i.mv' && sync store/round$i.mv"
+    rm "store/round$i.mv" state/blobs/* "round$i.mv"
 done
-"$medveil" bench --filter 'relay upload' --json | /usr/bin/python3 -c '
-import json, sys
-row = json.loads(sys.stdin.read())
-print("leg    %7.1f MB/s" % (row["bytes"] / 1e6 / (row["median_ns"] / 1e9)))'
-for name in relay curl; do
-    sort -n "$name" | awk -v n="$bytes" -v name="$name" 'NR == 2 {
+paste -d ' ' add leg | awk '{ print $1 + $3, $2 + $4 }' >queued
+for name in add leg queued curl; do
+    sort -n "$name" | awk -v n="$bytes" -v name="$name" 'NR == 3 {
         printf "%-6s %7.1f MB/s   %6.2f ms of processor time a MB\n", name, n / 1e6 / $1, 1e3 * $2 / (n / 1e6) }'
 done
+# each round's leg over the same round's curl
+paste -d ' ' curl leg queued | awk '{ print $1 / $3, $1 / $5 }' | sort -n | awk 'NR == 3 { printf "leg over curl %.2f\n", $1 }'

@@ -10,7 +10,7 @@
 
 #define BUCKET_S      0.25
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
-#define STREAMS_FIRST 4
+#define STREAMS_FIRST 2
 #define STREAM_MS     2.5 /* a line is worth a stream for each of these of its round trip */
 #define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
 #define PROBE_STEPS   12  /* steps without a change after which more streams are tried again */

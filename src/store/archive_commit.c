@@ -310,13 +310,16 @@ static void make(mv_archive *a, mv_change *batch)
 
 /* ---- the threads ---- */
 
-/* Up to BATCH_MAX changes, waiting for the first; NULL: stop. */
-static mv_change *take(mv_change_queue *q, size_t max)
+/* Up to max changes, waiting for the first; NULL: stop. With ahead, uploads of this archive are
+ * hashed ahead meanwhile. */
+static mv_change *take(mv_change_queue *q, size_t max, mv_archive *ahead)
 {
     mv_change *batch = NULL;
     (void)pthread_mutex_lock(&q->mutex);
     while (q->first == NULL && !q->stop) {
-        (void)pthread_cond_wait(&q->cond, &q->mutex);
+        if (ahead == NULL || !mv_ahead_step(ahead)) {
+            (void)pthread_cond_wait(&q->cond, &q->mutex);
+        }
     }
     batch = q->first;
     mv_change *last = batch;
@@ -348,7 +351,7 @@ static void put(mv_change_queue *q, mv_change *c)
 static void *commit_thread(void *user)
 {
     mv_archive *a = user;
-    for (mv_change *batch; (batch = take(&a->commit, BATCH_MAX)) != NULL;) {
+    for (mv_change *batch; (batch = take(&a->commit, BATCH_MAX, NULL)) != NULL;) {
         make(a, batch);
     }
     return NULL;
@@ -358,7 +361,7 @@ static void *commit_thread(void *user)
 static void *gather_thread(void *user)
 {
     mv_archive *a = user;
-    for (mv_change *c; (c = take(&a->gather, 1)) != NULL;) {
+    for (mv_change *c; (c = take(&a->gather, 1, a)) != NULL;) {
         c->st = mv_archive_gathered(&c->upload, a, c->upload_id);
         if (c->st == MV_OK) {
             put(&a->commit, c);

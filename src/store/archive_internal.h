@@ -24,6 +24,17 @@ typedef struct mv_change_queue {
     pthread_t thread;
 } mv_change_queue;
 
+/* How far an upload in parts has been hashed while it comes. */
+typedef struct mv_ahead {
+    bool used;
+    uint8_t id[MV_UPLOAD_ID_LEN];
+    uint64_t claimed, hashed; /* bytes that are being hashed; that are */
+    crypto_generichash_state hash;
+    mv_runs noted;
+} mv_ahead;
+
+#define MV_AHEAD_MAX 16
+
 struct mv_archive {
     mv_archive_limits limits;
     bool alone; /* no other relay uses this folder */
@@ -35,6 +46,8 @@ struct mv_archive {
     pthread_mutex_t room_mutex; /* guards incoming_bytes */
     uint64_t incoming_bytes;    /* charged by uploads in one piece */
     mv_change_queue commit, gather;
+    mv_ahead ahead[MV_AHEAD_MAX]; /* guarded by gather.mutex, as ahead_next */
+    size_t ahead_next;
 };
 
 struct mv_upload {
@@ -79,6 +92,23 @@ MV_MUST_CHECK mv_status mv_archive_have_all(mv_archive *archive, const uint8_t i
 /* mv_archive_sweep_streams: live ones that nobody continues (now_s 0: none), ended ones whose file
  * is gone. Store locked. */
 MV_MUST_CHECK mv_status mv_archive_sweep_streams(mv_archive *archive, int64_t now_s);
+
+/* ---- archive_ahead.c ---- */
+
+void mv_ahead_begin(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN], uint64_t len);
+/* mv_ahead_written: after bytes at this place were written, and before the file could be closed to
+ * all who write; mv_ahead_noted: after these blocks were noted. */
+void mv_ahead_written(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN], uint64_t at);
+void mv_ahead_noted(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN], uint64_t first,
+                    uint64_t end);
+/* mv_ahead_take: how many bytes are hashed, with the state after them; 0: none, *hash is as it was.
+ * The upload is hashed ahead no more. */
+uint64_t mv_ahead_take(mv_archive *archive, const uint8_t id[MV_UPLOAD_ID_LEN],
+                       crypto_generichash_state *hash);
+/* mv_ahead_step: one step of some upload, with gather.mutex held, which is let go of meanwhile;
+ * false: there is nothing to do. */
+bool mv_ahead_step(mv_archive *archive);
+
 /* ---- for galleries: blobs and rows ---- */
 
 /* Within a transaction of the writer: the blob's row and its bytes in their place, or one reference

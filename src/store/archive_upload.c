@@ -164,6 +164,7 @@ void mv_upload_free(mv_upload **upload)
 
 struct mv_part {
     mv_archive *archive;
+    uint8_t id[MV_UPLOAD_ID_LEN]; /* of an upload in parts */
     uint64_t first, len, written, file_len;
     int fd, have_fd;
 };
@@ -228,6 +229,9 @@ mv_status mv_archive_offer(mv_ticket *out, mv_archive *archive, const mv_mailbox
     mv_archive_lock(archive);
     st = make_session(archive, out->upload, mailbox, offer);
     mv_archive_unlock(archive);
+    if (st == MV_OK) {
+        mv_ahead_begin(archive, out->upload, offer->len);
+    }
 done:
     return st;
 }
@@ -278,6 +282,7 @@ mv_status mv_archive_part(mv_part **out, mv_archive *archive,
     MV_ENSURE(offset % MV_BLOCK_LEN == 0 && (len % MV_BLOCK_LEN == 0 || offset + len == s.len),
               MV_E_FORMAT);
     p->archive = archive;
+    memcpy(p->id, upload, MV_UPLOAD_ID_LEN);
     p->first = offset;
     p->len = len;
     p->file_len = s.len;
@@ -316,8 +321,11 @@ mv_status mv_part_write(mv_part *part, const uint8_t *bytes, size_t len)
     mv_status st = MV_OK;
     MV_ENSURE(len <= part->len - part->written, MV_E_RANGE);
     const uint64_t at = part->first + part->written;
-    MV_TRY(mv_disk_write_open(part->fd, bytes, len, at));
-    part->written += len;
+    MV_TRY(mv_disk_enter(part->fd));
+    st = mv_disk_write(part->fd, bytes, len, at);
+    mv_ahead_written(part->archive, part->id, at);
+    mv_disk_leave(part->fd);
+    part->written += st == MV_OK ? len : 0;
 done:
     return st;
 }
@@ -337,6 +345,7 @@ mv_status mv_part_end(mv_part **part)
         mv_store_u64le(record + 8, end);
         const mv_status noted = mv_disk_append(p->have_fd, record, sizeof record);
         st = noted == MV_OK ? st : noted;
+        mv_ahead_noted(p->archive, p->id, p->first, end);
     }
     if (p->fd >= 0) {
         (void)close(p->fd);
@@ -428,8 +437,8 @@ mv_status mv_archive_cancel(mv_archive *archive, const uint8_t upload[MV_UPLOAD_
     return st;
 }
 
-/* Hashes the first u->len bytes of the file. */
-static mv_status hash_all(mv_upload *u)
+/* Hashes the bytes of the file that were not hashed ahead. */
+static mv_status hash_rest(mv_upload *u)
 {
     uint8_t block[65536];
     while (u->written < u->len) {
@@ -474,7 +483,8 @@ mv_status mv_archive_gathered(mv_upload **out, mv_archive *archive,
     mv_upload_names(u->temporary, have, id);
     MV_TRY(open_existing(&u->fd, archive, u->temporary, O_RDONLY));
     MV_TRY(mv_disk_close_writes(u->fd)); /* else a part still open could change it afterwards */
-    st = hash_all(u);
+    u->written = mv_ahead_take(archive, id, &u->hash);
+    st = hash_rest(u);
     if (st == MV_E_AUTH) {
         (void)!mv_archive_cancel(archive, id);
     }

@@ -80,22 +80,29 @@ static bool lock(int fd, int how)
     return rc == 0;
 }
 
-mv_status mv_disk_write_open(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+mv_status mv_disk_enter(int fd)
 {
     mv_status st = MV_E_IO;
     struct stat info;
     if (lock(fd, LOCK_SH) && fstat(fd, &info) == 0) {
-        st = (info.st_mode & S_IWUSR) == 0 ? MV_E_NOT_FOUND : mv_disk_write(fd, bytes, len, offset);
+        st = (info.st_mode & S_IWUSR) == 0 ? MV_E_NOT_FOUND : MV_OK;
     }
-    (void)lock(fd, LOCK_UN);
+    if (st != MV_OK) {
+        mv_disk_leave(fd);
+    }
     return st;
+}
+
+void mv_disk_leave(int fd)
+{
+    (void)lock(fd, LOCK_UN);
 }
 
 mv_status mv_disk_close_writes(int fd)
 {
     const bool closed = lock(fd, LOCK_EX) && fchmod(fd, S_IRUSR) == 0;
     const mv_status st = closed ? MV_OK : mv_disk_status(errno);
-    (void)lock(fd, LOCK_UN);
+    mv_disk_leave(fd);
     return st;
 }
 

@@ -250,7 +250,7 @@ static void small_files_go_in_bundles_and_a_large_one_in_parts(void **state)
     assert_int_equal(run(f), MV_OK);
     assert_int_equal(f->relay->count, 301);
     assert_true(f->relay->bundles >= 1 && f->relay->bundles < 20);
-    assert_true(f->relay->parts >= 16 && f->relay->parts < 80);
+    assert_true(f->relay->parts >= 8 && f->relay->parts < 80);
     assert_int_equal(f->relay->puts, 0);
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -22,10 +23,12 @@
 #include "folder.h"
 #include "store/archive.h"
 #include "store/archive_gallery.h"
+#include "store/archive_internal.h"
 #include "store/db.h"
 #include "store/disk.h"
 #include "wire/hex.h"
 
+static const mv_archive_limits huge = {1 << 24, 1 << 26, 1 << 27, 0};
 static const mv_archive_limits roomy = {1 << 20, 1 << 22, 1 << 23, 0};
 
 typedef struct fixture {
@@ -469,6 +472,58 @@ static void nothing_is_written_into_a_file_once_its_hash_is_looked_at(void **sta
     assert_int_equal(mv_part_write(late, junk, sizeof junk), MV_E_NOT_FOUND);
     assert_int_equal(mv_part_end(&late), MV_E_TRUNCATED);
     expect_blob(f->archive, offer.file, bytes, BIG_LEN);
+}
+
+#define HUGE_LEN ((9u << 20) + 77)
+
+/* An upload of HUGE_LEN bytes, all there, and hashed ahead as far as that goes. */
+static void upload_huge(fixture *f, mv_ticket *t, const mv_offer *offer, const uint8_t *bytes)
+{
+    mv_archive *a = f->archive;
+    uint64_t hashed = 0;
+    assert_int_equal(mv_archive_offer(t, a, &box_a, offer), MV_OK);
+    assert_int_equal(
+        put_part(a, t->upload, bytes, 1u << 20, HUGE_LEN - (1u << 20), HUGE_LEN - (1u << 20)),
+        MV_OK);
+    assert_int_equal(put_part(a, t->upload, bytes, 0, 1u << 20, 1u << 20), MV_OK);
+    for (int i = 0; postgres() == NULL && i < 1000 && hashed < (8u << 20); i++) {
+        (void)poll(NULL, 0, 10);
+        (void)pthread_mutex_lock(&a->gather.mutex);
+        for (size_t k = 0; k < MV_AHEAD_MAX; k++) {
+            const bool mine = memcmp(a->ahead[k].id, t->upload, MV_UPLOAD_ID_LEN) == 0;
+            hashed = mine && a->ahead[k].used ? a->ahead[k].hashed : hashed;
+        }
+        (void)pthread_mutex_unlock(&a->gather.mutex);
+    }
+    assert_int_equal(hashed, postgres() == NULL ? 8u << 20 : 0); /* others may write there, too */
+}
+
+static void what_was_hashed_ahead_and_changed_again_is_hashed_anew(void **state)
+{
+    fixture *f = *state;
+    mv_ticket t;
+    mv_offer offer = {.len = HUGE_LEN};
+    uint8_t *bytes = calloc(1, HUGE_LEN);
+    assert_non_null(bytes);
+    reopen(f, &huge);
+    bytes[HUGE_LEN - 1] = 1;
+    hash_of(offer.file, bytes, HUGE_LEN);
+    upload_huge(f, &t, &offer, bytes);
+    bytes[MV_BLOCK_LEN] = 1; /* these bytes never had the hash */
+    assert_int_equal(
+        put_part(f->archive, t.upload, bytes, MV_BLOCK_LEN, MV_BLOCK_LEN, MV_BLOCK_LEN), MV_OK);
+    assert_int_equal(gather(f->archive, t.upload), MV_E_AUTH);
+    bytes[MV_BLOCK_LEN] = 0;
+    upload_huge(f, &t, &offer, bytes);
+    assert_int_equal(put_part(f->archive, t.upload, bytes, 0, MV_BLOCK_LEN, MV_BLOCK_LEN), MV_OK);
+    assert_int_equal(gather(f->archive, t.upload), MV_OK); /* the same bytes once more */
+    expect_blob(f->archive, offer.file, bytes, HUGE_LEN);
+    bytes[0] = 2;
+    hash_of(offer.file, bytes, HUGE_LEN);
+    upload_huge(f, &t, &offer, bytes);
+    assert_int_equal(gather(f->archive, t.upload), MV_OK);
+    expect_blob(f->archive, offer.file, bytes, HUGE_LEN);
+    free(bytes);
 }
 
 static void a_part_that_does_not_fit_is_refused(void **state)
@@ -1099,6 +1154,7 @@ int main(void)
         WITH_FOLDER(arrivals_are_numbered_and_a_number_is_never_given_twice),
         WITH_FOLDER(parts_come_in_any_order_and_survive_a_restart),
         WITH_FOLDER(nothing_is_written_into_a_file_once_its_hash_is_looked_at),
+        WITH_FOLDER(what_was_hashed_ahead_and_changed_again_is_hashed_anew),
         WITH_FOLDER(a_part_that_does_not_fit_is_refused),
         WITH_FOLDER(parts_with_another_hash_are_thrown_away),
         WITH_FOLDER(a_file_expires_by_served_time_and_no_jump_of_the_clock_destroys_it),
