@@ -182,6 +182,16 @@ wait "$waiting" || fail 'the run ends when all receipts are here'
 grep -q 'delivered sixth.mv' "$work/log/run" || fail 'the first is delivered'
 grep -q 'delivered seventh.mv' "$work/log/run" || fail 'the second is delivered'
 
+step 'nothing is sent to a card that was revoked, and nothing is queued for it'
+expect 0 keygen -o left.id
+expect 0 encrypt -s alice.id -r left.id.card scan.png -o left.mv
+expect 0 card revoke -i left.id -o left.revocation
+expect 0 card revoke left.revocation
+expect 14 send left.mv --to "$url" -r left.id.card -s alice.id
+says 'revoked'
+expect 0 queue status --all
+if grep -q 'left.mv' "$out"; then fail 'nothing is queued for a revoked card'; fi
+
 step 'wrong options are said'
 expect 2 send third.mv --to "$url" -r bob.id.card --wait
 expect 2 send third.mv --to "$url" -r bob.id.card --limit-rate fast

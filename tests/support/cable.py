@@ -12,10 +12,11 @@ PIECE = 65536
 
 
 class Cable:
-    """to: port of the relay on 127.0.0.1. rate: bytes a second and direction; 0: no limit."""
+    """to: port of the relay on 127.0.0.1. rate: bytes a second and direction; 0: no limit. tap: a
+    list that gets (upwards, bytes) of all that goes by."""
 
-    def __init__(self, to, rate=0):
-        self.to, self.rate, self.up, self.down = to, rate, 0, 0
+    def __init__(self, to, rate=0, tap=None):
+        self.to, self.rate, self.up, self.down, self.tap = to, rate, 0, 0, tap
         self.lock, self.lines, self.listener, self.port = threading.Lock(), set(), None, 0
         self.plug()
 
@@ -63,6 +64,8 @@ class Cable:
                     if not piece:
                         return
                     other[one].sendall(piece)
+                    if self.tap is not None:
+                        self.tap.append((one is client, piece))
                     self.count(one is client, len(piece))
         except (OSError, ValueError):
             return
