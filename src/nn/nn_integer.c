@@ -527,7 +527,7 @@ size_t mv_integer_out_count(const mv_integer_pass *pass)
 
 /* ---- between forms ---- */
 
-/* To the nearest unit, halves up, cut to +-MAX; 0 where it is not a number. Without calls and
+/* To the nearest unit, halves up, cut to +-MAX; MAX where it is not a number. Without calls and
  * branches, so that compilers use vectors: v + 2^15 + 1/2 is positive and cut off downwards. */
 static void to_whole(int16_t *y, const float *x, size_t count, float scale)
 {

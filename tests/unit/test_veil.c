@@ -278,6 +278,63 @@ static void frequencies_come_back_by_bands(void **state)
     free(rebuilt);
 }
 
+/* Weights, levels and pixels by whole numbers alone: the bytes, and the picture, are the same on
+ * every machine and stay so. */
+static void bands_and_pictures_are_those_of_the_first_release(void **state)
+{
+    static const char want[] = "2d6bf6ff7986297a63ff57465b49a639";
+    static mv_small_net net[MV_VEIL_BANDS];
+    const mv_veil_grid g = mv_veil_grid_make(93, 70, true);
+    const size_t count = 64 * g.blocks, pixels = (size_t)g.width * g.height;
+    int32_t *level = malloc(count * sizeof *level), *coef = malloc(count * sizeof *coef);
+    int32_t *pixel = malloc(pixels * sizeof *pixel);
+    mv_rand r = mv_rand_make(8);
+    mv_buffer out = mv_buffer_make(1 << 24);
+    mv_rans_writer w;
+    mv_veil_levels *levels = NULL;
+    crypto_generichash_state h;
+    uint8_t hash[16];
+    char text[33];
+    (void)state;
+    assert_true(level != NULL && coef != NULL && pixel != NULL);
+    for (size_t k = 0; k < MV_VEIL_BANDS; k++) {
+        for (size_t i = 0; i < MV_SMALL_IN * MV_SMALL_H1; i++) {
+            (&net[k].w1[0][0][0])[i] = (int16_t)(mv_rand_below(&r, 601) - 300);
+            (&net[k].w2[0][0][0])[i % (MV_SMALL_H1 * MV_SMALL_H2)] =
+                (int16_t)(mv_rand_below(&r, 801) - 400);
+            (&net[k].w3[0][0])[i % (MV_SMALL_OUT * MV_SMALL_H2)] =
+                (int16_t)(mv_rand_below(&r, 401) - 200);
+        }
+        assert_int_equal(mv_small_check(&net[k]), MV_OK);
+        for (size_t b = 0; b < g.blocks; b++) {
+            const uint32_t reach = 1 + 900 / (1 + (uint32_t)(k * k));
+            level[k * g.blocks + b] = (int32_t)mv_rand_below(&r, 2 * reach + 1) - (int32_t)reach;
+        }
+    }
+    assert_int_equal(mv_rans_writer_init(&w, &out), MV_OK);
+    assert_int_equal(mv_veil_levels_new(&levels, &g, 100), MV_OK);
+    mv_veil_levels_set(levels, level);
+    assert_int_equal(mv_veil_bands_encode(&w, coef, net, levels, MV_VEIL_BANDS, 320), MV_OK);
+    assert_int_equal(mv_rans_finish(&w), MV_OK);
+    assert_int_equal(mv_veil_inverse(pixel, coef, &g), MV_OK);
+    assert_int_equal(crypto_generichash_init(&h, NULL, 0, sizeof hash), 0);
+    assert_int_equal(crypto_generichash_update(&h, out.bytes, out.len), 0);
+    for (size_t i = 0; i < pixels; i++) {
+        uint8_t bytes[4];
+        mv_store_u32le(bytes, (uint32_t)pixel[i]);
+        assert_int_equal(crypto_generichash_update(&h, bytes, sizeof bytes), 0);
+    }
+    assert_int_equal(crypto_generichash_final(&h, hash, sizeof hash), 0);
+    sodium_bin2hex(text, sizeof text, hash, sizeof hash);
+    assert_string_equal(text, want);
+    mv_veil_levels_free(&levels);
+    mv_rans_writer_clear(&w);
+    mv_buffer_clear(&out);
+    free(level);
+    free(coef);
+    free(pixel);
+}
+
 /* ---- pixels ---- */
 
 typedef int32_t (*painter)(mv_rand *r, uint32_t x, uint32_t y);
@@ -467,6 +524,7 @@ int main(void)
         cmocka_unit_test(pixels_come_back_from_their_frequencies_at_any_size),
         cmocka_unit_test(the_transform_keeps_lengths),
         cmocka_unit_test(frequencies_come_back_by_bands),
+        cmocka_unit_test(bands_and_pictures_are_those_of_the_first_release),
         cmocka_unit_test(pixels_come_back_exactly_or_within_their_error),
         cmocka_unit_test(every_machine_codes_the_same_bytes),
         cmocka_unit_test(learned_contexts_beat_jpeg_ls_on_a_phantom),
