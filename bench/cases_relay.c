@@ -13,6 +13,7 @@
 #include "medveil/queue.h"
 #include "relay.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,19 +70,24 @@ done:
     return st;
 }
 
-/* A file of bytes that no round before had. */
+/* A file of bytes that no round before had; not flushed, since sending is measured, not making. */
 static mv_status write_fresh(const char *path, size_t len, uint64_t seed, mv_error *err)
 {
+    mv_status st = MV_OK;
     mv_rand r = mv_rand_make(seed);
     uint8_t *bytes = malloc(len);
-    mv_status st = MV_E_MEMORY;
-    if (bytes != NULL) {
-        for (size_t i = 0; i + 8 <= len; i += 8) {
-            const uint64_t v = mv_rand_u64(&r);
-            memcpy(bytes + i, &v, 8);
-        }
-        memset(bytes + len / 8 * 8, 0, len % 8);
-        st = mv_file_write(path, bytes, len, MV_OUTPUT_FORCE, err);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    MV_REQUIRE(bytes != NULL && fd >= 0, err, MV_E_IO, "cannot make a file to send");
+    for (size_t i = 0; i + 8 <= len; i += 8) {
+        const uint64_t v = mv_rand_u64(&r);
+        memcpy(bytes + i, &v, 8);
+    }
+    memset(bytes + len / 8 * 8, 0, len % 8);
+    MV_REQUIRE(mv_file_write_at(fd, bytes, len, 0), err, MV_E_IO, "cannot make a file to send");
+done:
+    if (fd >= 0) {
+        (void)close(fd);
     }
     free(bytes);
     return st;

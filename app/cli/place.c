@@ -172,11 +172,14 @@ static mv_status rows_of_relay(place *p, mv_error *err)
     mv_status st = MV_OK;
     char path[PATH_SIZE];
     size_t got = 1;
+    unsigned anew = 0;
     bool known = true;
     cache_load(p);
     while (got != 0) {
         MV_TRY(more_records(p, &got, &known, err));
-        if (!known) { /* repacked: all anew */
+        if (!known) { /* repacked: all anew; once before we ask, and once meanwhile */
+            MV_REQUIRE(anew++ < 2, err, MV_E_NETWORK,
+                       "the relay's list of rows is another one each time it is asked");
             mv_buffer_clear(&p->records);
             got = 1;
         }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WRITE_OUT_LEN ((uint64_t)8 << 20)
+
 /* Temporary names of open outputs, so that an interrupted program leaves none behind. */
 #define OPEN_OUTPUTS_MAX 16
 static const char *volatile open_temporaries[OPEN_OUTPUTS_MAX];
@@ -262,4 +264,32 @@ mv_status mv_private_read(char *out, size_t cap, size_t *len, const char *path, 
         (void)close(fd);
     }
     return st;
+}
+
+/* Has the system begin to write out what crossed a boundary. Only a hint: a file system that cannot
+ * is no failure. */
+static void write_out_early(int fd, uint64_t first, uint64_t end)
+{
+    if (first / WRITE_OUT_LEN != end / WRITE_OUT_LEN) {
+        const uint64_t start = first / WRITE_OUT_LEN * WRITE_OUT_LEN;
+        (void)sync_file_range(fd, (off64_t)start, WRITE_OUT_LEN, SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+bool mv_file_write_at(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+{
+    const uint64_t first = offset;
+    while (len != 0) {
+        const ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
+        if (done < 0 && errno != EINTR) {
+            return false;
+        }
+        if (done > 0) {
+            bytes += done;
+            len -= (size_t)done;
+            offset += (uint64_t)done;
+        }
+    }
+    write_out_early(fd, first, offset);
+    return true;
 }

@@ -41,6 +41,10 @@ void mv_output_abort(mv_output *out); /* removes the temporary file */
 MV_MUST_CHECK mv_status mv_file_write(const char *path, const uint8_t *bytes, size_t len,
                                       unsigned flags, mv_error *err);
 
+/* mv_file_write_at: all bytes at this offset; false with errno. A large file begins on its way to
+ * the disk meanwhile, so that a flush at its end finds little left to do. */
+bool mv_file_write_at(int fd, const uint8_t *bytes, size_t len, uint64_t offset);
+
 /* mv_output_discard_all: remove the temporary files of every output still open; for the handler of
  * a fatal signal. Async-signal-safe. */
 void mv_output_discard_all(void);

@@ -10,6 +10,8 @@
 #include "medveil/envelope.h"
 #include "net/http_client.h"
 
+#include <time.h>
+
 #define MV_TRANSFER_LEN_MAX MV_ENVELOPE_LEN_MAX /* of one file */
 
 struct mv_client {
@@ -89,10 +91,11 @@ MV_MUST_CHECK mv_status mv_client_ask(mv_client *c, mv_http_call *call, uint32_t
 typedef struct mv_outgoing {
     int fd;
     mv_client_file file;
+    struct timespec written; /* when its bytes were last changed, as far as the system tells */
 } mv_outgoing;
 
 MV_MUST_CHECK mv_status mv_outgoing_open(mv_outgoing *out, const char *path, mv_error *err);
-MV_MUST_CHECK mv_status mv_hash_fd(uint8_t hash[MV_FILE_HASH_LEN], int fd, uint64_t len);
+bool mv_outgoing_unchanged(const mv_outgoing *out); /* since it was opened */
 
 /* All: MV_E_POLICY and MV_E_LIMIT are refusals of the file; MV_E_BUSY and MV_E_NETWORK pass. */
 

@@ -9,6 +9,7 @@
  * the map may promise too much; the hash of the whole tells, and the download begins anew.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "client_internal.h"
 
 #include <errno.h>
@@ -94,22 +95,6 @@ static mv_status cannot_write(const download *d, mv_error *err)
     return mv_fail(err, MV_E_IO, "cannot write %s: %s", d->path, strerror(errno));
 }
 
-static bool write_at(int fd, const uint8_t *bytes, size_t len, uint64_t at)
-{
-    while (len != 0) {
-        const ssize_t done = pwrite(fd, bytes, len, (off_t)at);
-        if (done < 0 && errno != EINTR) {
-            return false;
-        }
-        if (done > 0) {
-            bytes += done;
-            len -= (size_t)done;
-            at += (uint64_t)done;
-        }
-    }
-    return true;
-}
-
 /* The blocks that the bytes from at to end make whole; all bytes of the first before at are here.
  */
 static bool mark_here(download *d, uint64_t at, uint64_t end)
@@ -120,7 +105,7 @@ static bool mark_here(download *d, uint64_t at, uint64_t end)
         if (d->map[b] != HERE) {
             d->map[b] = HERE;
             d->here++;
-            ok = ok && (!d->mapped || write_at(d->fd, &d->map[b], 1, d->file->len + b));
+            ok = ok && (!d->mapped || mv_file_write_at(d->fd, &d->map[b], 1, d->file->len + b));
         }
     }
     (void)pthread_mutex_unlock(&d->mutex);
@@ -246,7 +231,7 @@ done:
 static mv_status begin_map(download *d, mv_error *err)
 {
     if (!d->mapped && (ftruncate(d->fd, (off_t)(d->file->len + d->blocks)) != 0 ||
-                       !write_at(d->fd, d->map, d->blocks, d->file->len))) {
+                       !mv_file_write_at(d->fd, d->map, d->blocks, d->file->len))) {
         d->spoilt = true;
         return cannot_write(d, err);
     }
@@ -308,8 +293,8 @@ static mv_status take_bytes(void *user, int status, const uint8_t *bytes, size_t
     p->begun = true;
     MV_REQUIRE(len <= p->limit - p->at, p->err, MV_E_AUTH,
                "the relay sends more bytes than it announced");
-    MV_REQUIRE(write_at(d->fd, bytes, len, p->at) && mark_here(d, p->at, p->at + len), p->err,
-               MV_E_IO, "cannot write %s: %s", d->path, strerror(errno));
+    MV_REQUIRE(mv_file_write_at(d->fd, bytes, len, p->at) && mark_here(d, p->at, p->at + len),
+               p->err, MV_E_IO, "cannot write %s: %s", d->path, strerror(errno));
     p->at += len;
 done:
     return st;
@@ -517,6 +502,7 @@ static mv_status fetch_spread(mv_client *c, download *d, mv_error *err)
 
     d->piece_max = PIECE_MAX;
     d->streams = mv_streams_make(c->opts.streams_max);
+    mv_streams_line(&d->streams, mv_http_client_round_trip_ms(c->http));
     MV_TRY(begin_map(d, err));
     MV_TRY(start_streams(c, d, most, err));
     (void)pthread_mutex_lock(&d->mutex);

@@ -25,6 +25,7 @@ typedef struct mv_http_client_opts {
 MV_MUST_CHECK mv_status mv_http_client_new(mv_http_client **out, const mv_address *address,
                                            const mv_http_client_opts *opts, mv_error *err);
 void mv_http_client_free(mv_http_client **client);
+double mv_http_client_round_trip_ms(const mv_http_client *client); /* 0: not yet known */
 
 /* One request and what came back. Zero-initialise; clear with mv_http_call_clear. */
 typedef struct mv_http_call {

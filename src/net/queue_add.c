@@ -2,6 +2,7 @@
  *
  * queue_add.c: files into the queue: copied, flushed, and there only when all of it is.
  */
+#include "base/file.h"
 #include "client_internal.h"
 #include "envelope/identity.h"
 #include "queue_internal.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -57,26 +57,25 @@ done:
     return st;
 }
 
-/* The bytes, once more hashed as they are written: what was named is what is kept. */
+/* The bytes that were named, or a refusal when they were changed since; the relay looks once more.
+ */
 static mv_status copy_bytes(int to, const mv_outgoing *from, mv_error *err)
 {
     mv_status st = MV_OK;
-    uint8_t block[COPY_BLOCK], hash[MV_FILE_HASH_LEN];
-    crypto_generichash_state state;
+    uint8_t block[COPY_BLOCK];
 
-    (void)crypto_generichash_init(&state, NULL, 0, sizeof hash);
     for (uint64_t at = 0; at < from->file.len;) {
-        const ssize_t got = pread(from->fd, block, sizeof block, (off_t)at);
+        const uint64_t left = from->file.len - at;
+        const ssize_t got =
+            pread(from->fd, block, left < sizeof block ? (size_t)left : sizeof block, (off_t)at);
         MV_REQUIRE(got > 0, err, MV_E_IO, "cannot read the file to send");
-        (void)crypto_generichash_update(&state, block, (size_t)got);
-        if (!mv_queue_write_all(to, block, (size_t)got)) {
+        if (!mv_file_write_at(to, block, (size_t)got, at)) {
             st = mv_queue_cannot_write(err);
             goto done;
         }
         at += (uint64_t)got;
     }
-    (void)crypto_generichash_final(&state, hash, sizeof hash);
-    MV_REQUIRE(memcmp(hash, from->file.hash, sizeof hash) == 0, err, MV_E_IO,
+    MV_REQUIRE(mv_outgoing_unchanged(from), err, MV_E_IO,
                "the file to send was changed while it was read");
 done:
     return st;

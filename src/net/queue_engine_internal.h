@@ -20,6 +20,7 @@ typedef enum entry_state { READY, AT_WORK, ON_RELAY, DELIVERED_UNFLUSHED, OVER }
 /* A large file on its way. */
 typedef struct parts {
     uint8_t upload[MV_UPLOAD_ID_LEN];
+    mv_mailbox mailbox;
     mv_runs have; /* what the relay has or is being sent */
     int fd;
     unsigned out;     /* pieces of work that streams have in hand */

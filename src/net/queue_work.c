@@ -55,7 +55,7 @@ mv_status mv_engine_client(engine *g, stream *s, const entry *e, mv_error *err)
 static mv_status do_whole(engine *g, mv_client *c, const mv_queue_item *item,
                           const mv_mailbox *mailbox, bool *duplicate, mv_error *err)
 {
-    mv_outgoing out = {mv_queue_open_bytes(g->queue, item->id), item->file};
+    const mv_outgoing out = {.fd = mv_queue_open_bytes(g->queue, item->id), .file = item->file};
     if (out.fd < 0) {
         return mv_fail(err, MV_E_IO, "the queue's copy of %s is gone", item->name);
     }
@@ -195,6 +195,7 @@ static mv_status do_begin(engine *g, mv_client *c, entry *e, mv_queue_item *item
     MV_REQUIRE(p != NULL, err, MV_E_MEMORY, "out of memory");
     p->fd = mv_queue_open_bytes(g->queue, item->id);
     MV_REQUIRE(p->fd >= 0, err, MV_E_IO, "the queue's copy of %s is gone", item->name);
+    p->mailbox = *mailbox;
     MV_TRY(ask_parts(c, item, mailbox, p, present, err));
     if (!*present) {
         item->file.epoch = mailbox->epoch;
@@ -229,6 +230,20 @@ typedef struct outcome {
     bool elsewhere; /* another process has sent it meanwhile */
 } outcome;
 
+/* A part, or the end, of an upload that has begun and whose item this process holds. */
+static void do_part(mv_client *c, const work *w, outcome *o)
+{
+    const parts *p = w->entry[0]->parts;
+    o->known = true;
+    o->mailbox = p->mailbox;
+    if (w->kind == PART) {
+        o->st = mv_send_part(c, p->upload, p->fd, &w->part, &o->known, &o->err);
+    } else {
+        o->st = mv_send_finish(c, p->upload, &o->known, &o->err);
+        o->done = o->st == MV_OK && o->known;
+    }
+}
+
 static void do_one(engine *g, mv_client *c, work *w, outcome *o)
 {
     mv_status st = MV_OK;
@@ -253,16 +268,11 @@ static void do_one(engine *g, mv_client *c, work *w, outcome *o)
         MV_TRY(do_begin(g, c, e, item, &o->mailbox, &o->duplicate, &o->err));
         o->done = o->duplicate;
         break;
-    case PART:
-        MV_TRY(mv_send_part(c, e->parts->upload, e->parts->fd, &w->part, &o->known, &o->err));
-        break;
-    case FINISH:
-        MV_TRY(mv_send_finish(c, e->parts->upload, &o->known, &o->err));
-        o->done = o->known;
-        break;
     case BUNDLE:
         MV_TRY(do_bundle(g, c, w, &o->mailbox, &o->err));
         break;
+    case PART:
+    case FINISH:
     case NOTHING:
         break;
     }
@@ -380,10 +390,17 @@ void *mv_engine_stream(void *user)
         (void)pthread_mutex_unlock(&g->mutex);
         o.st = mv_engine_client(g, s, w->entry[0], &o.err);
         if (o.st == MV_OK) {
-            do_one(g, s->client, w, &o);
+            if (w->kind == PART || w->kind == FINISH) {
+                do_part(s->client, w, &o);
+            } else {
+                do_one(g, s->client, w, &o);
+            }
             o.answered = s->client->answered;
         }
         (void)pthread_mutex_lock(&g->mutex);
+        if (s->client != NULL) {
+            mv_streams_line(&g->streams, mv_http_client_round_trip_ms(s->client->http));
+        }
         after(g, s, w, &o);
         s->busy = false;
         s->moving = 0;

@@ -10,7 +10,8 @@
 
 #define BUCKET_S      0.25
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
-#define STREAMS_FIRST 16
+#define STREAMS_FIRST 4
+#define STREAM_MS     2.5 /* a line is worth a stream for each of these of its round trip */
 #define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
 #define PROBE_STEPS   12  /* steps without a change after which more streams are tried again */
 
@@ -82,6 +83,16 @@ mv_streams mv_streams_make(unsigned max)
 {
     const mv_streams s = {.now = max < STREAMS_FIRST ? max : STREAMS_FIRST, .max = max};
     return s;
+}
+
+void mv_streams_line(mv_streams *s, double round_trip_ms)
+{
+    const double streams = round_trip_ms / STREAM_MS;
+    const unsigned wanted = streams < s->max ? (unsigned)streams : s->max;
+    if (wanted > s->now) {
+        s->now = wanted;
+        s->before = 0;
+    }
 }
 
 uint64_t mv_streams_share(const mv_streams *s, uint64_t left)

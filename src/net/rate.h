@@ -27,9 +27,10 @@ size_t mv_rate_take(mv_rate *rate, size_t want);
 bool mv_rate_spent(mv_rate *rate);
 void mv_rate_use(mv_rate *rate, size_t len);
 
-/* How many streams to use, 1 to max: doubled as long as that does not make it much slower, since on
- * a line that loses packets each stream is held back alone; else back to the number before. Tried
- * again from time to time: a line changes. */
+/* How many streams to use, 1 to max. A few at first, since each costs both ends a key exchange; on
+ * a long line at once many, since there each alone is slow. Then doubled as long as that does not
+ * make it much slower, since on a line that loses packets each stream is held back alone; else back
+ * to the number before. Tried again from time to time: a line changes. */
 typedef struct mv_streams {
     unsigned now, max;
     unsigned before;    /* the number before the last change; 0: none is being tried */
@@ -41,6 +42,7 @@ typedef struct mv_streams {
  * at first, for each request costs a round trip, and less and less. One stream alone: all. */
 uint64_t mv_streams_share(const mv_streams *s, uint64_t left);
 mv_streams mv_streams_make(unsigned max);
+void mv_streams_line(mv_streams *s, double round_trip_ms); /* the line is so long; 0: not known */
 void mv_streams_step(mv_streams *s, double rate); /* rate: with s->now, over the last step */
 
 #endif

@@ -14,7 +14,7 @@
 
 #define HASH_BLOCK 65536
 
-mv_status mv_hash_fd(uint8_t hash[MV_FILE_HASH_LEN], int fd, uint64_t len)
+static mv_status hash_fd(uint8_t hash[MV_FILE_HASH_LEN], int fd, uint64_t len)
 {
     crypto_generichash_state state;
     uint8_t block[HASH_BLOCK];
@@ -47,10 +47,19 @@ mv_status mv_outgoing_open(mv_outgoing *out, const char *path, mv_error *err)
     MV_REQUIRE((uint64_t)info.st_size <= MV_TRANSFER_LEN_MAX, err, MV_E_LIMIT,
                "%s is larger than a sealed file can be", path);
     out->file.len = (uint64_t)info.st_size;
-    MV_REQUIRE(mv_hash_fd(out->file.hash, out->fd, out->file.len) == MV_OK, err, MV_E_IO,
+    out->written = info.st_mtim;
+    MV_REQUIRE(hash_fd(out->file.hash, out->fd, out->file.len) == MV_OK, err, MV_E_IO,
                "cannot read %s", path);
 done:
     return st;
+}
+
+bool mv_outgoing_unchanged(const mv_outgoing *out)
+{
+    struct stat info;
+    return fstat(out->fd, &info) == 0 && (uint64_t)info.st_size == out->file.len &&
+           info.st_mtim.tv_sec == out->written.tv_sec &&
+           info.st_mtim.tv_nsec == out->written.tv_nsec;
 }
 
 mv_status mv_client_hash_file(mv_client_file *out, const char *path, mv_error *err)

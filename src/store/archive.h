@@ -71,6 +71,8 @@ MV_MUST_CHECK mv_status mv_archive_offer(mv_ticket *out, mv_archive *archive,
 MV_MUST_CHECK mv_status mv_archive_part(mv_part **out, mv_archive *archive,
                                         const uint8_t upload[MV_UPLOAD_ID_LEN], uint64_t offset,
                                         uint64_t len);
+/* mv_part_write: errors: MV_E_NOT_FOUND (the parts are being put together already), MV_E_RANGE,
+ * MV_E_POLICY (disk full), MV_E_IO */
 MV_MUST_CHECK mv_status mv_part_write(mv_part *part, const uint8_t *bytes, size_t len);
 /* mv_part_end: notes the whole blocks that arrived. errors: MV_E_TRUNCATED (fewer than announced;
  * the blocks are noted), MV_E_LIMIT (too many gaps), MV_E_IO. part is released. */
@@ -104,7 +106,7 @@ MV_MUST_CHECK mv_status mv_archive_stream_end(mv_archive *archive,
                                               const mv_offer *file);
 MV_MUST_CHECK mv_status mv_archive_stream_cancel(mv_archive *archive,
                                                  const uint8_t stream[MV_UPLOAD_ID_LEN]);
-/* mv_archive_streams: those of a mailbox that are live, as a listing of their names. */
+/* mv_archive_streams: those of a mailbox that are live and have bytes, as a listing of names. */
 MV_MUST_CHECK mv_status mv_archive_streams(mv_listing *out, mv_archive *archive,
                                            const mv_mailbox *mailbox, uint64_t after);
 

@@ -315,7 +315,8 @@ mv_status mv_part_write(mv_part *part, const uint8_t *bytes, size_t len)
 {
     mv_status st = MV_OK;
     MV_ENSURE(len <= part->len - part->written, MV_E_RANGE);
-    MV_TRY(mv_disk_write(part->fd, bytes, len, part->first + part->written));
+    const uint64_t at = part->first + part->written;
+    MV_TRY(mv_disk_write_open(part->fd, bytes, len, at));
     part->written += len;
 done:
     return st;
@@ -472,6 +473,7 @@ mv_status mv_archive_gathered(mv_upload **out, mv_archive *archive,
     memcpy(u->id, id, MV_UPLOAD_ID_LEN);
     mv_upload_names(u->temporary, have, id);
     MV_TRY(open_existing(&u->fd, archive, u->temporary, O_RDONLY));
+    MV_TRY(mv_disk_close_writes(u->fd)); /* else a part still open could change it afterwards */
     st = hash_all(u);
     if (st == MV_E_AUTH) {
         (void)!mv_archive_cancel(archive, id);

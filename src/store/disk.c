@@ -4,12 +4,15 @@
  */
 #include "store/disk.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#define WRITE_OUT_LEN ((uint64_t)8 << 20)
 
 static mv_disk_watch watch;
 static void *watch_user;
@@ -61,33 +64,39 @@ done:
     return st;
 }
 
-/* Has the system begin to write out what crossed a boundary, so that the flush at the end finds
- * little left to do. Only a hint: a file system that cannot is no failure. */
-static void write_out_early(int fd, uint64_t first, uint64_t end)
-{
-    if (first / WRITE_OUT_LEN != end / WRITE_OUT_LEN) {
-        const uint64_t start = first / WRITE_OUT_LEN * WRITE_OUT_LEN;
-        (void)sync_file_range(fd, (off64_t)start, WRITE_OUT_LEN, SYNC_FILE_RANGE_WRITE);
-    }
-}
-
 mv_status mv_disk_write(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
 {
-    const uint64_t first = offset;
-    while (len != 0) {
-        const ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
-        if (done < 0 && errno != EINTR) {
-            return mv_disk_status(errno);
-        }
-        if (done > 0) {
-            bytes += done;
-            len -= (size_t)done;
-            offset += (uint64_t)done;
-        }
-    }
-    write_out_early(fd, first, offset);
+    const mv_status st = mv_file_write_at(fd, bytes, len, offset) ? MV_OK : mv_disk_status(errno);
     tell(MV_DISK_WRITE, fd, NULL);
-    return MV_OK;
+    return st;
+}
+
+static bool lock(int fd, int how)
+{
+    int rc = 0;
+    do {
+        rc = flock(fd, how);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0;
+}
+
+mv_status mv_disk_write_open(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
+{
+    mv_status st = MV_E_IO;
+    struct stat info;
+    if (lock(fd, LOCK_SH) && fstat(fd, &info) == 0) {
+        st = (info.st_mode & S_IWUSR) == 0 ? MV_E_NOT_FOUND : mv_disk_write(fd, bytes, len, offset);
+    }
+    (void)lock(fd, LOCK_UN);
+    return st;
+}
+
+mv_status mv_disk_close_writes(int fd)
+{
+    const bool closed = lock(fd, LOCK_EX) && fchmod(fd, S_IRUSR) == 0;
+    const mv_status st = closed ? MV_OK : mv_disk_status(errno);
+    (void)lock(fd, LOCK_UN);
+    return st;
 }
 
 mv_status mv_disk_append(int fd, const uint8_t *bytes, size_t len)

@@ -27,6 +27,12 @@ mv_status mv_disk_status(int error); /* what an errno means */
  * can. errors: MV_E_POLICY (disk full), MV_E_IO */
 MV_MUST_CHECK mv_status mv_disk_create(int *fd, int at, const char *name, uint64_t len);
 MV_MUST_CHECK mv_status mv_disk_write(int fd, const uint8_t *bytes, size_t len, uint64_t offset);
+/* mv_disk_write_open: the same, unless the file was closed to all who write, by whatever process:
+ * MV_E_NOT_FOUND. mv_disk_close_writes: from now on it is, also to those who have it open; its mode
+ * says so. Waits for writes on their way. */
+MV_MUST_CHECK mv_status mv_disk_write_open(int fd, const uint8_t *bytes, size_t len,
+                                           uint64_t offset);
+MV_MUST_CHECK mv_status mv_disk_close_writes(int fd);
 MV_MUST_CHECK mv_status mv_disk_append(int fd, const uint8_t *bytes, size_t len);
 MV_MUST_CHECK mv_status mv_disk_flush(int fd);
 /* mv_disk_flush_all: everything on the file system of fd; cheaper than many single flushes. */

@@ -22,6 +22,7 @@
 #include "lying_relay.h"
 #include "medveil/envelope.h"
 #include "medveil/queue.h"
+#include "net/client_internal.h"
 #include "net/rate.h"
 #include "wire/hex.h"
 
@@ -343,6 +344,27 @@ static void bytes_that_were_never_committed_are_tidied_away(void **state)
     assert_false(kept(f, item.id, "job.new"));
 }
 
+static void a_file_that_changes_while_it_is_read_is_noticed(void **state)
+{
+    fixture *f = *state;
+    mv_outgoing out;
+    const char *path = make_file(f, "a.mv", 5000, 1);
+    assert_int_equal(mv_outgoing_open(&out, path, NULL), MV_OK);
+    assert_true(mv_outgoing_unchanged(&out));
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    const struct timespec later[2] = {out.written, {out.written.tv_sec, out.written.tv_nsec ^ 1}};
+    assert_int_equal(pwrite(fd, "x", 1, 100), 1);
+    assert_int_equal(futimens(fd, later), 0); /* where the system's clock is too coarse for that */
+    assert_false(mv_outgoing_unchanged(&out));
+    (void)close(out.fd);
+    assert_int_equal(mv_outgoing_open(&out, path, NULL), MV_OK);
+    assert_int_equal(ftruncate(fd, 4999), 0);
+    assert_int_equal(futimens(fd, later), 0);
+    assert_false(mv_outgoing_unchanged(&out));
+    (void)close(out.fd);
+    (void)close(fd);
+}
+
 static void the_rate_stays_below_the_limit(void **state)
 {
     fixture *f = *state;
@@ -466,6 +488,24 @@ static void as_many_streams_as_do_no_harm_are_used(void **state)
     assert_int_equal(settle_at(lossy, 1), 1);
 }
 
+static void a_long_line_has_many_streams_at_once(void **state)
+{
+    (void)state;
+    mv_streams s = mv_streams_make(32);
+    const unsigned few = s.now;
+    mv_streams_line(&s, 0); /* not known */
+    assert_int_equal(s.now, few);
+    mv_streams_line(&s, 0.1);
+    assert_int_equal(s.now, few);
+    mv_streams_line(&s, 80);
+    assert_true(s.now >= 16);
+    const unsigned many = s.now;
+    mv_streams_line(&s, 0.1); /* another relay's: nothing is taken away */
+    assert_int_equal(s.now, many);
+    mv_streams_line(&s, 1e6);
+    assert_int_equal(s.now, 32);
+}
+
 /* ---- receipts alone ---- */
 
 static void every_changed_bit_of_a_receipt_is_noticed(void **state)
@@ -536,6 +576,7 @@ int main(void)
         SENTENCE(a_relay_that_moved_is_found_at_its_new_address),
         SENTENCE(a_paused_file_is_held_and_a_cancelled_one_is_gone),
         SENTENCE(bytes_that_were_never_committed_are_tidied_away),
+        SENTENCE(a_file_that_changes_while_it_is_read_is_noticed),
         SENTENCE(the_rate_stays_below_the_limit),
         SENTENCE(a_false_receipt_is_never_taken_for_delivery),
         SENTENCE(a_receipt_for_another_file_is_refused),
@@ -543,6 +584,7 @@ int main(void)
         SENTENCE(a_receipt_on_disk_that_was_changed_does_not_count),
         SENTENCE(a_relay_that_loses_what_it_took_is_found_out),
         cmocka_unit_test(as_many_streams_as_do_no_harm_are_used),
+        cmocka_unit_test(a_long_line_has_many_streams_at_once),
         SENTENCE(every_changed_bit_of_a_receipt_is_noticed),
         cmocka_unit_test(a_receipt_agrees_with_another_implementation),
     };

@@ -439,6 +439,38 @@ static void parts_come_in_any_order_and_survive_a_restart(void **state)
     free(runs);
 }
 
+/* The bytes of the blob of this hash are still the file's. */
+static void expect_blob(mv_archive *a, const uint8_t *hash, const uint8_t *bytes, size_t len)
+{
+    int fd = -1;
+    uint64_t there = 0;
+    uint8_t *seen = malloc(len);
+    assert_non_null(seen);
+    assert_int_equal(mv_archive_get(&fd, &there, a, &box_a, hash), MV_OK);
+    assert_int_equal(there, len);
+    assert_int_equal(pread(fd, seen, len, 0), (ssize_t)len);
+    assert_memory_equal(seen, bytes, len);
+    (void)close(fd);
+    free(seen);
+}
+
+static void nothing_is_written_into_a_file_once_its_hash_is_looked_at(void **state)
+{
+    fixture *f = *state;
+    mv_offer offer = {.len = BIG_LEN};
+    mv_ticket t;
+    mv_part *late = NULL;
+    const uint8_t *bytes = big_bytes(offer.file);
+    const uint8_t junk[MV_BLOCK_LEN] = {1};
+    assert_int_equal(mv_archive_offer(&t, f->archive, &box_a, &offer), MV_OK);
+    assert_int_equal(mv_archive_part(&late, f->archive, t.upload, 0, MV_BLOCK_LEN), MV_OK);
+    assert_int_equal(put_part(f->archive, t.upload, bytes, 0, BIG_LEN, BIG_LEN), MV_OK);
+    assert_int_equal(gather(f->archive, t.upload), MV_OK);
+    assert_int_equal(mv_part_write(late, junk, sizeof junk), MV_E_NOT_FOUND);
+    assert_int_equal(mv_part_end(&late), MV_E_TRUNCATED);
+    expect_blob(f->archive, offer.file, bytes, BIG_LEN);
+}
+
 static void a_part_that_does_not_fit_is_refused(void **state)
 {
     fixture *f = *state;
@@ -1066,6 +1098,7 @@ int main(void)
         WITH_FOLDER(a_receipt_replaces_its_file_and_stands),
         WITH_FOLDER(arrivals_are_numbered_and_a_number_is_never_given_twice),
         WITH_FOLDER(parts_come_in_any_order_and_survive_a_restart),
+        WITH_FOLDER(nothing_is_written_into_a_file_once_its_hash_is_looked_at),
         WITH_FOLDER(a_part_that_does_not_fit_is_refused),
         WITH_FOLDER(parts_with_another_hash_are_thrown_away),
         WITH_FOLDER(a_file_expires_by_served_time_and_no_jump_of_the_clock_destroys_it),
