@@ -4,6 +4,7 @@
  */
 #include "place.h"
 
+#include "analysis/gallery_store.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "ui.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECORD = 48, ROWS_MAX = 1 << 26, ADDED = 1, REMOVED };
+enum { RECORD = MV_GALLERY_RECORD, ROWS_MAX = 1 << 26 };
 
 /* ---- Opening ---- */
 
@@ -150,16 +151,15 @@ static mv_status replay(place *p, mv_error *err)
     size_t rows = 0;
     MV_TRY(rows_new(p, p->records.len / RECORD));
     for (size_t at = 0; at < p->records.len; at += RECORD) {
-        const uint8_t *r = p->records.bytes + at;
-        const uint64_t row = mv_load_u64le(r + 8);
-        MV_REQUIRE(r[0] == ADDED ? row == rows : r[0] == REMOVED && row < rows, err, MV_E_NETWORK,
-                   "the relay's answer is not in the expected format");
-        if (r[0] == ADDED) {
+        mv_gallery_event e;
+        MV_REQUIRE(mv_gallery_record_read(&e, p->records.bytes + at, rows) == MV_OK, err,
+                   MV_E_NETWORK, "the relay's answer is not in the expected format");
+        if (e.added) {
             static const uint8_t nameless[MV_SEARCH_ROW_ID] = {0};
-            memcpy(p->id + rows * MV_SEARCH_ROW_ID, r + 16, MV_SEARCH_ROW_ID);
-            p->removed[rows++] = memcmp(r + 16, nameless, sizeof nameless) == 0;
+            memcpy(p->id + rows * MV_SEARCH_ROW_ID, e.id, MV_SEARCH_ROW_ID);
+            p->removed[rows++] = memcmp(e.id, nameless, sizeof nameless) == 0;
         } else {
-            p->removed[row] = true;
+            p->removed[e.row] = true;
         }
     }
     p->rows = rows;

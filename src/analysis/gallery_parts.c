@@ -58,22 +58,33 @@ void mv_gallery_record(uint8_t out[MV_GALLERY_RECORD], uint8_t type, uint64_t ro
     }
 }
 
-/* One record: rows come in order, only known ones are removed. */
+mv_status mv_gallery_record_read(mv_gallery_event *out, const uint8_t record[MV_GALLERY_RECORD],
+                                 uint64_t rows)
+{
+    mv_status st = MV_OK;
+    static const uint8_t zero[7] = {0};
+    *out = (mv_gallery_event){.added = record[0] == MV_GALLERY_ADDED,
+                              .row = mv_load_u64le(record + 8),
+                              .id = record + 16};
+    MV_ENSURE(out->added || record[0] == MV_GALLERY_REMOVED, MV_E_FORMAT);
+    MV_ENSURE(memcmp(record + 1, zero, sizeof zero) == 0, MV_E_FORMAT);
+    MV_ENSURE(out->added ? out->row == rows : out->row < rows, MV_E_FORMAT);
+done:
+    return st;
+}
+
 static mv_status record_take(mv_gallery *g, const uint8_t *record)
 {
-    const uint64_t row = mv_load_u64le(record + 8);
-    static const uint8_t zero[7] = {0};
-    if (memcmp(record + 1, zero, sizeof zero) != 0) {
-        return MV_E_FORMAT;
+    mv_status st = MV_OK;
+    mv_gallery_event e;
+    MV_TRY(mv_gallery_record_read(&e, record, g->rows));
+    if (e.added) {
+        MV_TRY(mv_gallery_add_rows(g, e.id, 1));
+    } else {
+        g->row[e.row].removed = 1;
     }
-    if (record[0] == MV_GALLERY_ADDED && row == g->rows) {
-        return mv_gallery_add_rows(g, record + 16, 1);
-    }
-    if (record[0] == MV_GALLERY_REMOVED && row < g->rows) {
-        g->row[row].removed = 1;
-        return MV_OK;
-    }
-    return MV_E_FORMAT;
+done:
+    return st;
 }
 
 /* ---- Groups ---- */

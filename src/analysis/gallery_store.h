@@ -10,9 +10,24 @@
 #include "base/bytes.h"
 #include "medveil/analysis.h"
 
+#include <stdbool.h>
+
 #define MV_GALLERY_RECORD 48 /* bytes of a record (docs/formats/search.md) */
 
 typedef enum mv_gallery_part { MV_GALLERY_GROUP = 1, MV_GALLERY_BLOCK } mv_gallery_part;
+
+/* What a record says. */
+typedef struct mv_gallery_event {
+    bool added; /* else removed */
+    uint64_t row;
+    const uint8_t *id; /* of an added row; into the record */
+} mv_gallery_event;
+
+/* mv_gallery_record_read: any bytes; rows come in order, and only those that are there go: rows is
+ * how many came before. errors: MV_E_FORMAT */
+MV_MUST_CHECK mv_status mv_gallery_record_read(mv_gallery_event *out,
+                                               const uint8_t record[MV_GALLERY_RECORD],
+                                               uint64_t rows);
 
 /* A change: records at the end of the log and, unless part is NULL, group `group` anew. */
 typedef struct mv_gallery_change {

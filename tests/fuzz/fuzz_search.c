@@ -5,6 +5,7 @@
  * changed: then each five bytes are an offset and what to change there, and a rest of one byte cuts
  * the message short.
  */
+#include "analysis/gallery_store.h"
 #include "base/bytes.h"
 #include "he/scan.h"
 #include "medveil/analysis.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS = 12, ROWS = 8 };
+enum { READERS = 13, ROWS = 8 };
 
 typedef struct message {
     uint8_t *bytes;
@@ -78,7 +79,7 @@ static void prepare_atlas(void)
 
 /* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply,
  * 6 the body of an upload, 7 a stored group, 8 an atlas, 9 a question to it, 10 its answer, 11 the
- * question's key. */
+ * question's key, 12 a gallery's records. */
 static void prepare(void)
 {
     const mv_classify_kind kind = MV_CLASSIFY_PRIVATE_MODEL;
@@ -99,7 +100,8 @@ static void prepare(void)
                                  mv_atlas_size(ROWS),
                                  mv_atlas_question_size(),
                                  1,
-                                 MV_ATLAS_KEY_LEN};
+                                 MV_ATLAS_KEY_LEN,
+                                 (size_t)ROWS * MV_GALLERY_RECORD};
     for (size_t i = 0; i < READERS; i++) {
         good[i] = message_new(len[i]);
     }
@@ -122,6 +124,10 @@ static void prepare(void)
     must(mv_search_pack(searcher, good[7].bytes, s.group, value, 1) == MV_OK);
     good[7].bytes[5] = 7;
     prepare_atlas();
+    for (size_t i = 0; i < ROWS; i++) { /* seven rows, of which the first goes */
+        good[12].bytes[i * MV_GALLERY_RECORD] = i < ROWS - 1 ? 1 : 2;
+        good[12].bytes[i * MV_GALLERY_RECORD + 8] = i < ROWS - 1 ? (uint8_t)i : 0;
+    }
 }
 
 static void read_scores(const uint8_t *bytes, size_t len)
@@ -172,6 +178,20 @@ static void read_answer(const uint8_t *bytes, size_t len)
     const mv_status st = mv_atlas_scores(asker, score, ROWS, bytes, len);
     for (size_t i = 0; st != MV_OK && i < ROWS; i++) {
         must(score[i] == 0);
+    }
+}
+
+/* As a client takes a relay's. */
+static void read_records(const uint8_t *bytes, size_t len)
+{
+    uint64_t rows = 0;
+    for (size_t at = 0; len - at >= MV_GALLERY_RECORD; at += MV_GALLERY_RECORD) {
+        mv_gallery_event e;
+        if (mv_gallery_record_read(&e, bytes + at, rows) != MV_OK) {
+            return;
+        }
+        must(e.added ? e.row == rows && e.id == bytes + at + 16 : e.row < rows);
+        rows += e.added;
     }
 }
 
@@ -232,8 +252,11 @@ static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
     case 10:
         read_answer(bytes, len);
         break;
-    default:
+    case 11:
         read_key(bytes, len);
+        break;
+    default:
+        read_records(bytes, len);
         break;
     }
 }
