@@ -16,9 +16,9 @@ enum { SAMPLES_MIN = 5, SAMPLES_MAX = 400, WARM_UPS = 2 };
 static const double budget_ms = 600;
 
 static const bench_case *const lists[] = {
-    bench_cases_ring,  bench_cases_he,    bench_cases_keys, bench_cases_envelope,
-    bench_cases_exact, bench_cases_codec, bench_cases_nn,   bench_cases_analysis,
-    bench_cases_relay, bench_cases_live,  bench_cases_veil};
+    bench_cases_ring,  bench_cases_he,      bench_cases_keys, bench_cases_envelope,
+    bench_cases_exact, bench_cases_codec,   bench_cases_nn,   bench_cases_analysis,
+    bench_cases_relay, bench_cases_gallery, bench_cases_live, bench_cases_veil};
 
 static const char *case_ran; /* by the case in hand */
 static double case_took_ms;  /* by the call in hand; below 0: as long as it took */

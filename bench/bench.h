@@ -31,6 +31,7 @@ extern const bench_case bench_cases_codec[];
 extern const bench_case bench_cases_nn[];
 extern const bench_case bench_cases_analysis[];
 extern const bench_case bench_cases_relay[];
+extern const bench_case bench_cases_gallery[];
 extern const bench_case bench_cases_live[];
 extern const bench_case bench_cases_veil[];
 

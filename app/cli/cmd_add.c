@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "feature_choice.h"
 #include "paths.h"
 #include "people.h"
 #include "sealed.h"
@@ -99,6 +100,9 @@ static mv_status take(const cli_args *args, mv_error *err)
     MV_TRY(sealed_open(&sealed, args->operand[0], identity, NULL, err));
     MV_REQUIRE(mv_opener_count(sealed.opener) == 1, err, MV_E_ARGUMENT,
                "%s does not hold one image", args->operand[0]);
+    if (mv_opener_member(sealed.opener, 0)->feature_count == 0) {
+        MV_TRY(features_missing(mv_opener_member(sealed.opener, 0), err));
+    }
     MV_TRY(mv_opener_summand(sealed.opener, 0, &bytes, &len, err));
     MV_TRY(check_model(mv_opener_member(sealed.opener, 0)->code.model_hash, err));
     MV_TRY(save(args, bytes, len, err));

@@ -22,12 +22,6 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-#define OUTPUT_OPTIONS                                                                             \
-    {"output", 'o', "FILE", "where to write"},                                                     \
-    {                                                                                              \
-        "force", 'f', NULL, "replace an existing file"                                             \
-    }
-
 static const cli_option ask_options[] = {
     SEARCHING_KEY_OPTIONS,
     {"relay", 0, "URL", "who keeps the models"},
@@ -38,14 +32,14 @@ static const cli_option ask_options[] = {
 static const cli_option key_options[] = {
     SEARCHING_KEY_OPTIONS,
     {"relay", 0, "URL", "upload it there, instead of writing it"},
-    OUTPUT_OPTIONS,
+    SEARCHING_OUTPUT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
 static const cli_option query_options[] = {
     SEARCHING_KEY_OPTIONS,
     {"private", 0, NULL, "the model's weights are secret"},
-    OUTPUT_OPTIONS,
+    SEARCHING_OUTPUT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -54,7 +48,7 @@ static const cli_option run_options[] = {
     {"public", 0, "FILE", "private models: whose queries are answered, from medveil classify key"},
     {"limit", 0, "N", "answer at most N queries of each key"},
     {"counts", 0, "FILE", "where they are counted"},
-    OUTPUT_OPTIONS,
+    SEARCHING_OUTPUT_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -72,24 +66,6 @@ static const cli_option plain_options[] = {
 };
 
 /* ---- Shared ---- */
-
-static mv_status write_file(const cli_args *args, const uint8_t *bytes, size_t len, mv_error *err)
-{
-    mv_status st = MV_OK;
-    const char *path = NULL;
-    MV_TRY(searching_need(args, "output", &path, err));
-    MV_TRY(mv_file_write(path, bytes, len, cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0, err));
-    if (strcmp(path, "-") == 0) {
-        return MV_OK;
-    }
-    if (cli_flag(args, "json")) {
-        ui_json(json_pack("{s:s, s:I}", "out", path, "bytes", (json_int_t)len));
-    } else {
-        ui_say("wrote %s, %zu bytes", path, len);
-    }
-done:
-    return st;
-}
 
 /* The key holder: whose embeddings, and keys for one kind of model. */
 typedef struct asker {
@@ -245,7 +221,7 @@ static mv_status make_key(asker *a, const cli_args *args, mv_error *err)
     MV_TRY(asker_open(a, args, MV_CLASSIFY_PRIVATE_MODEL, err));
     MV_TRY(mv_classify_write_public(a->key, message, size));
     MV_TRY(cli_flag(args, "relay") ? upload_key(a, message, size, err)
-                                   : write_file(args, message, size, err));
+                                   : searching_write(args, message, size, err));
 done:
     free(message);
     return st;
@@ -288,7 +264,7 @@ static int run_query(const cli_args *args)
     const mv_classify_kind kind =
         cli_flag(args, "private") ? MV_CLASSIFY_PRIVATE_MODEL : MV_CLASSIFY_PUBLIC_MODEL;
     MV_TRY(query_new(&a, &message, &len, kind, &err));
-    MV_TRY(write_file(args, message, len, &err));
+    MV_TRY(searching_write(args, message, len, &err));
 done:
     free(message);
     asker_close(&a);
@@ -360,7 +336,7 @@ static mv_status keeper(const cli_args *args, long limit, mv_error *err)
         MV_TRY(mv_classify_query_owner(owner, query.bytes, query.len));
         MV_TRY(query_count_add(counts, owner, (uint64_t)limit, err));
     }
-    MV_TRY(write_file(args, out, size, err));
+    MV_TRY(searching_write(args, out, size, err));
 done:
     free(out);
     mv_buffer_clear(&query);

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "compact.h"
 #include "dicom_out.h"
+#include "feature_choice.h"
 #include "loss.h"
 #include "medveil/envelope.h"
 #include "paths.h"
@@ -198,6 +199,11 @@ done:
     return st;
 }
 
+static bool can_be_rebuilt(const mv_member *member)
+{
+    return member->feature_count != 0 || member->compact_len != 0;
+}
+
 static mv_status write_reconstructed(member_out *m, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -206,8 +212,9 @@ static mv_status write_reconstructed(member_out *m, mv_error *err)
     mv_image image = {0};
     double start_ms = mv_clock_ms();
 
-    MV_REQUIRE(m->member->feature_count != 0 || m->member->compact_len != 0, err, MV_E_NOT_FOUND,
-               "there are no features inside to reconstruct an image from");
+    if (!can_be_rebuilt(m->member)) {
+        return features_missing(m->member, err);
+    }
     MV_TRY(loss_read(&m->lost, m->opener, m->index, err));
     MV_REQUIRE(strcmp(m->path, "-") != 0, err, MV_E_ARGUMENT,
                "a reconstructed image needs a file name: its format follows from the extension");
@@ -307,10 +314,8 @@ static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
     char place[PATH_SIZE];
     const double start_ms = mv_clock_ms();
 
-    /* what is no image has nothing to be rebuilt from */
-    m->exact =
-        m->member->exact_kept &&
-        (!m->j->reconstruct || (m->member->feature_count == 0 && m->member->compact_len == 0));
+    /* what has nothing to be rebuilt from comes as it is */
+    m->exact = m->member->exact_kept && !(m->j->reconstruct && can_be_rebuilt(m->member));
     if (m->exact) {
         MV_TRY(restore_exact(r, m->index, err));
         m->decrypt_ms = mv_clock_ms() - start_ms;
@@ -336,6 +341,31 @@ static mv_status report_restored(member_out *m, const restore *r, const char *in
     return st;
 }
 
+/* --reconstruct of a study: images without features come as they are, but not all of them. */
+static mv_status check_rebuilt(const job *j, const mv_opener *opener, mv_error *err)
+{
+    const size_t count = mv_opener_count(opener);
+    const mv_member *without = NULL;
+    size_t rebuilt = 0, left = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const mv_member *m = mv_opener_member(opener, i);
+        rebuilt += can_be_rebuilt(m);
+        left += m->described && !can_be_rebuilt(m);
+        without = without == NULL || (m->described && !can_be_rebuilt(m)) ? m : without;
+    }
+    if (!j->reconstruct || (rebuilt != 0 && left == 0)) {
+        return MV_OK;
+    }
+    if (rebuilt == 0) {
+        return features_missing(without, err);
+    }
+    ui_say("%zu images come as they are: the sender left their features out, which were larger "
+           "than the exact image; encrypt --features keeps them",
+           left);
+    return MV_OK;
+}
+
 /* A study, or one file that keeps its own name: all of it or nothing. */
 static mv_status decrypt_into_folder(job *j, sealed_file *sealed, const char *in, mv_error *err)
 {
@@ -346,6 +376,7 @@ static mv_status decrypt_into_folder(job *j, sealed_file *sealed, const char *in
     member_out *m = calloc(count, sizeof *m);
 
     MV_REQUIRE(m != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(check_rebuilt(j, sealed->opener, err));
     MV_TRY(restore_begin(&r, sealed->opener, cli_value(j->args, "output"),
                          (j->output_flags & MV_OUTPUT_FORCE) != 0, err));
     for (size_t i = 0; i < count; i++) {

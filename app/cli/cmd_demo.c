@@ -278,7 +278,7 @@ static mv_status travel(demo *d, mv_error *err)
     MV_TRY(RUN(NULL, "keygen", "-o", "receiver.id"));
     MV_TRY(start_relay(d, err));
     MV_TRY(RUN(&d->encrypt, "encrypt", "--json", "-s", "sender.id", "-r", "receiver.id.card",
-               "scan.png", "-o", "scan.mv"));
+               "--features", "scan.png", "-o", "scan.mv"));
     MV_TRY(RUN(&d->send, "send", "--json", "scan.mv", "--to", d->address, "-r", "receiver.id.card",
                "-s", "sender.id"));
     MV_TRY(RUN(&d->receive, "receive", "--json", "--from", d->address, "-i", "receiver.id", "-o",

@@ -10,6 +10,7 @@
 #include "compact.h"
 #include "deidentified.h"
 #include "dicom_out.h"
+#include "feature_choice.h"
 #include "image/image_format.h"
 #include "loss.h"
 #include "medveil/envelope.h"
@@ -48,9 +49,7 @@ static const cli_option options[] = {
     {"form", 0, "sym|pk", "encrypt features with the secret key (default) or the public key"},
     {"quantum", 0, NULL,
      "refuse a set that has 128 bits of security against classical attacks only"},
-    {"no-features", 0, NULL, "leave the pixel features out; image and embedding travel"},
-    {"features-if-smaller", 0, NULL,
-     "leave pixel features out where they would take more bytes than the exact image"},
+    FEATURES_OPTIONS,
     {"no-embedding", 0, NULL, "leave the embedding out, which says what the image shows"},
     {"sums", 0, "N", "leave room to add up to N such ciphertexts (default: 1)"},
     {"resize", 0, "WxH", "resize before the network; the exact image keeps its size"},
@@ -82,9 +81,12 @@ typedef struct job {
     mv_collection_public *public_key;
     mv_codec_opts codec;
     mv_seal_opts seal;
-    compact compact; /* in place of features, when wanted */
-    mv_deid *deid;   /* NULL: files travel as they are */
-    long slice;      /* -1: all */
+    features_choice features;
+    features_weight weight; /* of the image in hand */
+    size_t left_out;        /* images of the envelope in hand without their features */
+    compact compact;        /* in place of features, when wanted */
+    mv_deid *deid;          /* NULL: files travel as they are */
+    long slice;             /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -117,7 +119,7 @@ static bool parse_numbers(job *j)
         !cli_number(j->args, "slice", 0, MV_IMAGE_SIDE_MAX, -1, &j->slice) ||
         !cli_number(j->args, "frame-slices", 1, 3, 1, &slices) ||
         !cli_number(j->args, "threads", 1, 256, 0, &threads) || !parse_resize(j) ||
-        !compact_parse(&j->compact, j->args)) {
+        !features_parse(&j->features, j->args) || !compact_parse(&j->compact, j->args)) {
         return false;
     }
     if (slices == 2) {
@@ -168,15 +170,6 @@ static bool parse_set(job *j)
         ui_say("--form is sym or pk, not \"%s\"", form);
         return false;
     }
-    if (cli_flag(j->args, "no-features") && cli_flag(j->args, "lossy")) {
-        ui_say("--no-features and --lossy together leave nothing to send");
-        return false;
-    }
-    if (cli_flag(j->args, "features-if-smaller") && cli_flag(j->args, "lossy")) {
-        ui_say("--lossy needs the features; --features-if-smaller may leave them out");
-        return false;
-    }
-    j->seal.features_if_smaller = cli_flag(j->args, "features-if-smaller");
     j->seal.form = form != NULL && strcmp(form, "pk") == 0 ? MV_HE_PK : MV_HE_SYM;
     if (name != NULL) {
         j->seal.set = people_set(name);
@@ -458,7 +451,7 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
 static void report(const job *j, const char *in, size_t count, const char *out, double encode_ms,
                    const mv_envelope_stats *s, uint64_t bytes_in)
 {
-    char many[160] = "";
+    char many[160] = "", why[FEATURES_WHY_SIZE];
 
     if (cli_flag(j->args, "json")) {
         json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "file", in,
@@ -467,15 +460,17 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                               (json_int_t)s->bytes_features, "bytes_ciphertext",
                               (json_int_t)s->bytes_ciphertext, "bytes_total",
                               (json_int_t)s->bytes_total, "members", (json_int_t)count);
+        (void)json_object_update_new(o,
+                                     json_pack("{s:s?, s:s?, s:I, s:s?, s:I}", "set",
+                                               s->set == NULL ? NULL : mv_he_set_name(s->set),
+                                               "form", s->set == NULL ? NULL : show_form(s->form),
+                                               "bytes_embedding", (json_int_t)s->bytes_embedding,
+                                               "embedding_why", j->why[0] != '\0' ? j->why : NULL,
+                                               "features_left_out", (json_int_t)j->left_out));
         (void)json_object_update_new(
-            o, json_pack("{s:s?, s:s?, s:I, s:s?, s:I}", "set",
-                         s->set == NULL ? NULL : mv_he_set_name(s->set), "form",
-                         s->set == NULL ? NULL : show_form(s->form), "bytes_embedding",
-                         (json_int_t)s->bytes_embedding, "embedding_why",
-                         j->why[0] != '\0' ? j->why : NULL, "features_left_out",
-                         (json_int_t)s->features_left_out));
-        (void)json_object_update_new(
-            o, json_pack("{s:I, s:o}", "bytes_compact", (json_int_t)s->bytes_compact, "compact",
+            o, json_pack("{s:s?, s:I, s:o}", "features_why",
+                         count == 1 ? features_why(why, &j->weight, j->features) : NULL,
+                         "bytes_compact", (json_int_t)s->bytes_compact, "compact",
                          count == 1 ? compact_json(&j->compact) : json_null()));
         ui_json(o);
     } else if (strcmp(out, "-") != 0) {
@@ -493,21 +488,27 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                : j->seal.max_error != 0 ? ", near-lossless"
                                         : "",
                j->sender == NULL ? ", anonymous" : "");
-        if (s->features_left_out != 0) {
-            ui_say("without features, which would be larger than the exact image: %zu of %zu",
-                   s->features_left_out, count);
+        if (j->left_out != 0 && count == 1) {
+            ui_say("features %s", features_why(why, &j->weight, j->features));
+        } else if (j->left_out != 0) {
+            ui_say("features left out where the exact image is smaller, for %zu of %zu files; "
+                   "--features keeps them",
+                   j->left_out, count);
         }
     }
     people_say_limits(s->set);
 }
 
 /* One file of a study, as soon as it is in the sealer. */
-static void report_member(const job *j, const input *in, const mv_code *code, size_t features)
+static void report_member(const job *j, const input *in, const mv_code *code)
 {
+    char why[FEATURES_WHY_SIZE];
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I, s:o}", "file", in->path, "member", in->name,
-                          "bytes_in", (json_int_t)in->bytes.len, "image", code->meta.width != 0,
-                          "features", (json_int_t)features, "compact", compact_json(&j->compact)));
+        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I, s:s?, s:o}", "file", in->path, "member",
+                          in->name, "bytes_in", (json_int_t)in->bytes.len, "image",
+                          code->meta.width != 0, "features", (json_int_t)code->feature_count,
+                          "features_why", features_why(why, &j->weight, j->features), "compact",
+                          compact_json(&j->compact)));
     }
 }
 
@@ -540,31 +541,54 @@ static mv_status embed_one(described *out, job *j, const mv_image *image, mv_err
     return MV_OK;
 }
 
-/* load -> encode -> embed; a file without a usable image gives an empty code */
-static mv_status encode_one(mv_code *code, described *told, job *j, const input *in,
-                            double *encode_ms, mv_error *err)
+/* load -> encode, or describe, what is weighed first -> embed; a file without a usable image gives
+ * an empty code */
+static mv_status encode_one(mv_code *code, mv_image *image, described *told, job *j,
+                            const input *in, double *encode_ms, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_image image = {0};
     double start_ms = 0;
 
-    MV_TRY(load_image(&image, &in->bytes, in->path, j->slice, err));
-    MV_REQUIRE(!image.never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
+    MV_TRY(load_image(image, &in->bytes, in->path, j->slice, err));
+    MV_REQUIRE(!image->never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
                "%s is a mammogram, which is not sent without its original; leave out --lossy",
                in->path);
     start_ms = mv_clock_ms();
     if (j->compact.wanted) {
-        MV_TRY(compact_encode(&j->compact, code, &image, &j->codec, err));
-    } else if (!cli_flag(j->args, "no-features")) {
-        MV_TRY(mv_codec_encode(code, j->model, &image, &j->codec, err));
+        MV_TRY(compact_encode(&j->compact, code, image, &j->codec, err));
+    } else if (j->features == FEATURES_ALWAYS) {
+        MV_TRY(mv_codec_encode(code, j->model, image, &j->codec, err));
+    } else if (j->features == FEATURES_IF_SMALLER) {
+        MV_TRY(mv_codec_describe(&code->meta, j->model, image, &j->codec, err));
     }
-    MV_TRY(embed_one(told, j, &image, err));
+    MV_TRY(embed_one(told, j, image, err));
     *encode_ms += mv_clock_ms() - start_ms;
     if (cli_flag(j->args, "lossy")) {
-        MV_TRY(loss_of(&told->lost, &j->compact, code, j->model, j->head, &image, &j->codec, err));
+        MV_TRY(loss_of(&told->lost, &j->compact, code, j->model, j->head, image, &j->codec, err));
     }
 done:
-    mv_image_clear(&image);
+    return st;
+}
+
+/* The features of an image whose original is in the sealer already, unless they would be larger. */
+static mv_status weigh_features(mv_code *code, job *j, mv_sealer *sealer, const mv_image *image,
+                                double *encode_ms, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const double start_ms = mv_clock_ms();
+
+    if (j->features != FEATURES_IF_SMALLER || code->meta.width == 0) {
+        return MV_OK;
+    }
+    MV_TRY(features_weigh(&j->weight, sealer, &code->meta, err));
+    if (features_too_large(&j->weight)) {
+        j->left_out++;
+        return MV_OK;
+    }
+    MV_TRY(mv_codec_encode(code, j->model, image, &j->codec, err));
+    *encode_ms += mv_clock_ms() - start_ms;
+    MV_TRY(mv_sealer_features(sealer, code, err));
+done:
     return st;
 }
 
@@ -612,15 +636,18 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
 {
     mv_status st = MV_OK;
     mv_code code = {0};
+    mv_image image = {0};
     described told = {.there = false};
     mv_buffer derived = mv_buffer_make(0);
 
     compact_forget(&j->compact);
-    st = encode_one(&code, &told, j, in, encode_ms, err);
+    j->weight = (features_weight){0};
+    st = encode_one(&code, &image, &told, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
     }
     MV_TRY(add_input(j, sealer, in, &code, alone, &derived, err));
+    MV_TRY(weigh_features(&code, j, sealer, &image, encode_ms, err));
     if (told.there) {
         MV_TRY(mv_sealer_embed(sealer, &told.embedding, err));
     }
@@ -638,11 +665,12 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
         MV_TRY(add_loss(sealer, &told.lost.record, err));
     }
     if (!alone) {
-        report_member(j, in, &code, mv_sealer_features(sealer));
+        report_member(j, in, &code);
     }
 done:
     mv_wipe(&told, sizeof told);
     mv_buffer_clear(&derived);
+    mv_image_clear(&image);
     mv_code_clear(&code);
     return st;
 }
@@ -696,10 +724,12 @@ static mv_status encrypt_files(job *j, const study *files, const char *operand, 
     uint64_t bytes_in = 0;
 
     memcpy(j->why, j->no_head, sizeof j->why);
+    j->left_out = 0;
     MV_REQUIRE(in != NULL, err, MV_E_MEMORY, "out of memory");
     MV_REQUIRE(files->count != 0, err, MV_E_NOT_FOUND, "there is no file in %s", operand);
     MV_TRY(mv_sealer_new(&sealer, &j->seal, err));
     MV_TRY(add_all(j, sealer, in, files, &encode_ms, &bytes_in, err));
+    MV_REQUIRE(!ui_interrupted(), err, MV_E_INTERRUPTED, "interrupted");
     MV_TRY(write_sealed(&stats, sealer, out, j->output_flags, err));
     ui_progress_end();
     if (files->empty_folders != 0) {
@@ -838,7 +868,8 @@ static mv_status load_network(job *j, mv_error *err)
     mv_status st = MV_OK;
     const char *model = j->compact.wanted ? NULL : cli_value(j->args, "model");
 
-    if (!j->compact.wanted || !cli_flag(j->args, "no-embedding")) {
+    if (j->features == FEATURES_IF_SMALLER || j->features == FEATURES_ALWAYS ||
+        !cli_flag(j->args, "no-embedding")) {
         MV_TRY(path_load_model(&j->model, model, err));
     }
     find_head(j);
@@ -898,12 +929,14 @@ const cli_command cmd_encrypt = {
                 "  medveil encrypt -r radiology --compact --target-psnr 42 --lossy a.png -o a.mv\n"
                 "  medveil encrypt -s me.id -r radiology examination/ -o study.mv\n",
     .description =
-        "The network turns each image into features, which travel under homomorphic encryption; "
-        "by\n"
-        "default the original bytes travel beside them under authenticated encryption, so that\n"
-        "decrypt gives back the very file. With --lossy only the features travel; with --max-error "
-        "E\n"
-        "the samples, none more than E off.\n"
+        "The original bytes travel under authenticated encryption, so that decrypt gives back the\n"
+        "very file; beside them an embedding and the features that the network makes of each "
+        "image,\n"
+        "under homomorphic encryption. Features that would take more bytes than the exact image "
+        "are\n"
+        "left out; --features keeps them, for decrypt --reconstruct and for sums. --bits, --he,\n"
+        "--sums, --frame-slices, --resize and --slice are about features and keep them too. With\n"
+        "--lossy only the features travel; with --max-error E the samples, none more than E off.\n"
         "--compact sends, in place of features, the image in as few bytes as its quality allows,\n"
         "beside the original or, with --lossy, alone. It is not the exact image, and nothing can "
         "be\n"

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "commands.h"
 #include "eval.h"
+#include "eval_curves.h"
 #include "eval_encrypted.h"
 #include "eval_exact.h"
 #include "paths.h"
@@ -21,6 +22,9 @@ static const cli_option options[] = {
     {"data", 0, "NAME=DIR", "a data set: DIR/test/CLASS/... or DIR/CLASS/...; may be repeated"},
     {"exact", 0, NULL, "bytes and speed of the exact image beside other lossless coders instead"},
     {"encrypted", 0, NULL, "MAP in the clear, in integers and on ciphertexts instead"},
+    {"curves", 0, NULL, "bytes against quality of compact mode beside other codecs instead"},
+    {"native", 0, NULL, "of --curves: images at their own size, not at 224x224"},
+    {"every", 0, "N", "of --curves: every Nth image of each set (default: 1)"},
     {"models", 0, "LIST", "names or files, separated by commas (default: cnn)"},
     {"output", 'o', "DIR", "folder for report.html, tables.csv, figures and the journal"},
     {"timing-images", 0, "N", "images of each set in the serial timing pass (default: 20)"},
@@ -52,7 +56,7 @@ static void job_clear(eval_job *job)
         free(set->unreadable);
     }
     mv_he_key_free(&job->key);
-    eval_journal_close(job);
+    row_journal_close(&job->journal);
 }
 
 /* ---- data sets ---- */
@@ -208,6 +212,9 @@ static mv_status add_models(eval_job *job, const char *list, bool any_budget, mv
                    "--models needs names separated by commas");
         memcpy(name, list, len);
         name[len] = '\0';
+        MV_REQUIRE(strcmp(name, "veil") != 0, err, MV_E_ARGUMENT,
+                   "veil is compact mode, which sends no features: --curves compares it, without "
+                   "being told");
         MV_TRY(add_model(job, name, any_budget, err));
         list += len + (list[len] == ',');
     }
@@ -275,6 +282,9 @@ static mv_status evaluate(eval_job *job, const cli_args *args, mv_error *err)
     size_t images = 0;
 
     MV_TRY(prepare(job, args, err));
+    if (cli_flag(args, "curves")) {
+        return eval_curves(job, args, err);
+    }
     MV_TRY(measure(job, args, err));
     for (size_t s = 0; s < job->set_count; s++) {
         images += job->set[s].list.count;
@@ -291,13 +301,32 @@ done:
     return st;
 }
 
+/* Only one other report; and what the options of --curves are about. */
+static bool fit_together(const cli_args *args)
+{
+    const int reports =
+        cli_flag(args, "exact") + cli_flag(args, "encrypted") + cli_flag(args, "curves");
+    if (reports > 1) {
+        ui_say("give one of --exact, --encrypted and --curves");
+        return false;
+    }
+    if (!cli_flag(args, "curves") && (cli_flag(args, "native") || cli_flag(args, "every"))) {
+        ui_say("--native and --every go with --curves");
+        return false;
+    }
+    return true;
+}
+
 static int run(const cli_args *args)
 {
     mv_error err = {0};
-    long timing = 0, repeats = 0, threads = 0;
+    long timing = 0, repeats = 0, threads = 0, every = 0;
 
     if (!cli_flag(args, "data") || !cli_flag(args, "output")) {
         ui_say("eval needs --data NAME=DIR and -o DIR");
+        return CLI_USAGE;
+    }
+    if (!fit_together(args)) {
         return CLI_USAGE;
     }
     if (cli_flag(args, "exact")) {
@@ -308,6 +337,7 @@ static int run(const cli_args *args)
     }
     if (!cli_number(args, "timing-images", 1, 10000, 20, &timing) ||
         !cli_number(args, "repeats", 1, 64, EVAL_REPEATS, &repeats) ||
+        !cli_number(args, "every", 1, 1000000, 1, &every) ||
         !cli_number(args, "threads", 1, MV_POOL_WORKERS_MAX, (long)mv_cpu_count(), &threads)) {
         return CLI_USAGE;
     }
@@ -319,6 +349,7 @@ static int run(const cli_args *args)
     job->out = cli_value(args, "output");
     job->timing_images = (size_t)timing;
     job->repeats = (size_t)repeats;
+    job->every = (size_t)every;
     job->threads = (unsigned)threads;
     const mv_status st = evaluate(job, args, &err);
     const bool partial = job->unreadable_count != 0;
@@ -348,9 +379,14 @@ const cli_command cmd_eval = {
         "opened, and its samples are coded by others too, per DICOM modality or format.\n"
         "With --encrypted the embeddings of the first of --models are ranked and classified three\n"
         "times: with real numbers, with their integers, and by what a keeper computes on\n"
-        "ciphertexts; DIR/encrypted.csv has MAP, bytes and times.\n",
+        "ciphertexts; DIR/encrypted.csv has MAP, bytes and times.\n"
+        "With --curves compact mode and sums by classes are drawn beside JPEG, JPEG 2000, JPEG XL\n"
+        "and, as points, --models and plain pixels: Bjontegaard differences, lossless bytes, "
+        "errors\n"
+        "of tiles, drift of class scores, pictures. It goes on after an interruption, too.\n",
     .examples = "  medveil eval --data chest_xray=data/chest_xray --models cnn -o out\n"
                 "  medveil eval --data a=A --data b=B --models bp,gan,resnet,cnn,lstm -o out\n"
                 "  medveil eval --exact --data ward=examinations -o out\n"
-                "  medveil eval --encrypted --data chest_xray=data/chest_xray -o out\n",
+                "  medveil eval --encrypted --data chest_xray=data/chest_xray -o out\n"
+                "  medveil eval --curves --data chest_xray=data/chest_xray --models cnn -o out\n",
 };

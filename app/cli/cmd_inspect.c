@@ -231,10 +231,10 @@ static json_t *exact_json(const mv_member *m)
 
 static json_t *member_json(const mv_member *m, const mv_features_info *info)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "file_name", m->file_name, "image",
-                     image_json(&m->code), "features", features_json(m, info), "compact",
-                     compact_member_json(m), "embedding", embedding_json(m), "exact",
-                     exact_json(m));
+    return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "file_name", m->file_name, "image",
+                     image_json(&m->code), "features", features_json(m, info), "features_why",
+                     why_features(m), "compact", compact_member_json(m), "embedding",
+                     embedding_json(m), "exact", exact_json(m));
 }
 
 static json_t *who_json(const mv_opener *opener)

@@ -2,6 +2,7 @@
  *
  * cmd_live_receive.c: a live stream from a relay, or one that was received as a file, into frames.
  */
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "commands.h"
@@ -12,6 +13,7 @@
 #include "show.h"
 #include "ui.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +32,8 @@ typedef struct receiving {
     mv_live_info info;
     mv_client_file file; /* that the stream has become */
     received_note note;
+    mv_live_watch frames_watch;
+    received_note watched; /* of the stream by its start, from its first frame on */
 } receiving;
 
 static void tell_line(void *user, mv_status st, const mv_error *err)
@@ -105,12 +109,59 @@ done:
     return st;
 }
 
+/* A stream is known by who began it and when, which its sender signed, so that an old one that a
+ * relay offers anew is noticed before it is taken for a live one. */
+static mv_status refuse_old(receiving *r, const mv_live_info *info, mv_error *err)
+{
+    mv_status st = MV_OK;
+    static const char label[] = "medveil live watched 1";
+    uint8_t start[sizeof label + MV_CARD_SIGN_LEN + 8];
+    mv_client_file key = {0}; /* docs/formats/queue.md */
+
+    memcpy(start, label, sizeof label);
+    memcpy(start + sizeof label, info->sender.card.sign_public, MV_CARD_SIGN_LEN);
+    mv_store_u64le(start + sizeof label + MV_CARD_SIGN_LEN, info->started_ms);
+    (void)crypto_generichash(key.hash, sizeof key.hash, start, sizeof start, NULL, 0);
+    MV_TRY(received_find(&r->watched, &r->card, &key, err));
+    MV_REQUIRE(r->watched.state != RECEIVED_ARRIVED, err, MV_E_AUTH,
+               "the relay offers an old stream as a live one: it was watched to its end before");
+done:
+    return st;
+}
+
+static mv_status take_frame(void *user, const mv_live_info *info, const mv_live_frame *frame,
+                            mv_error *err)
+{
+    mv_status st = MV_OK;
+    receiving *r = user;
+    if (frame->number == 0) {
+        MV_TRY(refuse_old(r, info, err));
+    }
+    st = r->frames_watch.frame(r->frames_watch.user, info, frame, err);
+done:
+    return st;
+}
+
+/* Watched to its end. */
+static mv_status note_watched(receiving *r, mv_error *err)
+{
+    mv_status st = MV_OK;
+    if (r->info.frames != 0 && r->watched.state != RECEIVED_ARRIVED) {
+        MV_TRY(path_copy(r->watched.path, sizeof r->watched.path, "-", err));
+        MV_TRY(received_arriving(&r->watched, err));
+        MV_TRY(received_arrived(&r->watched, err));
+    }
+done:
+    return st;
+}
+
 static mv_status follow(receiving *r, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_live_opener *opener = NULL;
-    const mv_live_watch watch = live_frames_watch(&r->frames);
+    const mv_live_watch watch = {take_frame, r};
 
+    r->frames_watch = live_frames_watch(&r->frames);
     MV_TRY(mv_live_opener_new(&opener, r->identity, &watch, err));
     const mv_sink sink = {mv_live_opener_write, opener};
     st = mv_live_follow(r->client, &r->stream, &sink, &r->file, tell_line, NULL, err);
@@ -123,6 +174,7 @@ static mv_status follow(receiving *r, mv_error *err)
     MV_TRY(st);
     MV_TRY(live_frames_check(&r->info, err));
     MV_TRY(live_frames_end(&r->frames, err));
+    MV_TRY(note_watched(r, err));
 done:
     mv_live_opener_free(&opener);
     return st;
@@ -259,9 +311,10 @@ const cli_command cmd_live_receive = {
         "output for a player (samples of more than 8 bits in two bytes, little-endian). Frames "
         "are\n"
         "taken in their order only; one that is altered, lost, repeated or out of order ends it\n"
-        "(exit code 13). At the signed end the sender gets a receipt. A stream that is not ended\n"
-        "by its sender says so (exit code 15): the frames up to there stay. Embeddings that come\n"
-        "along go to DIR/NAME/embeddings.csv.\n",
+        "(exit code 13), and so does a stream that was watched to its end before. At the signed\n"
+        "end the sender gets a receipt. A stream that is not ended by its sender says so (exit\n"
+        "code 15): the frames up to there stay. Embeddings that come along go to\n"
+        "DIR/NAME/embeddings.csv.\n",
     .examples =
         "  medveil live receive --from 'https://relay.example.org:7462#KEY' -i ward.id -o streams\n"
         "  medveil live receive --from 'https://relay.example.org:7462#KEY' -i ward.id -o - |\n"

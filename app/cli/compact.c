@@ -33,7 +33,8 @@ static bool parse_psnr(double *out, const cli_args *args)
 static bool fits(const compact *c, const cli_args *args)
 {
     static const char *const of_compact[] = {"quality", "target-psnr", "target-bytes"};
-    static const char *const of_features[] = {"bits", "sums", "frame-slices", "no-features"};
+    static const char *const of_features[] = {"bits", "sums", "frame-slices", "features",
+                                              "no-features"};
     const size_t count = c->wanted ? sizeof of_features / sizeof of_features[0]
                                    : sizeof of_compact / sizeof of_compact[0];
     size_t given = 0;

@@ -15,6 +15,7 @@
 
 #include "medveil/bfv.h"
 #include "ranked.h"
+#include "row_journal.h"
 
 #include <stdio.h>
 
@@ -117,9 +118,10 @@ typedef struct eval_job {
     const char *out; /* folder */
     unsigned threads;
     size_t timing_images, repeats;
+    size_t every; /* of the images of each set one in so many; --curves alone */
     uint8_t key_bytes[MV_COLLECTION_KEY_LEN];
     mv_he_key *key; /* pack4096 */
-    struct eval_journal *journal;
+    row_journal *journal;
     size_t unreadable_count; /* images, not counted twice */
     double started_ms;
 } eval_job;
@@ -129,7 +131,6 @@ typedef struct eval_job {
 /* eval_journal_open: read what an earlier run left in OUT/journal.tsv and go on after it. anew:
  * begin again. errors: MV_E_MISMATCH (another evaluation's), MV_E_FORMAT, MV_E_IO */
 MV_MUST_CHECK mv_status eval_journal_open(eval_job *job, bool anew, size_t *resumed, mv_error *err);
-void eval_journal_close(eval_job *job);
 
 /* Rows; each locks, writes one line and flushes it. errors: MV_E_IO */
 MV_MUST_CHECK mv_status eval_journal_item(eval_job *job, size_t m, size_t s, size_t i);
@@ -153,6 +154,16 @@ MV_MUST_CHECK mv_status eval_load(mv_image *out, const char *path, eval_way way,
 MV_MUST_CHECK mv_status eval_prepare(mv_image *out, const mv_image *image, eval_way way,
                                      mv_error *err);
 mv_codec_opts eval_codec_opts(eval_way way);
+
+/* eval_gray8: the middle slice, gray, stretched to 0..255, 8 bits. side: of the square it is
+ * resized to; 0: its own size. errors: those of mv_image_resize, MV_E_RANGE, MV_E_MEMORY */
+MV_MUST_CHECK mv_status eval_gray8(mv_image *out, const mv_image *image, uint32_t side,
+                                   mv_error *err);
+
+/* A gray image of 8 bits with fewer bits a pixel, or through JPEG, into back of the same shape; its
+ * bytes (eval_codecs.c). errors: MV_E_MEMORY, MV_E_INTERNAL (the codec refuses) */
+size_t eval_pcm(mv_image *back, const mv_image *image, unsigned bits);
+MV_MUST_CHECK mv_status eval_jpeg(size_t *len, mv_image *back, const mv_image *image, int quality);
 
 /* Features through a ciphertext and back into code. *exact: nothing changed. bytes: of the
  * ciphertext; may be NULL */

@@ -31,29 +31,33 @@ static mv_status point(codec_point *out, const mv_image *image, const mv_image *
     return st;
 }
 
-/* The top b bits of each pixel; the middle of what they leave open comes back. */
-static mv_status pcm(codec_point *out, const mv_image *image, mv_image *back)
+/* The middle of what the top bits leave open comes back. */
+size_t eval_pcm(mv_image *back, const mv_image *image, unsigned bits)
 {
-    mv_status st = MV_OK;
     const uint8_t *from = image->sample;
     uint8_t *to = back->sample;
     const size_t count = mv_image_sample_count(image);
+    const double top = (double)((1u << bits) - 1);
+    for (size_t i = 0; i < count; i++) {
+        const double level = floor(from[i] / 255.0 * top + 0.5);
+        to[i] = (uint8_t)(level / top * 255 + 0.5);
+    }
+    return (count * bits + 7) / 8;
+}
+
+static mv_status pcm(codec_point *out, const mv_image *image, mv_image *back)
+{
+    mv_status st = MV_OK;
     for (unsigned k = 0; k < CODEC_POINTS; k++) {
-        const unsigned bits = k + 1;
-        const double top = (double)((1u << bits) - 1);
-        for (size_t i = 0; i < count; i++) {
-            const double level = floor(from[i] / 255.0 * top + 0.5);
-            to[i] = (uint8_t)(level / top * 255 + 0.5);
-        }
-        MV_TRY(point(&out[k], image, back, (count * bits + 7) / 8));
+        const size_t len = eval_pcm(back, image, k + 1);
+        MV_TRY(point(&out[k], image, back, len));
     }
 done:
     return st;
 }
 
-static mv_status jpeg(codec_point *out, const mv_image *image, mv_image *back)
+mv_status eval_jpeg(size_t *bytes_len, mv_image *back, const mv_image *image, int quality)
 {
-    static const int quality[CODEC_POINTS] = {30, 50, 70, 80, 90, 95, 98, 100};
     mv_status st = MV_OK;
     const int w = (int)image->width, h = (int)image->height;
     tjhandle in = tjInitCompress(), back_again = tjInitDecompress();
@@ -61,15 +65,13 @@ static mv_status jpeg(codec_point *out, const mv_image *image, mv_image *back)
     unsigned long len = 0;
 
     MV_ENSURE(in != NULL && back_again != NULL, MV_E_MEMORY);
-    for (int k = 0; k < CODEC_POINTS; k++) {
-        MV_ENSURE(tjCompress2(in, image->sample, w, 0, h, TJPF_GRAY, &bytes, &len, TJSAMP_GRAY,
-                              quality[k], TJFLAG_ACCURATEDCT) == 0,
-                  MV_E_INTERNAL);
-        MV_ENSURE(tjDecompress2(back_again, bytes, len, back->sample, w, 0, h, TJPF_GRAY,
-                                TJFLAG_ACCURATEDCT) == 0,
-                  MV_E_INTERNAL);
-        MV_TRY(point(&out[k], image, back, len));
-    }
+    MV_ENSURE(tjCompress2(in, image->sample, w, 0, h, TJPF_GRAY, &bytes, &len, TJSAMP_GRAY, quality,
+                          TJFLAG_ACCURATEDCT) == 0,
+              MV_E_INTERNAL);
+    MV_ENSURE(tjDecompress2(back_again, bytes, len, back->sample, w, 0, h, TJPF_GRAY,
+                            TJFLAG_ACCURATEDCT) == 0,
+              MV_E_INTERNAL);
+    *bytes_len = len;
 done:
     tjFree(bytes);
     if (in != NULL) {
@@ -78,6 +80,19 @@ done:
     if (back_again != NULL) {
         (void)tjDestroy(back_again);
     }
+    return st;
+}
+
+static mv_status jpeg(codec_point *out, const mv_image *image, mv_image *back)
+{
+    static const int quality[CODEC_POINTS] = {30, 50, 70, 80, 90, 95, 98, 100};
+    mv_status st = MV_OK;
+    for (int k = 0; k < CODEC_POINTS; k++) {
+        size_t len = 0;
+        MV_TRY(eval_jpeg(&len, back, image, quality[k]));
+        MV_TRY(point(&out[k], image, back, len));
+    }
+done:
     return st;
 }
 

@@ -67,6 +67,18 @@ done:
     return st;
 }
 
+static mv_status jxl_len(double *sum, const mv_jpegls_frame *f, const void *samples)
+{
+    mv_status st = MV_OK;
+    mv_buffer stream = mv_buffer_make(FILE_MAX);
+
+    MV_TRY(eval_jxl_encode(&stream, f, samples, 0));
+    *sum += (double)stream.len;
+done:
+    mv_buffer_clear(&stream);
+    return st;
+}
+
 static mv_status png_len(double *sum, const mv_jpegls_frame *f, const void *samples)
 {
     mv_status st = MV_OK;
@@ -151,7 +163,7 @@ static mv_status code_frames(exact_group *sums, const mv_image *image)
         MV_TRY(jpegls_len(&sums->bytes[EXACT_JPEGLS], &f, samples));
         MV_TRY(png_len(&sums->bytes[EXACT_PNG], &f, samples));
         MV_TRY(gzip_len(&sums->bytes[EXACT_GZIP], &f, samples));
-        MV_TRY(eval_jxl_len(&sums->bytes[EXACT_JXL], &f, samples));
+        MV_TRY(jxl_len(&sums->bytes[EXACT_JXL], &f, samples));
     }
     sums->frames = image->depth;
     sums->raw = (double)mv_jpegls_samples_len(&f) * image->depth;
@@ -273,6 +285,17 @@ done:
     return st;
 }
 
+mv_status eval_exact_image(exact_group *sums, const mv_image *image)
+{
+    mv_status st = MV_OK;
+    sums->measured = 1;
+    MV_TRY(code_frames(sums, image));
+    MV_TRY(code_section(sums, image, EXACT_SECTION));
+    MV_TRY(code_section(sums, image, EXACT_BEST));
+done:
+    return st;
+}
+
 static bool suits(const mv_image *image)
 {
     return mv_sample_size(image->type) <= 2 && image->bits >= 2;
@@ -313,10 +336,7 @@ static mv_status measure(exact_group *sums, const mv_identity *self, const char 
         MV_TRY(travel_file(sums, self, partner, err));
     }
     if (suits(&image)) {
-        sums->measured = 1;
-        MV_TRY(code_frames(sums, &image));
-        MV_TRY(code_section(sums, &image, EXACT_SECTION));
-        MV_TRY(code_section(sums, &image, EXACT_BEST));
+        MV_TRY(eval_exact_image(sums, &image));
     }
 done:
     mv_image_clear(&image);

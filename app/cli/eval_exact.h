@@ -6,6 +6,7 @@
 #define MV_CLI_EVAL_EXACT_H
 
 #include "cli.h"
+#include "medveil/image.h"
 
 /* Who coded the samples. The sections are ours, with their heads and hash: JPEG-LS alone, and with
  * the pixel coder beside it. */
@@ -44,6 +45,10 @@ typedef struct exact_result {
     exact_group all;
     size_t unreadable;
 } exact_result;
+
+/* eval_exact_image: all coders on the samples of an image of 2 to 16 bits, added to sums.
+ * errors: MV_E_MEMORY, MV_E_INTERNAL, MV_E_INTERRUPTED */
+MV_MUST_CHECK mv_status eval_exact_image(exact_group *sums, const mv_image *image);
 
 /* eval_exact: the whole command; the exit code. */
 int eval_exact(const cli_args *args);

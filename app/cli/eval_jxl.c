@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * eval_jxl.c: JPEG XL through libjxl, modular and lossless at its usual effort, one thread.
+ * eval_jxl.c: JPEG XL through libjxl at its usual effort, one thread: modular and lossless, or
+ * lossy in its own colour space with its own filters, as its programs do when nothing else is
+ * asked.
  */
 #include "eval_jxl.h"
 
+#include <jxl/decode.h>
 #include <jxl/encode.h>
 #include <stdlib.h>
 
-enum { PIECE = 65536 };
+enum { PIECE = 16384 };
 
 bool eval_jxl_is_here(void)
 {
@@ -29,7 +32,7 @@ static uint16_t *spread(const mv_jpegls_frame *f, const void *samples)
     return out;
 }
 
-static bool describe(JxlEncoder *e, const mv_jpegls_frame *f)
+static bool describe(JxlEncoder *e, const mv_jpegls_frame *f, float distance)
 {
     JxlBasicInfo info;
     JxlColorEncoding colour;
@@ -38,48 +41,77 @@ static bool describe(JxlEncoder *e, const mv_jpegls_frame *f)
     info.ysize = f->height;
     info.bits_per_sample = f->bits;
     info.num_color_channels = f->channels;
-    info.uses_original_profile = JXL_TRUE;
+    info.uses_original_profile = distance == 0;
     JxlColorEncodingSetToSRGB(&colour, f->channels == 1);
     return JxlEncoderSetBasicInfo(e, &info) == JXL_ENC_SUCCESS &&
            JxlEncoderSetColorEncoding(e, &colour) == JXL_ENC_SUCCESS;
 }
 
-static bool give(JxlEncoder *e, const mv_jpegls_frame *f, const uint16_t *samples)
+static bool give(JxlEncoder *e, const mv_jpegls_frame *f, const uint16_t *samples, float distance)
 {
     const JxlPixelFormat format = {f->channels, JXL_TYPE_UINT16, JXL_NATIVE_ENDIAN, 0};
     const size_t len = (size_t)f->width * f->height * f->channels * sizeof *samples;
     JxlEncoderFrameSettings *s = JxlEncoderFrameSettingsCreate(e, NULL);
-    const bool ok = s != NULL && JxlEncoderSetFrameLossless(s, JXL_TRUE) == JXL_ENC_SUCCESS &&
+    const bool ok = s != NULL &&
+                    (distance == 0 ? JxlEncoderSetFrameLossless(s, JXL_TRUE)
+                                   : JxlEncoderSetFrameDistance(s, distance)) == JXL_ENC_SUCCESS &&
                     JxlEncoderAddImageFrame(s, &format, samples, len) == JXL_ENC_SUCCESS;
     JxlEncoderCloseInput(e);
     return ok;
 }
 
-static bool count(double *sum, JxlEncoder *e)
+static mv_status take(mv_buffer *out, JxlEncoder *e)
 {
-    static uint8_t piece[PIECE];
-    JxlEncoderStatus st = JXL_ENC_NEED_MORE_OUTPUT;
-    while (st == JXL_ENC_NEED_MORE_OUTPUT) {
+    mv_status st = MV_OK;
+    uint8_t piece[PIECE];
+    JxlEncoderStatus more = JXL_ENC_NEED_MORE_OUTPUT;
+    while (more == JXL_ENC_NEED_MORE_OUTPUT) {
         uint8_t *next = piece;
         size_t room = sizeof piece;
-        st = JxlEncoderProcessOutput(e, &next, &room);
-        *sum += (double)(sizeof piece - room);
+        more = JxlEncoderProcessOutput(e, &next, &room);
+        MV_TRY(mv_buffer_append(out, piece, sizeof piece - room));
     }
-    return st == JXL_ENC_SUCCESS;
+    MV_ENSURE(more == JXL_ENC_SUCCESS, MV_E_INTERNAL);
+done:
+    return st;
 }
 
-mv_status eval_jxl_len(double *sum, const mv_jpegls_frame *f, const void *samples)
+mv_status eval_jxl_encode(mv_buffer *out, const mv_jpegls_frame *f, const void *samples,
+                          float distance)
 {
     mv_status st = MV_OK;
     JxlEncoder *e = JxlEncoderCreate(NULL);
     uint16_t *full = spread(f, samples);
 
+    out->len = 0;
     MV_ENSURE(e != NULL && full != NULL, MV_E_MEMORY);
-    MV_ENSURE(describe(e, f) && give(e, f, full) && count(sum, e), MV_E_INTERNAL);
+    MV_ENSURE(describe(e, f, distance) && give(e, f, full, distance), MV_E_INTERNAL);
+    MV_TRY(take(out, e));
 done:
     free(full);
     if (e != NULL) {
         JxlEncoderDestroy(e);
+    }
+    return st;
+}
+
+mv_status eval_jxl_decode(mv_image *back, const mv_buffer *bytes)
+{
+    mv_status st = MV_OK;
+    const JxlPixelFormat format = {1, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0};
+    JxlDecoder *d = JxlDecoderCreate(NULL);
+
+    MV_ENSURE(d != NULL, MV_E_MEMORY);
+    MV_ENSURE(JxlDecoderSubscribeEvents(d, JXL_DEC_FULL_IMAGE) == JXL_DEC_SUCCESS &&
+                  JxlDecoderSetInput(d, bytes->bytes, bytes->len) == JXL_DEC_SUCCESS &&
+                  JxlDecoderProcessInput(d) == JXL_DEC_NEED_IMAGE_OUT_BUFFER &&
+                  JxlDecoderSetImageOutBuffer(d, &format, back->sample,
+                                              mv_image_sample_count(back)) == JXL_DEC_SUCCESS &&
+                  JxlDecoderProcessInput(d) == JXL_DEC_FULL_IMAGE,
+              MV_E_INTERNAL);
+done:
+    if (d != NULL) {
+        JxlDecoderDestroy(d);
     }
     return st;
 }

@@ -45,23 +45,26 @@ done:
     return st;
 }
 
-mv_status eval_prepare(mv_image *out, const mv_image *image, eval_way way, mv_error *err)
+mv_status eval_gray8(mv_image *out, const mv_image *image, uint32_t side, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image slice = {0}, small = {0};
 
     MV_TRY(mv_image_slice(&slice, image, image->depth / 2, 1));
-    if (way == EVAL_BEFORE) {
-        *out = slice;
-        memset(&slice, 0, sizeof slice);
-    } else {
-        MV_TRY(mv_image_resize(&small, &slice, EVAL_SIDE, EVAL_SIDE, err));
-        MV_TRY(stretch(out, &small, err));
+    if (side != 0) {
+        MV_TRY(mv_image_resize(&small, &slice, side, side, err));
     }
+    MV_TRY(stretch(out, side != 0 ? &small : &slice, err));
 done:
     mv_image_clear(&slice);
     mv_image_clear(&small);
     return st;
+}
+
+mv_status eval_prepare(mv_image *out, const mv_image *image, eval_way way, mv_error *err)
+{
+    return way == EVAL_BEFORE ? mv_image_slice(out, image, image->depth / 2, 1)
+                              : eval_gray8(out, image, EVAL_SIDE, err);
 }
 
 mv_status eval_load(mv_image *out, const char *path, eval_way way, mv_error *err)

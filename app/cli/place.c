@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECORD = 48, ROWS_MAX = 1 << 26, ADDED = 1 };
+enum { RECORD = 48, ROWS_MAX = 1 << 26, ADDED = 1, REMOVED };
 
 /* ---- Opening ---- */
 
@@ -152,7 +152,7 @@ static mv_status replay(place *p, mv_error *err)
     for (size_t at = 0; at < p->records.len; at += RECORD) {
         const uint8_t *r = p->records.bytes + at;
         const uint64_t row = mv_load_u64le(r + 8);
-        MV_REQUIRE(r[0] == ADDED ? row == rows : row < rows, err, MV_E_NETWORK,
+        MV_REQUIRE(r[0] == ADDED ? row == rows : r[0] == REMOVED && row < rows, err, MV_E_NETWORK,
                    "the relay's answer is not in the expected format");
         if (r[0] == ADDED) {
             static const uint8_t nameless[MV_SEARCH_ROW_ID] = {0};
@@ -172,11 +172,14 @@ static mv_status rows_of_relay(place *p, mv_error *err)
     mv_status st = MV_OK;
     char path[PATH_SIZE];
     size_t got = 1;
+    unsigned anew = 0;
     bool known = true;
     cache_load(p);
     while (got != 0) {
         MV_TRY(more_records(p, &got, &known, err));
-        if (!known) { /* repacked: all anew */
+        if (!known) { /* repacked: all anew; once before we ask, and once meanwhile */
+            MV_REQUIRE(anew++ < 2, err, MV_E_NETWORK,
+                       "the relay's list of rows is another one each time it is asked");
             mv_buffer_clear(&p->records);
             got = 1;
         }
@@ -304,18 +307,30 @@ done:
 
 /* ---- Sealed images ---- */
 
-/* Number of the row's image among those of the relay, or how many there are. */
-static mv_status find_image(place *p, size_t *index, const uint8_t id[MV_SEARCH_ROW_ID],
-                            mv_error *err)
+static int by_hash(const void *a, const void *b)
+{
+    const mv_client_file *x = a, *y = b;
+    return memcmp(x->hash, y->hash, sizeof x->hash);
+}
+
+/* The row's image among those of the relay, or NULL. The list is asked for once and whole, so that
+ * it tells nothing about rows, and sorted, because it may be asked about each of them. */
+static mv_status find_image(place *p, const mv_client_file **out,
+                            const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
 {
     mv_status st = MV_OK;
+    mv_client_file wanted = {.len = 0};
+    *out = NULL;
     if (!p->listed) {
         MV_TRY(mv_client_list(p->client, &p->file, &p->files, err));
         p->listed = true;
+        if (p->files != 0) {
+            qsort(p->file, p->files, sizeof *p->file, by_hash);
+        }
     }
-    *index = 0;
-    while (*index < p->files && memcmp(p->file[*index].hash, id, MV_SEARCH_ROW_ID) != 0) {
-        (*index)++;
+    memcpy(wanted.hash, id, MV_SEARCH_ROW_ID);
+    if (p->files != 0) {
+        *out = bsearch(&wanted, p->file, p->files, sizeof *p->file, by_hash);
     }
 done:
     return st;
@@ -323,19 +338,19 @@ done:
 
 mv_status place_has_image(place *p, bool *there, const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
 {
-    size_t index = 0;
-    const mv_status st = find_image(p, &index, id, err);
-    *there = st == MV_OK && index < p->files;
+    const mv_client_file *file = NULL;
+    const mv_status st = find_image(p, &file, id, err);
+    *there = file != NULL;
     return st;
 }
 
 mv_status place_image(place *p, const char *path, const uint8_t id[MV_SEARCH_ROW_ID], mv_error *err)
 {
     mv_status st = MV_OK;
-    size_t i = 0;
-    MV_TRY(find_image(p, &i, id, err));
-    MV_REQUIRE(i < p->files, err, MV_E_NOT_FOUND, "the relay has no image of this row");
-    MV_TRY(mv_client_fetch(p->client, &p->file[i], path, err));
+    const mv_client_file *file = NULL;
+    MV_TRY(find_image(p, &file, id, err));
+    MV_REQUIRE(file != NULL, err, MV_E_NOT_FOUND, "the relay has no image of this row");
+    MV_TRY(mv_client_fetch(p->client, file, path, err));
 done:
     return st;
 }

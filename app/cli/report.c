@@ -166,8 +166,10 @@ static const char style[] =
     "small,.note,figcaption{color:#52656e}\n"
     ".note,figcaption{font-size:.88rem}\n"
     ".row{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem;max-width:40rem}\n"
-    "figure.tile{flex:0 1 11rem}img,svg{max-width:100%;height:auto;display:block}\n"
-    "figure.wide{flex:1 1 100%}b.best{color:#0b5d3b}li{margin:.4rem 0}\n"
+    "figure.tile{flex:0 1 9rem}img,svg{max-width:100%;height:auto;display:block}\n"
+    "figure.wide{flex:1 1 100%}b.best{color:#0b5d3b}li{margin:.4rem "
+    "0}tr.printed{background:#f6f3ea}\n"
+    "@media(max-width:40rem){td.t,td.long{min-width:9rem}}\n"
     "</style>\n";
 
 void report_head(report *r, const char *title)
@@ -220,14 +222,30 @@ static void put_intro(report *r)
     put(r, "<p class=\"note\">The comparison follows Suvitha and Murugan, &ldquo;Integrating Deep "
            "Learning and Homomorphic Encryption for Secure Image Transmission&rdquo;, Journal of "
            "Machine and Computing 4(4), 2024 (<i>the paper</i>). Every figure here was measured by "
-           "its definition; nothing is tuned towards a printed number. Printed values of the "
-           "paper's result tables are not reproduced here, except where a table says "
-           "&ldquo;printed&rdquo;.</p>\n");
+           "its definition; nothing is tuned towards a printed number. What the paper prints "
+           "stands where a table says &ldquo;printed&rdquo;.</p>\n");
     if (job->unreadable_count != 0) {
         put(r, "<p><b>%zu image%s could not be read and %s in no figure.</b></p>\n",
             job->unreadable_count, job->unreadable_count == 1 ? "" : "s",
             job->unreadable_count == 1 ? "is" : "are");
     }
+}
+
+/* How many images were timed: a set may have fewer than were asked for. */
+static void put_timed(report *r)
+{
+    const eval_set *set = r->job->set;
+    const size_t sets = r->job->set_count;
+    bool equal = true;
+    for (size_t s = 1; s < sets; s++) {
+        equal &= set[s].timed_count == set[0].timed_count;
+    }
+    put(r, "%zu", set[0].timed_count);
+    for (size_t s = 1; s < sets && !equal; s++) {
+        put(r, "%s%zu", s + 1 < sets ? ", " : " and ", set[s].timed_count);
+    }
+    put(r, " image%s of %s.</p>\n", equal && set[0].timed_count == 1 ? "" : "s",
+        equal ? "each set" : "the sets in turn");
 }
 
 static void put_methods(report *r)
@@ -238,13 +256,15 @@ static void put_methods(report *r)
         "the image's own range, 224x224. MAP from the decrypted features of the square in the "
         "image's middle: <i>classes</i> is the mean over classes of average precision, "
         "<i>retrieval</i> the mean over images that each ask for the others of their class. "
-        "Encryption is network plus BFV on one processor: median of %zu repeats, mean over %zu "
-        "images.</p>\n",
-        r->job->repeats, r->job->timing_images);
+        "Encryption is network plus BFV on one processor: median of %zu repeats, mean over ",
+        r->job->repeats);
+    put_timed(r);
     put(r,
         "<p class=\"note\">RMSE is of samples in 0..1 and PSNR = -20 log10 RMSE for each image, "
-        "so a row's two figures belong together. In the paper's tables the two of one row cannot "
-        "come from one error: both cannot be true.</p>\n");
+        "so a row's two figures belong together: a mean PSNR is never below that of the mean "
+        "RMSE, and above it by as much as images differ. In the paper's tables the two of one row "
+        "cannot come from one error: both cannot be true. Its MAP figures lie between 0.85 and "
+        "0.93; which of the two MAP they are it does not say.</p>\n");
     for (size_t s = 0; s < r->job->set_count; s++) {
         report_methods(r, s);
         report_bars(r, s);
@@ -253,10 +273,34 @@ static void put_methods(report *r)
     }
 }
 
+static void put_contents(report *r)
+{
+    static const char *const part[][2] = {
+        {"findings", "findings"},
+        {"table-2", "Table 2"},
+        {"figures-1-5", "Figures 1, 2, 4, 5"},
+        {"figure-3", "Figure 3"},
+        {"table-3", "Table 3"},
+        {"methods", "Tables 5 to 7, Figures 8 to 10"},
+        {"figures-6-7", "Figures 6, 7"},
+        {"forms", "forms of encryption"},
+        {"codecs", "quality against bytes"},
+        {"statistics", "cipher statistics"},
+        {"table-4", "Table 4"},
+        {"learning", "learning curves"},
+    };
+    put(r, "<p>");
+    for (size_t k = 0; k < sizeof part / sizeof part[0]; k++) {
+        put(r, "%s<a href=\"#%s\">%s</a>", k == 0 ? "" : " &middot; ", part[k][0], part[k][1]);
+    }
+    put(r, "</p>\n");
+}
+
 static void put_page(report *r)
 {
     report_head(r, "methods compared");
     put_intro(r);
+    put_contents(r);
     put(r, "<h2 id=\"findings\">Findings</h2>\n");
     report_findings(r);
     report_table_2(r);
@@ -286,18 +330,21 @@ mv_status report_save(report *r, const char *folder)
 done:
     mv_buffer_clear(&r->html);
     mv_buffer_clear(&r->csv);
+    free(r->printed);
     return st;
 }
 
 report report_make(const eval_job *job, mv_error *err)
 {
-    return (report){job, mv_buffer_make(HTML_MAX), mv_buffer_make(HTML_MAX), MV_OK, err};
+    return (report){
+        .job = job, .html = mv_buffer_make(HTML_MAX), .csv = mv_buffer_make(HTML_MAX), .err = err};
 }
 
 mv_status report_write(const eval_job *job, mv_error *err)
 {
     report r = report_make(job, err);
 
+    r.st = report_read_printed(&r);
     put_csv(&r, "table,set,method,way,origin,figure,count,mean,deviation,low5,from95,to95\n");
     put_page(&r);
     return report_save(&r, job->out);

@@ -349,6 +349,90 @@ void report_rate(report *r, size_t s)
     drawing_end(r, &d, file, caption);
 }
 
+/* ---- quality against bytes, the bytes in octaves ---- */
+
+enum { OCTAVE_LOW = -3, OCTAVE_HIGH = 3, QUALITY_LOW = 30, QUALITY_HIGH = 60 };
+
+static void draw_octaves(drawing *d, const axes *a)
+{
+    for (int k = OCTAVE_LOW; k <= OCTAVE_HIGH; k++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%g", pow(2, k));
+        line(d, at_x(a, k), a->top, at_x(a, k), a->top + a->height, "#e3eaed", 1);
+        draw_text(d, at_x(a, k), a->top + a->height + 16, "middle", 12, text);
+    }
+}
+
+static bool is_inside(const axes *a, double x, double y)
+{
+    return x >= a->x0 && x <= a->x1 && y >= a->y0 && y <= a->y1;
+}
+
+static void draw_plotted(drawing *d, const axes *a, const report_curve *c, const char *color)
+{
+    double x0 = NAN, y0 = NAN;
+    for (size_t k = 0; k < c->count; k++) {
+        const double x = log2(c->bits[k]), y = c->psnr_db[k];
+        if (!is_inside(a, x, y)) { /* nor if it is NaN */
+            continue;
+        }
+        if (isfinite(x0)) {
+            line(d, at_x(a, x0), at_y(a, y0), at_x(a, x), at_y(a, y), color, 1.6);
+        }
+        draw(d, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n", at_x(a, x), at_y(a, y),
+             color);
+        x0 = x;
+        y0 = y;
+    }
+}
+
+/* Named marks from the top down; names to the left, none on another. */
+static void draw_named(drawing *d, const axes *a, const report_mark *mark, size_t count)
+{
+    bool drawn[REPORT_MARKS_MAX] = {false};
+    double below = -INFINITY;
+    draw(d, "<g paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\">");
+    for (size_t rank = 0; rank < count; rank++) {
+        size_t best = count;
+        for (size_t m = 0; m < count; m++) {
+            best = !drawn[m] && (best == count || mark[m].psnr_db > mark[best].psnr_db) ? m : best;
+        }
+        const double x = log2(mark[best].bits), y = fmin(mark[best].psnr_db, a->y1);
+        drawn[best] = true;
+        if (is_inside(a, x, y)) {
+            const double text_y = fmax(at_y(a, y) + 4, below + 13);
+            draw(d, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\" fill=\"#1c2b33\"/>\n",
+                 at_x(a, x) - 4, at_y(a, y) - 4);
+            draw_text(d, at_x(a, x) - 9, text_y, "end", 12, mark[best].name);
+            below = text_y;
+        }
+    }
+    draw(d, "</g>\n");
+}
+
+void report_octaves(report *r, const char *name, const char *set, const report_curve *curve,
+                    size_t curves, const report_mark *mark, size_t marks)
+{
+    drawing d = drawing_begin(420, 372, "PSNR against bits per pixel");
+    const axes a = {44, 16, 360, 280, OCTAVE_LOW, OCTAVE_HIGH, QUALITY_LOW, QUALITY_HIGH};
+    char file[64], caption[160];
+
+    draw_marks_y(&d, &a);
+    draw_octaves(&d, &a);
+    for (size_t c = 0; c < curves; c++) {
+        draw_plotted(&d, &a, &curve[c], color_of(c));
+        draw(&d, "<g fill=\"%s\">", color_of(c));
+        draw_text(&d, 60 + 120.0 * (double)(c % 3), 346 + 18.0 * (double)(c / 3), "start", 13,
+                  curve[c].name);
+        draw(&d, "</g>\n");
+    }
+    draw_named(&d, &a, mark, marks);
+    draw_text(&d, a.left + a.width / 2, 328, "middle", 12, "bits per pixel, in octaves");
+    file_name(file, name, set);
+    (void)snprintf(caption, sizeof caption, "%s: PSNR in dB against bits per pixel", set);
+    drawing_end(r, &d, file, caption);
+}
+
 /* ---- learning curves ---- */
 
 enum { CURVES_MAX = 8, CURVE_POINTS = 4096 };

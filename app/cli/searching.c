@@ -11,6 +11,7 @@
 #include "people.h"
 #include "sealed.h"
 #include "show.h"
+#include "ui.h"
 
 #include <math.h>
 #include <string.h>
@@ -125,6 +126,24 @@ static bool is_sealed(const char *path)
     return strcmp(path_extension(path), ".mv") == 0;
 }
 
+mv_status searching_write(const cli_args *args, const uint8_t *bytes, size_t len, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *path = NULL;
+    MV_TRY(searching_need(args, "output", &path, err));
+    MV_TRY(mv_file_write(path, bytes, len, cli_flag(args, "force") ? MV_OUTPUT_FORCE : 0, err));
+    if (strcmp(path, "-") == 0) {
+        return MV_OK;
+    }
+    if (cli_flag(args, "json")) {
+        ui_json(json_pack("{s:s, s:I}", "out", path, "bytes", (json_int_t)len));
+    } else {
+        ui_say("wrote %s, %zu bytes", path, len);
+    }
+done:
+    return st;
+}
+
 mv_status searching_image(mv_image *out, const cli_args *args, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
@@ -225,7 +244,11 @@ mv_status searching_beside_is_free(const char *folder, mv_error *err)
     char path[PATH_SIZE];
     for (size_t i = 0; i < sizeof suffix / sizeof suffix[0]; i++) {
         MV_TRY(beside(path, folder, suffix[i], err));
-        MV_REQUIRE(access(path, F_OK) != 0, err, MV_E_EXISTS, "%s exists already", path);
+        if (access(path, F_OK) == 0) {
+            st = mv_fail(err, MV_E_EXISTS, "%s exists already", path);
+            mv_hint(err, "it belongs to a gallery: name the new one with --gallery NAME");
+            goto done;
+        }
     }
 done:
     return st;

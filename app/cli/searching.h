@@ -27,6 +27,13 @@
         PEOPLE_PASSPHRASE_OPTION, {"collection", 0, "FILE", "whose images the gallery holds"},     \
         SEARCHING_SOURCE_OPTIONS
 
+/* Options of a command that writes one message. */
+#define SEARCHING_OUTPUT_OPTIONS                                                                   \
+    {"output", 'o', "FILE", "where to write"},                                                     \
+    {                                                                                              \
+        "force", 'f', NULL, "replace an existing file"                                             \
+    }
+
 /* Where embeddings come from: a model and its head, or, both NULL, vectors. Zero-initialise. */
 typedef struct searching_source {
     mv_model *model;
@@ -53,6 +60,11 @@ MV_MUST_CHECK mv_status searching_collection(mv_collection **out, const cli_args
 /* searching_need: the value of an option that cannot be left out. errors: MV_E_ARGUMENT */
 MV_MUST_CHECK mv_status searching_need(const cli_args *args, const char *option, const char **out,
                                        mv_error *err);
+
+/* searching_write: a message into the file of --output, and a word about it.
+ * errors: MV_E_ARGUMENT, MV_E_EXISTS (without --force), MV_E_IO */
+MV_MUST_CHECK mv_status searching_write(const cli_args *args, const uint8_t *bytes, size_t len,
+                                        mv_error *err);
 
 /* searching_image: an image file; a .mv is opened by --identity, its exact image is taken.
  * errors: those of mv_image_load and of opening; MV_E_ARGUMENT (not one image inside) */

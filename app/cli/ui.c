@@ -98,8 +98,21 @@ bool ui_interrupted(void)
 
 static struct {
     double started_ms, drawn_ms;
+    uint64_t started_at; /* what was done before this stage */
     const char *stage;
 } bar;
+
+/* What this stage moves a second, and how long it goes on so; nothing while nothing moves. */
+static void draw_rate(uint64_t done, uint64_t total, double elapsed_s)
+{
+    const double rate = (double)(done - bar.started_at) / elapsed_s;
+    const double shown = rate >= 1e6 ? rate / 1e6 : rate >= 1e4 ? rate / 1e3 : rate;
+    fprintf(stderr, "  %.1f%s/s  %.0f s left", shown,
+            rate >= 1e6   ? " M"
+            : rate >= 1e4 ? " k"
+                          : "",
+            ((double)total - (double)done) / rate);
+}
 
 static mv_status progress_step(void *user, const char *stage, uint64_t done, uint64_t total)
 {
@@ -114,6 +127,7 @@ static mv_status progress_step(void *user, const char *stage, uint64_t done, uin
     }
     if (bar.stage == NULL || strcmp(bar.stage, stage) != 0) {
         bar.stage = stage;
+        bar.started_at = done;
         bar.started_ms = now;
         bar.drawn_ms = 0;
     }
@@ -130,15 +144,8 @@ static mv_status progress_step(void *user, const char *stage, uint64_t done, uin
         const int filled = (int)(fraction * width);
         fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%", stage, filled, "##############################",
                 width - filled, "", fraction * 100);
-        if (done != 0 && elapsed_s > 0.5) {
-            double rate = (double)done / elapsed_s;
-            const char *unit = "";
-            if (rate >= 1e6) {
-                rate /= 1e6;
-                unit = " M";
-            }
-            fprintf(stderr, "  %.1f%s/s  %.0f s left", rate, unit,
-                    elapsed_s * (1 - fraction) / fraction);
+        if (done > bar.started_at && elapsed_s > 0.5) {
+            draw_rate(done, total, elapsed_s);
         }
         fputs("\033[K", stderr);
     }

@@ -38,7 +38,6 @@ void relay_stream_begin(mv_http_exchange *x)
     mv_buffer body = mv_buffer_make(MV_MESSAGE_MAX);
     mv_status st = mv_archive_stream_begin(ticket.upload, v->service->archive, &v->route.mailbox);
     if (st == MV_OK) {
-        relay_waits_arrived(v->service->waits, &v->route.mailbox);
         st = mv_ticket_write(&body, &ticket);
     }
     relay_reply_json(x, 201, st, &body);
@@ -60,6 +59,9 @@ void relay_stream_end_part(mv_http_exchange *x)
     const mv_status ended = mv_part_end(&v->part);
     const mv_status st = v->body_status != MV_OK ? v->body_status : ended;
     relay_stream_changed(v->service, v->route.upload, &v->route.mailbox);
+    if (v->route.offset == 0) { /* from its first byte on it is listed */
+        relay_waits_arrived(v->service->waits, &v->route.mailbox);
+    }
     if (st == MV_OK) {
         relay_reply(x, 204, NULL, NULL);
     } else {

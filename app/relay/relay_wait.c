@@ -79,7 +79,7 @@ static void *wait_thread(void *user)
     (void)pthread_mutex_lock(&w->mutex);
     while (!w->stop) {
         struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += LOOK_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -103,6 +103,7 @@ static void *wait_thread(void *user)
 mv_status relay_waits_new(relay_waits **out, relay_wait_answer answer, void *user)
 {
     mv_status st = MV_OK;
+    pthread_condattr_t monotonic; /* nobody sleeps longer when the wall clock is set back */
     relay_waits *w = calloc(1, sizeof *w);
 
     *out = NULL;
@@ -110,7 +111,10 @@ mv_status relay_waits_new(relay_waits **out, relay_wait_answer answer, void *use
     w->answer = answer;
     w->user = user;
     (void)pthread_mutex_init(&w->mutex, NULL);
-    (void)pthread_cond_init(&w->cond, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->cond, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     w->started = pthread_create(&w->thread, NULL, wait_thread, w) == 0;
     MV_ENSURE(w->started, MV_E_MEMORY);
     *out = w;

@@ -77,8 +77,8 @@ MV_API MV_MUST_CHECK mv_status mv_search_write_public(mv_search_key *key, uint8_
 MV_API MV_MUST_CHECK mv_status mv_search_write_server(mv_search_key *key, uint8_t *out, size_t cap);
 MV_API MV_MUST_CHECK mv_status mv_search_query(mv_search_key *key, uint8_t *out, size_t cap,
                                                const int8_t value[MV_SEARCH_DIM]);
-/* mv_search_pack: count <= 64 embeddings, value[count][128]: half the bytes of uploads, for filling
- * or repacking a gallery. */
+/* mv_search_pack: count <= 64 embeddings, value[count][128], in one message, for filling or
+ * repacking a gallery. */
 MV_API MV_MUST_CHECK mv_status mv_search_pack(mv_search_key *key, uint8_t *out, size_t cap,
                                               const int8_t *value, uint32_t count);
 
@@ -179,8 +179,8 @@ MV_API MV_MUST_CHECK mv_status mv_gallery_row(mv_gallery *gallery, size_t row,
                                               uint8_t id[MV_SEARCH_ROW_ID], int *removed);
 
 /* mv_gallery_append: one upload as the next row, durable when it returns.
- * mv_gallery_append_group: what mv_search_pack made of count rows; fills up the group before with
- * rows that are removed at once, because a group has one maker.
+ * mv_gallery_append_group: what mv_search_pack made of count rows. Where uploads follow a group or
+ * a group follows anything, what is open before is filled up with rows that are removed at once.
  * errors: readers', MV_E_MISMATCH (another collection or head), MV_E_EXISTS (id is there), MV_E_IO
  */
 MV_API MV_MUST_CHECK mv_status mv_gallery_append(mv_gallery *gallery,
@@ -237,6 +237,54 @@ typedef struct mv_search_result {
 MV_API MV_MUST_CHECK mv_status mv_search_evaluate(mv_search_result *out,
                                                   const mv_search_trial *trial, const char *folder,
                                                   mv_error *err);
+
+/* ---- A plain gallery ----
+ *
+ * An *atlas* is open to everybody; what is looked for in it is secret. Who asks makes a key for
+ * this one question; question and reply are messages between it and the atlas's keeper (set
+ * score4096). Scores are exact: mv_atlas_score of the two embeddings. Nothing proves that the
+ * keeper answered from this atlas. */
+
+#define MV_ATLAS_ROWS_MAX 262144
+#define MV_ATLAS_UNIT     134 /* score / 134^2 is the cosine, about */
+#define MV_ATLAS_KEY_LEN  88
+
+/* mv_atlas_write: rows embeddings, value[rows][128], as a file of mv_atlas_size bytes.
+ * errors: MV_E_SPACE, MV_E_ARGUMENT, MV_E_RANGE (longer than an embedding is) */
+MV_API size_t mv_atlas_size(uint32_t rows);
+MV_API MV_MUST_CHECK mv_status mv_atlas_write(uint8_t *out, size_t cap,
+                                              const uint8_t head_hash[MV_SEARCH_HASH_LEN],
+                                              const int8_t *value, uint32_t rows);
+
+typedef struct mv_atlas mv_atlas; /* ready to be asked; one thread at a time */
+/* mv_atlas_read: errors: MV_E_FORMAT (also a wrong hash), MV_E_TRUNCATED, MV_E_RANGE, MV_E_MEMORY
+ */
+MV_API MV_MUST_CHECK mv_status mv_atlas_read(mv_atlas **out, const uint8_t *bytes, size_t len);
+MV_API void mv_atlas_free(mv_atlas **atlas);
+MV_API uint32_t mv_atlas_rows(const mv_atlas *atlas);
+/* mv_atlas_answer: *reply is freed with free(). errors: readers', MV_E_MISMATCH (another head),
+ * MV_E_NOT_FOUND (not the keys that are needed) */
+MV_API MV_MUST_CHECK mv_status mv_atlas_answer(mv_atlas *atlas, uint8_t **reply, size_t *len,
+                                               const uint8_t *question, size_t question_len);
+
+typedef struct mv_atlas_key mv_atlas_key; /* of one question; secret */
+MV_API MV_MUST_CHECK mv_status mv_atlas_key_new(mv_atlas_key **out,
+                                                const uint8_t head_hash[MV_SEARCH_HASH_LEN]);
+MV_API void mv_atlas_key_free(mv_atlas_key **key);
+/* As bytes, to be kept in a private file until the reply is there. errors: MV_E_FORMAT, .. */
+MV_API void mv_atlas_key_write(uint8_t out[MV_ATLAS_KEY_LEN], const mv_atlas_key *key);
+MV_API MV_MUST_CHECK mv_status mv_atlas_key_read(mv_atlas_key **out, const uint8_t *bytes,
+                                                 size_t len);
+
+MV_API size_t mv_atlas_question_size(void);
+MV_API MV_MUST_CHECK mv_status mv_atlas_question(mv_atlas_key *key, uint8_t *out, size_t cap,
+                                                 const int8_t value[MV_SEARCH_DIM]);
+/* mv_atlas_reply_rows: 0 when this is no reply to the key's question. mv_atlas_scores: score[rows];
+ * all zero on error. */
+MV_API uint32_t mv_atlas_reply_rows(const mv_atlas_key *key, const uint8_t *reply, size_t len);
+MV_API MV_MUST_CHECK mv_status mv_atlas_scores(mv_atlas_key *key, int32_t *score, size_t cap,
+                                               const uint8_t *reply, size_t len);
+MV_API int32_t mv_atlas_score(const int8_t a[MV_SEARCH_DIM], const int8_t b[MV_SEARCH_DIM]);
 
 /* ---- Classification ----
  *

@@ -53,6 +53,12 @@ typedef struct mv_codec_opts {
 
 MV_API mv_codec_opts mv_codec_defaults(void);
 
+/* mv_codec_describe: what mv_codec_encode will say of its features, before it makes them.
+ * errors: those of mv_codec_encode */
+MV_API MV_MUST_CHECK mv_status mv_codec_describe(mv_code_meta *out, const mv_model *model,
+                                                 const mv_image *image, const mv_codec_opts *opts,
+                                                 mv_error *err);
+
 /* mv_codec_encode: owner: out is the caller's, clear with mv_code_clear.
  * errors: MV_E_ARGUMENT, MV_E_RANGE, MV_E_MEMORY, MV_E_INTERRUPTED */
 MV_API MV_MUST_CHECK mv_status mv_codec_encode(mv_code *out, const mv_model *model,

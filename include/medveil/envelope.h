@@ -90,8 +90,6 @@ typedef struct mv_seal_opts {
     uint32_t max_error;    /* 0: originals come back bit for bit; 1..255: no sample further off */
     mv_exact_choice exact; /* how raw samples of originals are coded */
     unsigned threads;      /* that coding may use; 0: as many as there are processors */
-    bool features_if_smaller; /* an image whose features would take more bytes than its original
-                               * travels without them */
 } mv_seal_opts;
 
 /* Times and sizes, for --json and the bench. */
@@ -105,10 +103,10 @@ typedef struct mv_envelope_stats {
     uint64_t bytes_exact;      /* of the originals */
     uint64_t bytes_coded;      /* what they take inside */
     uint64_t bytes_total;      /* the .mv */
+    uint64_t bytes_padding;    /* of it, what hides its length; known when sealing */
     const mv_he_set *set;      /* of the features; NULL: none are inside */
     mv_he_form form;
-    bool exact_kept;          /* the original bytes are inside, of every member */
-    size_t features_left_out; /* members without the features they had: features_if_smaller */
+    bool exact_kept; /* the original bytes are inside, of every member */
 } mv_envelope_stats;
 
 /* One envelope in the making. Belongs to one thread at a time. */
@@ -131,8 +129,22 @@ MV_API MV_MUST_CHECK mv_status mv_sealer_add(mv_sealer *sealer, const char *file
                                              const mv_code *code, const mv_source *exact,
                                              mv_error *err);
 
-/* mv_sealer_features: how many features of the member that was added last travel. */
-MV_API size_t mv_sealer_features(const mv_sealer *sealer);
+/* What is given is sealed, whatever it costs. Who wants features only where they are smaller than
+ * the original adds the member with their description alone (mv_codec_describe, no features),
+ * compares the next two, and makes and adds the features or leaves them. */
+
+/* mv_sealer_exact_len: bytes that the original of the member added last takes inside; 0: none. */
+MV_API uint64_t mv_sealer_exact_len(const mv_sealer *sealer);
+
+/* mv_sealer_features_len: bytes that features of this description take once encrypted.
+ * errors: MV_E_ARGUMENT (the set cannot hold them), those of mv_code_expect */
+MV_API MV_MUST_CHECK mv_status mv_sealer_features_len(uint64_t *out, const mv_sealer *sealer,
+                                                      const mv_code_meta *meta, mv_error *err);
+
+/* mv_sealer_features: of the member added last, which has none yet; encrypted at once.
+ * errors: MV_E_ARGUMENT (no member, features or a compact image already), those of mv_sealer_add */
+MV_API MV_MUST_CHECK mv_status mv_sealer_features(mv_sealer *sealer, const mv_code *code,
+                                                  mv_error *err);
 
 /* mv_sealer_embed: the embedding of the member added last; pack4096 in the envelope's form.
  * errors: MV_E_ARGUMENT (no member, a second one, no public key of pack4096), MV_E_RANGE

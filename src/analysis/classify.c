@@ -414,7 +414,7 @@ mv_status mv_classifier_run(mv_classifier *classifier, uint8_t *out, size_t cap,
     MV_ENSURE(memcmp(owner.head_hash, m->head_hash, MV_SEARCH_HASH_LEN) == 0, MV_E_MISMATCH);
     MV_ENSURE(!hidden || (m->key != NULL && memcmp(&owner, &m->owner, sizeof owner) == 0),
               MV_E_MISMATCH);
-    MV_TRY(mv_search_cipher_read(m->b.cipher, true, &r));
+    MV_TRY(mv_search_cipher_read(m->b.cipher, &r));
     MV_TRY(mv_he_mul_plain(m->b.work, m->b.cipher, m->b.cipher, m->weight));
     if (hidden) {
         MV_TRY(encode_masks(m));

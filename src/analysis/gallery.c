@@ -197,18 +197,37 @@ done:
 
 /* ---- Blocks ----
  *
- * g->blocks have their file; the groups after them are expanded and added to g->merged one by one,
- * until 128 of them make a block. */
+ * g->blocks have their file; the rows after them are expanded and added to g->merged, group by
+ * group or, where senders uploaded them, unit by unit, until there are as many as a block has. */
 
-/* A group, expanded and at its place, in g->last. */
-static mv_status expand_group(mv_gallery *g, size_t number, mv_error *err)
+static size_t merged_end(const mv_gallery *g)
+{
+    return g->blocks * mv_scan_block_vectors() + g->merged_rows;
+}
+
+/* The group or unit that comes after g->merged, expanded and at its place, in g->last.
+ * *rows: how many it is for, 16 or 64; *some: not all of them only fill a group. */
+static mv_status expand_next(mv_gallery *g, uint32_t *rows, bool *some, mv_error *err)
 {
     mv_status st = MV_OK;
-    uint32_t count = 0;
+    const size_t group = merged_end(g) / MV_SEARCH_GROUP_MAX;
+    const uint32_t at = g->merged_rows % MV_SEARCH_GROUP_MAX;
+    uint32_t count = 0, unit = 0;
     g->last_rows = 0;
-    MV_TRY(mv_gallery_read_group(g, number, &count, g->one, err));
-    MV_TRY(mv_scan_expand(g->work, g->last, g->one, g->keys));
-    MV_TRY(mv_scan_place(g->work, g->last, (uint32_t)(number % MV_SCAN_GROUPS)));
+    MV_TRY(mv_gallery_read_group(g, group, &count, g->one, err));
+    *rows = mv_scan_is_uploads(g->one) ? MV_SCAN_UNIT : MV_SEARCH_GROUP_MAX;
+    *some = at < count;
+    if (!*some) {
+        return MV_OK;
+    }
+    if (mv_scan_is_uploads(g->one)) {
+        unit = at / MV_SCAN_UNIT;
+        MV_TRY(mv_scan_expand_unit(g->work, g->last, g->one, unit, g->keys));
+    } else {
+        MV_REQUIRE(at == 0, err, MV_E_FORMAT, "a group of the gallery changed");
+        MV_TRY(mv_scan_expand(g->work, g->last, g->one, g->keys));
+    }
+    MV_TRY(mv_scan_shift(g->work, g->last, (uint32_t)(group % MV_SCAN_GROUPS), unit));
 done:
     return st;
 }
@@ -224,7 +243,7 @@ static mv_status finish_block(mv_gallery *g, mv_error *err)
                           MV_SCAN_GROUPS, err));
     g->blocks++;
     memset(g->merged, 0, mv_scan_words() * sizeof *g->merged);
-    g->merged_groups = 0;
+    g->merged_rows = 0;
 done:
     free(bytes);
     return st;
@@ -232,25 +251,29 @@ done:
 
 static bool is_ready(const mv_gallery *g)
 {
-    return g->merged_groups < MV_SCAN_GROUPS &&
-           g->blocks * MV_SCAN_GROUPS + g->merged_groups == mv_gallery_group(g) &&
-           g->last_rows == mv_gallery_open_rows(g);
+    return g->merged_rows < mv_scan_block_vectors() && merged_end(g) + g->last_rows == g->rows;
 }
 
 /* One step towards being ready; the lock is held for writing. */
 static mv_status make_ready(mv_gallery *g, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t next = g->blocks * MV_SCAN_GROUPS + g->merged_groups;
-    if (g->merged_groups == MV_SCAN_GROUPS) {
+    uint32_t rows = 0;
+    bool some = false;
+    if (g->merged_rows == mv_scan_block_vectors()) {
         MV_TRY(finish_block(g, err));
-    } else if (next < mv_gallery_group(g)) {
-        MV_TRY(expand_group(g, next, err));
-        MV_TRY(mv_scan_merge(g->work, g->merged, g->last));
-        g->merged_groups++;
+    } else if (merged_end(g) < g->rows) {
+        MV_TRY(expand_next(g, &rows, &some, err));
+        if (merged_end(g) + rows > g->rows) {
+            g->last_rows = (uint32_t)(g->rows - merged_end(g));
+            goto done;
+        }
+        if (some) {
+            MV_TRY(mv_scan_merge(g->work, g->merged, g->last));
+        }
+        g->merged_rows += rows;
     } else {
-        MV_TRY(expand_group(g, next, err));
-        g->last_rows = mv_gallery_open_rows(g);
+        g->last_rows = 0; /* what was open then is merged */
     }
 done:
     return st;
@@ -306,23 +329,36 @@ done:
     return st;
 }
 
+/* A message that is of another collection or head. */
+static mv_status foreign(const char *what, mv_error *err)
+{
+    (void)mv_fail(err, MV_E_MISMATCH, "the %s is for another collection or head", what);
+    mv_hint(err, "model and --vectors must be as when the gallery was made; a collection that was "
+                 "rotated since needs a new gallery");
+    return MV_E_MISMATCH;
+}
+
 static mv_status append_locked(mv_gallery *g, const uint8_t *id, mv_reader *r, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_search_owner owner;
-    const uint32_t place = mv_gallery_open_rows(g);
-    uint32_t count = 0;
+    uint32_t place = mv_gallery_open_rows(g), count = 0, fill = 0;
     st = mv_search_header_read(r, MV_SEARCH_UPLOAD, &owner, &g->owner);
-    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the upload is for another collection or head");
-    MV_TRY(st);
+    MV_TRY(st == MV_E_MISMATCH ? foreign("upload", err) : st);
     MV_TRY(check_ids(g, id, 1, err));
-    MV_TRY(mv_search_cipher_read(g->one, false, r));
+    MV_ENSURE(mv_reader_left(r) >= mv_scan_upload_size(), MV_E_TRUNCATED);
+    MV_ENSURE(mv_reader_left(r) == mv_scan_upload_size(), MV_E_FORMAT);
+    MV_TRY(mv_scan_upload_read(g->work, g->one, r->next, g->keys));
     if (place != 0) {
         MV_TRY(mv_gallery_read_group(g, mv_gallery_group(g), &count, g->open, err));
         MV_REQUIRE(count == place, err, MV_E_FORMAT, "the gallery's open group is damaged");
+        if (!mv_scan_is_uploads(g->open)) { /* the key holder's stays as it is */
+            fill = MV_SEARCH_GROUP_MAX - place;
+            place = 0;
+        }
     }
     MV_TRY(mv_scan_append(g->work, g->open, g->one, place));
-    MV_TRY(commit_rows(g, g->open, 0, id, 1, err));
+    MV_TRY(commit_rows(g, g->open, fill, id, 1, err));
 done:
     return st;
 }
@@ -347,7 +383,7 @@ static mv_status group_take(mv_gallery *g, uint32_t count, mv_reader *r)
     MV_TRY(mv_search_header_read(r, MV_SEARCH_GROUP, &owner, &g->owner));
     MV_TRY(mv_read_u32le(r, &stated));
     MV_ENSURE(stated == count && count >= 1 && count <= MV_SEARCH_GROUP_MAX, MV_E_MISMATCH);
-    MV_TRY(mv_search_cipher_read(g->one, true, r));
+    MV_TRY(mv_search_cipher_read(g->one, r));
 done:
     return st;
 }
@@ -370,7 +406,8 @@ static mv_status append_group_locked(mv_gallery *g, const uint8_t *ids, uint32_t
                                      mv_reader *r, mv_error *err)
 {
     mv_status st = MV_OK;
-    MV_TRY(group_take(g, count, r));
+    st = group_take(g, count, r);
+    MV_TRY(st == MV_E_MISMATCH ? foreign("group", err) : st);
     MV_TRY(check_ids(g, ids, count, err));
     const uint32_t open = mv_gallery_open_rows(g);
     MV_TRY(commit_rows(g, g->one, open == 0 ? 0 : MV_SEARCH_GROUP_MAX - open, ids, count, err));
@@ -539,9 +576,8 @@ static mv_status query_parse(const mv_gallery *g, mv_cipher *out, const uint8_t 
     mv_search_owner owner;
     mv_reader r = mv_reader_make(query, len);
     st = mv_search_header_read(&r, MV_SEARCH_QUERY, &owner, &g->owner);
-    MV_REQUIRE(st != MV_E_MISMATCH, err, st, "the query is for another collection or head");
-    MV_TRY(st);
-    MV_TRY(mv_search_cipher_read(out, true, &r));
+    MV_TRY(st == MV_E_MISMATCH ? foreign("query", err) : st);
+    MV_TRY(mv_search_cipher_read(out, &r));
 done:
     return st;
 }

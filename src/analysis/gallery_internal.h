@@ -27,9 +27,9 @@ struct mv_gallery {
     mv_cipher *open, *one, *model;
     size_t cell;
     size_t blocks;    /* finished, with a file */
-    uint64_t *merged; /* the next block: its first merged_groups groups */
-    uint64_t *last;   /* the open group expanded, at its place, as it was with last_rows rows */
-    uint32_t merged_groups, last_rows;
+    uint64_t *merged; /* the next block: its first merged_rows rows */
+    uint64_t *last;   /* the next last_rows rows, of the open group or unit, at their place */
+    uint32_t merged_rows, last_rows;
 };
 
 /* Number of the open group, from 0. */

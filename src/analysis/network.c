@@ -344,7 +344,7 @@ mv_status mv_network_run(mv_network *network, uint8_t *out, size_t cap, size_t *
     MV_ENSURE(cap >= mv_network_message_sizes().reply, MV_E_SPACE);
     MV_ENSURE(m->keys != NULL, MV_E_NOT_FOUND);
     MV_TRY(mv_search_header_read(&r, MV_NETWORK_QUERY, &owner, &m->owner));
-    MV_TRY(mv_search_cipher_read(m->b.cipher, true, &r));
+    MV_TRY(mv_search_cipher_read(m->b.cipher, &r));
     MV_TRY(compute(m));
     mv_search_header_write(out, MV_NETWORK_REPLY, &owner);
     mv_store_u32le(out + MV_SEARCH_HEADER_LEN, m->classes);

@@ -110,11 +110,11 @@ size_t mv_search_cipher_len(const mv_he_set *set, bool seeded)
     return HEADER + (seeded ? SEED + poly : 2 * poly);
 }
 
-mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_reader *r)
+mv_status mv_search_cipher_read(mv_cipher *out, mv_reader *r)
 {
     mv_status st = MV_OK;
     const mv_he_set *set = mv_cipher_set(out);
-    const size_t len = mv_search_cipher_len(set, seeded);
+    const size_t len = mv_search_cipher_len(set, true);
     MV_ENSURE(mv_reader_left(r) >= len, MV_E_TRUNCATED);
     MV_ENSURE(mv_reader_left(r) == len, MV_E_FORMAT);
     MV_TRY(mv_cipher_read(out, r->next, len));

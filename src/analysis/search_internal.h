@@ -29,7 +29,11 @@ typedef enum mv_search_kind {
     MV_NETWORK_QUERY,
     MV_NETWORK_REPLY,
     MV_LINEAR_MODEL,
-    MV_LINEAR_LABELS
+    MV_LINEAR_LABELS,
+    MV_ATLAS_FILE,
+    MV_ATLAS_QUESTION,
+    MV_ATLAS_REPLY,
+    MV_ATLAS_KEY
 } mv_search_kind;
 
 /* Whose messages these are: only equal ones meet. */
@@ -58,9 +62,9 @@ MV_MUST_CHECK mv_status mv_search_header_read(mv_reader *r, mv_search_kind kind,
 /* mv_search_cipher_len: bytes of a top-level cipher of two polynomials (mv_cipher_write). */
 size_t mv_search_cipher_len(const mv_he_set *set, bool seeded);
 
-/* mv_search_cipher_read: the rest of a message: one such cipher, of out's set.
+/* mv_search_cipher_read: the rest of a message: one such cipher with a seed, of out's set.
  * errors: MV_E_TRUNCATED, MV_E_FORMAT, MV_E_RANGE, MV_E_MISMATCH */
-MV_MUST_CHECK mv_status mv_search_cipher_read(mv_cipher *out, bool seeded, mv_reader *r);
+MV_MUST_CHECK mv_status mv_search_cipher_read(mv_cipher *out, mv_reader *r);
 
 /* mv_search_query_write: a header and a fresh cipher of this plain, into a message of `size` bytes.
  * errors: MV_E_SPACE, MV_E_RANDOM, .. */
@@ -94,7 +98,7 @@ MV_MUST_CHECK mv_status mv_gallery_block_row(uint64_t *out, const uint8_t *bytes
 /* Where row r of a block is among the coefficients. */
 static inline uint32_t mv_search_coefficient(uint32_t row)
 {
-    return row % MV_SEARCH_GROUP_MAX * MV_SCAN_DIMS + row / MV_SEARCH_GROUP_MAX;
+    return mv_scan_place_of(row % MV_SEARCH_GROUP_MAX) * MV_SCAN_DIMS + row / MV_SEARCH_GROUP_MAX;
 }
 
 #endif

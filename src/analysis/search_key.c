@@ -13,7 +13,7 @@
 
 struct mv_search_key {
     mv_search_owner owner;
-    mv_he_key *key;
+    mv_he_key *key, *upload_key;
     mv_he_work *work;
     mv_plain *plain;
     mv_cipher *cipher, *model; /* model: what a reply's noise must be */
@@ -28,7 +28,6 @@ struct mv_search_sender {
     mv_he_public *key;
     mv_he_work *work;
     mv_plain *plain;
-    mv_cipher *cipher;
     mv_gallery_access access;
 };
 
@@ -60,6 +59,7 @@ mv_status mv_search_key_new(mv_search_key **out, const uint8_t collection_key[32
     MV_TRY(mv_search_owner_make(&k->owner, collection_key, head_hash));
     MV_TRY(access_fill(k->access, collection_key, head_hash));
     MV_TRY(mv_he_key_new(&k->key, set, collection_key));
+    MV_TRY(mv_he_key_new(&k->upload_key, mv_scan_upload_set(), collection_key));
     MV_TRY(mv_he_work_new(&k->work, set));
     MV_TRY(mv_plain_new(&k->plain, set));
     MV_TRY(mv_cipher_new(&k->cipher, set));
@@ -85,6 +85,7 @@ void mv_search_key_free(mv_search_key **key)
         }
         free(k->rows);
         mv_he_key_free(&k->key);
+        mv_he_key_free(&k->upload_key);
         mv_he_work_free(&k->work);
         mv_plain_free(&k->plain);
         mv_cipher_free(&k->cipher);
@@ -101,9 +102,10 @@ mv_search_sizes mv_search_message_sizes(void)
 {
     const mv_he_set *set = mv_scan_set();
     return (mv_search_sizes){
-        .public_key = MV_SEARCH_HEADER_LEN + MV_SEARCH_ACCESS_LEN + mv_he_public_size(set),
+        .public_key =
+            MV_SEARCH_HEADER_LEN + MV_SEARCH_ACCESS_LEN + mv_he_public_size(mv_scan_upload_set()),
         .server_keys = MV_SEARCH_HEADER_LEN + MV_SCAN_KEYS * mv_he_eval_key_size(set),
-        .upload = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(mv_scan_set(), false),
+        .upload = MV_SEARCH_HEADER_LEN + mv_scan_upload_size(),
         .group = MV_SEARCH_HEADER_LEN + 4 + mv_search_cipher_len(mv_scan_set(), true),
         .query = MV_SEARCH_HEADER_LEN + mv_search_cipher_len(mv_scan_set(), true),
     };
@@ -116,12 +118,12 @@ mv_status mv_search_write_public(mv_search_key *key, uint8_t *out, size_t cap)
     size_t len = 0;
     MV_ENSURE(key != NULL && out != NULL, MV_E_ARGUMENT);
     MV_ENSURE(cap >= mv_search_message_sizes().public_key, MV_E_SPACE);
-    MV_TRY(mv_he_public_new(&public_key, key->key));
+    MV_TRY(mv_he_public_new(&public_key, key->upload_key));
     mv_search_header_write(out, MV_SEARCH_PUBLIC, &key->owner);
     out += MV_SEARCH_HEADER_LEN;
     memcpy(out, key->access, MV_SEARCH_ACCESS_LEN);
-    MV_TRY(mv_he_public_write(out + MV_SEARCH_ACCESS_LEN, mv_he_public_size(mv_scan_set()), &len,
-                              public_key));
+    MV_TRY(mv_he_public_write(out + MV_SEARCH_ACCESS_LEN, mv_he_public_size(mv_scan_upload_set()),
+                              &len, public_key));
 done:
     mv_he_public_free(&public_key);
     return st;
@@ -138,7 +140,7 @@ mv_status mv_search_write_server(mv_search_key *key, uint8_t *out, size_t cap)
     uint8_t *next = out + MV_SEARCH_HEADER_LEN;
     for (uint32_t i = 0; i < MV_SCAN_KEYS; i++) {
         size_t len = 0;
-        MV_TRY(mv_scan_key(&one, key->key, i));
+        MV_TRY(mv_scan_key(&one, key->key, key->upload_key, i));
         MV_TRY(mv_he_eval_key_write(next, each, &len, one));
         mv_he_eval_key_free(&one);
         next += len;
@@ -150,11 +152,11 @@ done:
 
 /* A fresh cipher of these vectors behind what is in out already. */
 static mv_status write_cipher(mv_search_key *key, uint8_t *out, const int8_t *value, uint32_t count,
-                              bool query)
+                              mv_scan_layout layout)
 {
     mv_status st = MV_OK;
     size_t len = 0;
-    MV_TRY(mv_scan_encode(key->plain, value, count, query));
+    MV_TRY(mv_scan_encode(key->plain, value, count, layout));
     MV_TRY(mv_he_encrypt(key->work, key->cipher, key->key, key->plain));
     MV_TRY(mv_cipher_write(out, mv_search_cipher_len(mv_scan_set(), true), &len, key->cipher));
     MV_ENSURE(len == mv_search_cipher_len(mv_scan_set(), true), MV_E_INTERNAL);
@@ -169,7 +171,7 @@ mv_status mv_search_query(mv_search_key *key, uint8_t *out, size_t cap,
     MV_ENSURE(key != NULL && out != NULL && value != NULL, MV_E_ARGUMENT);
     MV_ENSURE(cap >= mv_search_message_sizes().query, MV_E_SPACE);
     mv_search_header_write(out, MV_SEARCH_QUERY, &key->owner);
-    MV_TRY(write_cipher(key, out + MV_SEARCH_HEADER_LEN, value, 1, true));
+    MV_TRY(write_cipher(key, out + MV_SEARCH_HEADER_LEN, value, 1, MV_SCAN_QUERY));
 done:
     return st;
 }
@@ -183,7 +185,7 @@ mv_status mv_search_pack(mv_search_key *key, uint8_t *out, size_t cap, const int
     MV_ENSURE(cap >= mv_search_message_sizes().group, MV_E_SPACE);
     mv_search_header_write(out, MV_SEARCH_GROUP, &key->owner);
     mv_store_u32le(out + MV_SEARCH_HEADER_LEN, count);
-    MV_TRY(write_cipher(key, out + MV_SEARCH_HEADER_LEN + 4, value, count, false));
+    MV_TRY(write_cipher(key, out + MV_SEARCH_HEADER_LEN + 4, value, count, MV_SCAN_GROUP));
 done:
     return st;
 }
@@ -229,8 +231,9 @@ static mv_status unpack_group(mv_search_key *k, int8_t *value, size_t cap, size_
     MV_ENSURE(count <= cap, MV_E_SPACE);
     MV_TRY(mv_bfv_decrypt_coefficients(k->work, k->coefficient, mv_scan_block_vectors(), k->key,
                                        k->cipher));
-    for (size_t i = 0; i < (size_t)count * MV_SEARCH_DIM; i++) {
-        MV_TRY(take_number(&value[i], k->coefficient[i]));
+    for (uint32_t i = 0; i < count * MV_SEARCH_DIM; i++) {
+        const uint32_t at = mv_scan_coefficient(k->cipher, i / MV_SEARCH_DIM, i % MV_SEARCH_DIM);
+        MV_TRY(take_number(&value[i], k->coefficient[at]));
     }
     *rows = count;
 done:
@@ -387,7 +390,7 @@ done:
 mv_status mv_search_sender_new(mv_search_sender **out, const uint8_t *public_key, size_t len)
 {
     mv_status st = MV_OK;
-    const mv_he_set *set = mv_scan_set();
+    const mv_he_set *set = mv_scan_set(), *upload_set = mv_scan_upload_set();
     mv_reader r = mv_reader_make(public_key, len);
     mv_search_sender *s = NULL;
     MV_ENSURE(out != NULL, MV_E_ARGUMENT);
@@ -396,13 +399,14 @@ mv_status mv_search_sender_new(mv_search_sender **out, const uint8_t *public_key
     s = calloc(1, sizeof *s);
     MV_ENSURE(s != NULL, MV_E_MEMORY);
     MV_TRY(mv_search_header_read(&r, MV_SEARCH_PUBLIC, &s->owner, NULL));
-    MV_ENSURE(mv_reader_left(&r) == MV_SEARCH_ACCESS_LEN + mv_he_public_size(set), MV_E_FORMAT);
+    MV_ENSURE(mv_reader_left(&r) == MV_SEARCH_ACCESS_LEN + mv_he_public_size(upload_set),
+              MV_E_FORMAT);
     MV_TRY(mv_read_copy(&r, s->access.gallery, sizeof s->access.gallery));
     MV_TRY(mv_read_copy(&r, s->access.seed, sizeof s->access.seed));
     MV_TRY(mv_he_public_read(&s->key, r.next, mv_reader_left(&r)));
+    MV_ENSURE(mv_he_public_set(s->key) == upload_set, MV_E_FORMAT);
     MV_TRY(mv_he_work_new(&s->work, set));
     MV_TRY(mv_plain_new(&s->plain, set));
-    MV_TRY(mv_cipher_new(&s->cipher, set));
     *out = s;
     s = NULL;
 done:
@@ -416,7 +420,6 @@ void mv_search_sender_free(mv_search_sender **sender)
         mv_he_public_free(&(*sender)->key);
         mv_he_work_free(&(*sender)->work);
         mv_plain_free(&(*sender)->plain);
-        mv_cipher_free(&(*sender)->cipher);
         mv_wipe(&(*sender)->access, sizeof(*sender)->access);
         free(*sender);
         *sender = NULL;
@@ -433,16 +436,13 @@ mv_status mv_search_upload(mv_search_sender *sender, uint8_t *out, size_t cap,
                            const uint8_t head_hash[MV_SEARCH_HASH_LEN])
 {
     mv_status st = MV_OK;
-    size_t len = 0;
     MV_ENSURE(sender != NULL && out != NULL && value != NULL && head_hash != NULL, MV_E_ARGUMENT);
     MV_ENSURE(cap >= mv_search_message_sizes().upload, MV_E_SPACE);
     MV_ENSURE(memcmp(head_hash, sender->owner.head_hash, MV_SEARCH_HASH_LEN) == 0, MV_E_MISMATCH);
-    MV_TRY(mv_scan_encode(sender->plain, value, 1, false));
-    MV_TRY(mv_he_encrypt_public(sender->work, sender->cipher, sender->key, sender->plain));
+    MV_TRY(mv_scan_encode(sender->plain, value, 1, MV_SCAN_UPLOAD));
     mv_search_header_write(out, MV_SEARCH_UPLOAD, &sender->owner);
-    MV_TRY(mv_cipher_write(out + MV_SEARCH_HEADER_LEN, mv_search_cipher_len(mv_scan_set(), false),
-                           &len, sender->cipher));
-    MV_ENSURE(len == mv_search_cipher_len(mv_scan_set(), false), MV_E_INTERNAL);
+    MV_TRY(
+        mv_scan_upload_write(sender->work, out + MV_SEARCH_HEADER_LEN, sender->key, sender->plain));
 done:
     return st;
 }

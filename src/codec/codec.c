@@ -223,6 +223,46 @@ done:
     return st;
 }
 
+/* The description, and the image that the network will see: *image, or *resized, which the caller
+ * clears. */
+static mv_status prepare(mv_code_meta *meta, mv_image *resized, const mv_image **image,
+                         const mv_model *model, const mv_codec_opts *opts, mv_error *err)
+{
+    mv_status st = MV_OK;
+
+    MV_REQUIRE(opts->feature_bits >= 1 && opts->feature_bits <= 16, err, MV_E_ARGUMENT,
+               "features have 1 to 16 bits, not %u", opts->feature_bits);
+    MV_REQUIRE(opts->frame_slices == 1 || opts->frame_slices == 3, err, MV_E_ARGUMENT,
+               "a frame takes 1 or 3 slices, not %u", opts->frame_slices);
+    MV_REQUIRE(opts->frame_slices == 1 || model->graph.image_channels == 3, err, MV_E_ARGUMENT,
+               "model %s takes one slice a frame, not %u", model->record.name, opts->frame_slices);
+    if (opts->resize_width != 0 && opts->resize_height != 0) {
+        MV_TRY(mv_image_resize(resized, *image, opts->resize_width, opts->resize_height, err));
+        *image = resized;
+    }
+    MV_TRY(describe(meta, model, *image, opts, err));
+done:
+    return st;
+}
+
+mv_status mv_codec_describe(mv_code_meta *out, const mv_model *model, const mv_image *image,
+                            const mv_codec_opts *opts, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_image resized = {0};
+    size_t count = 0;
+
+    memset(out, 0, sizeof *out);
+    MV_TRY(prepare(out, &resized, &image, model, opts, err));
+    MV_TRY(mv_code_expect(&count, out, err));
+done:
+    if (st != MV_OK) {
+        memset(out, 0, sizeof *out);
+    }
+    mv_image_clear(&resized);
+    return st;
+}
+
 mv_status mv_codec_encode(mv_code *out, const mv_model *model, const mv_image *image,
                           const mv_codec_opts *opts, mv_error *err)
 {
@@ -231,17 +271,7 @@ mv_status mv_codec_encode(mv_code *out, const mv_model *model, const mv_image *i
     mv_image resized = {0};
 
     memset(out, 0, sizeof *out);
-    MV_REQUIRE(opts->feature_bits >= 1 && opts->feature_bits <= 16, err, MV_E_ARGUMENT,
-               "features have 1 to 16 bits, not %u", opts->feature_bits);
-    MV_REQUIRE(opts->frame_slices == 1 || opts->frame_slices == 3, err, MV_E_ARGUMENT,
-               "a frame takes 1 or 3 slices, not %u", opts->frame_slices);
-    MV_REQUIRE(opts->frame_slices == 1 || model->graph.image_channels == 3, err, MV_E_ARGUMENT,
-               "model %s takes one slice a frame, not %u", model->record.name, opts->frame_slices);
-    if (opts->resize_width != 0 && opts->resize_height != 0) {
-        MV_TRY(mv_image_resize(&resized, image, opts->resize_width, opts->resize_height, err));
-        image = &resized;
-    }
-    MV_TRY(describe(&code.meta, model, image, opts, err));
+    MV_TRY(prepare(&code.meta, &resized, &image, model, opts, err));
     MV_TRY(mv_code_expect(&code.feature_count, &code.meta, err));
     code.feature = calloc(code.feature_count, sizeof *code.feature);
     MV_REQUIRE(code.feature != NULL, err, MV_E_MEMORY, "out of memory for the features");

@@ -246,6 +246,17 @@ static mv_status find_pair(const he_pair **out, mv_sealer *s, const mv_he_set *s
     return s->he[i].set == set ? MV_OK : make_pair(&s->he[i], s, set);
 }
 
+static mv_status measure(size_t *size, const mv_he_set *set, const mv_pack_shape *shape,
+                         mv_error *err)
+{
+    mv_status st = mv_features_measure(size, set, shape);
+    MV_REQUIRE(st != MV_E_ARGUMENT, err, st,
+               "the parameter set %s cannot hold %u bits in sums of %u in this form",
+               mv_he_set_name(set), (unsigned)shape->bits, (unsigned)shape->sums);
+done:
+    return st;
+}
+
 /* values under set, appended to the spool; *len is the ciphertext's. */
 static mv_status encrypt_row(uint64_t *len, mv_sealer *s, const mv_he_set *set,
                              const mv_pack_shape *shape, const uint32_t *value, mv_error *err)
@@ -256,11 +267,7 @@ static mv_status encrypt_row(uint64_t *len, mv_sealer *s, const mv_he_set *set,
     uint8_t *ciphertext = NULL;
     const he_pair *he = NULL;
 
-    st = mv_features_measure(&size, set, shape);
-    MV_REQUIRE(st != MV_E_ARGUMENT, err, st,
-               "the parameter set %s cannot hold %u bits in sums of %u in this form",
-               mv_he_set_name(set), (unsigned)shape->bits, (unsigned)shape->sums);
-    MV_TRY(st);
+    MV_TRY(measure(&size, set, shape, err));
     ciphertext = malloc(size);
     MV_REQUIRE(ciphertext != NULL, err, MV_E_MEMORY, "out of memory");
     MV_TRY(find_pair(&he, s, set));
@@ -275,37 +282,24 @@ done:
     return st;
 }
 
-static mv_pack_shape shape_of(const mv_sealer *s, const mv_code *code)
+static mv_status shape_of(mv_pack_shape *out, const mv_sealer *s, const mv_code_meta *meta,
+                          size_t count, mv_error *err)
 {
-    return (mv_pack_shape){code->meta.feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
-                           (uint32_t)code->feature_count, s->opts.form};
-}
-
-/* Whether they are to be left out: the original is there, and takes fewer bytes. A set that cannot
- * hold them is complained about when they are encrypted. */
-static bool are_too_large(const mv_sealer *s, const mv_member *member, const mv_code *code)
-{
-    const mv_pack_shape shape = shape_of(s, code);
-    size_t size = 0;
-    return s->opts.features_if_smaller && member->exact_kept && code->feature_count <= UINT32_MAX &&
-           mv_features_measure(&size, chosen_set(s), &shape) == MV_OK &&
-           size > mv_member_exact_len(member);
-}
-
-static void leave_features_out(mv_sealer *s, mv_member *member)
-{
-    member->feature_count = 0;
-    member->code.frames = 0; /* so the receiver expects none */
-    s->stats.features_left_out++;
+    if (count > UINT32_MAX) {
+        return mv_fail(err, MV_E_LIMIT, "there are too many features");
+    }
+    *out = (mv_pack_shape){meta->feature_bits, s->opts.sums == 0 ? 1 : s->opts.sums,
+                           (uint32_t)count, s->opts.form};
+    return MV_OK;
 }
 
 static mv_status add_features(mv_sealer *s, mv_member *member, const mv_code *code, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_he_set *set = chosen_set(s);
-    const mv_pack_shape shape = shape_of(s, code);
+    mv_pack_shape shape;
 
-    MV_REQUIRE(code->feature_count <= UINT32_MAX, err, MV_E_LIMIT, "there are too many features");
+    MV_TRY(shape_of(&shape, s, &code->meta, code->feature_count, err));
     last_origin(s)->features_at = s->spool.len;
     MV_TRY(encrypt_row(&member->ciphertext_len, s, set, &shape, code->feature, err));
     s->stats.bytes_features += (code->feature_count * code->meta.feature_bits + 7) / 8;
@@ -392,9 +386,6 @@ static mv_status fill_member(mv_sealer *s, mv_member *member, const char *file_n
     if (exact != NULL) {
         MV_TRY(add_exact(s, member, exact, err));
     }
-    if (member->feature_count != 0 && are_too_large(s, member, code)) {
-        leave_features_out(s, member);
-    }
     if (member->feature_count != 0) {
         MV_TRY(add_features(s, member, code, err));
     }
@@ -422,17 +413,55 @@ done:
     return st;
 }
 
-size_t mv_sealer_features(const mv_sealer *s)
+static mv_member *last_member(const mv_sealer *s)
 {
-    return s->manifest.count == 0 ? 0
-                                  : (size_t)s->manifest.member[s->manifest.count - 1].feature_count;
+    return s->manifest.count != 0 ? &s->manifest.member[s->manifest.count - 1] : NULL;
+}
+
+uint64_t mv_sealer_exact_len(const mv_sealer *s)
+{
+    const mv_member *m = last_member(s);
+    return m == NULL || !m->exact_kept ? 0 : mv_member_exact_len(m);
+}
+
+mv_status mv_sealer_features_len(uint64_t *out, const mv_sealer *s, const mv_code_meta *meta,
+                                 mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_pack_shape shape;
+    size_t count = 0, size = 0;
+
+    *out = 0;
+    MV_TRY(mv_code_expect(&count, meta, err));
+    MV_TRY(shape_of(&shape, s, meta, count, err));
+    MV_TRY(measure(&size, chosen_set(s), &shape, err));
+    *out = size;
+done:
+    return st;
+}
+
+mv_status mv_sealer_features(mv_sealer *s, const mv_code *code, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_member *m = last_member(s);
+    const double start_ms = mv_clock_ms();
+
+    MV_REQUIRE(!s->spent && m != NULL && m->feature_count == 0 && m->compact_len == 0 &&
+                   code->feature_count != 0,
+               err, MV_E_ARGUMENT, "features without a place for them");
+    MV_TRY(describe(m, code, err));
+    MV_TRY(add_features(s, m, code, err));
+    s->stats.total_ms += mv_clock_ms() - start_ms;
+done:
+    s->spent = s->spent || st != MV_OK;
+    return st;
 }
 
 mv_status mv_sealer_further(mv_sealer *s, uint32_t kind, const uint8_t *bytes, size_t len,
                             mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_member *m = s->manifest.count != 0 ? &s->manifest.member[s->manifest.count - 1] : NULL;
+    mv_member *m = last_member(s);
 
     MV_REQUIRE(!s->spent && m != NULL && kind != 0 && m->further_count < MV_MEMBER_FURTHER_MAX &&
                    (m->further_count == 0 || m->further[m->further_count - 1].kind < kind),
@@ -822,6 +851,7 @@ mv_status mv_sealer_finish(mv_sealer *s, mv_envelope_stats *stats, const mv_sink
     MV_TRY(lay_out(&l, s, manifest.len, err));
     MV_TRY(write_all(s, &l, &manifest, err));
     s->stats.bytes_total = l.total_len;
+    s->stats.bytes_padding = l.padded_len - l.body_len;
     s->stats.exact_kept = all_exact(&s->manifest);
     s->stats.total_ms += mv_clock_ms() - start_ms;
     if (stats != NULL) {

@@ -46,13 +46,16 @@ struct mv_he_public {
 };
 
 /* Digit i: b_i + a_i s' = P s + e_i modulo q_i and the special prime, = e_i modulo the others;
- * s' = sigma^-1(s) for the automorphism of galois, and for relinearising (galois 1) P s^2 takes the
- * place of P s and s' = s. */
+ * s' = sigma^-1(s) for the automorphism of galois. For relinearising (galois 1) P s^2 takes the
+ * place of P s and s' = s; for what comes from half the ring (galois 2, set search8192) P h(X^2)
+ * does, h being the secret of the set upload4096. */
+#define MV_KEY_RELIN 1u
+#define MV_KEY_HALF  2u
 struct mv_he_eval_key {
     const mv_he_context *context;
-    uint32_t galois; /* 1: relinearising */
+    uint32_t galois; /* odd and above 1: an automorphism */
     uint64_t *limb;  /* [digit][b, a][all primes][N] */
-    uint32_t *order; /* of the automorphism; NULL when relinearising */
+    uint32_t *order; /* of the automorphism, else NULL */
     uint8_t seed[MV_SEED_LEN];
 };
 
@@ -136,6 +139,10 @@ MV_MUST_CHECK mv_status mv_he_public_seeded(mv_he_public **out, const mv_he_key 
                                             const mv_he_seeds *seeds);
 MV_MUST_CHECK mv_status mv_he_eval_key_seeded(mv_he_eval_key **out, const mv_he_key *key,
                                               uint32_t galois, const mv_he_seeds *seeds);
+/* mv_he_eval_key_make: for relinearising or any automorphism, or, for MV_KEY_HALF, from the secret
+ * `half` of half the ring; else half is NULL. errors: MV_E_RANDOM, MV_E_MEMORY, MV_E_MISMATCH */
+MV_MUST_CHECK mv_status mv_he_eval_key_make(mv_he_eval_key **out, const mv_he_key *key,
+                                            const mv_he_key *half, uint32_t galois);
 
 /* mv_expand_mask: polynomial number poly of a seed, limb by limb, directly in evaluation form. */
 void mv_expand_mask(uint64_t *out, const mv_ring *ring, const uint8_t seed[MV_SEED_LEN],

@@ -133,7 +133,7 @@ mv_status mv_he_eval_key_alloc(mv_he_eval_key **out, const mv_he_context *contex
     k->context = context;
     k->galois = galois;
     MV_TRY(mv_words_new(&k->limb, mv_he_eval_key_words(context)));
-    if (galois != 1) {
+    if (galois != MV_KEY_RELIN && galois != MV_KEY_HALF) {
         k->order = malloc(context->degree * sizeof *k->order);
         MV_ENSURE(k->order != NULL, MV_E_MEMORY);
         mv_automorphism_order(k->order, context->degree, galois);
@@ -166,15 +166,34 @@ static uint32_t galois_inverse(uint32_t g, uint32_t n)
     return power;
 }
 
+/* h(X^2) into w->from, h being the secret of a ring of half the degree. */
+static void half_secret(scratch *w, const mv_ring *ring, const mv_he_key *half)
+{
+    const mv_ntt_tables *t = &half->ring->limb[0];
+    const size_t n = half->ring->degree;
+    memcpy(w->row, half->secret.limb, n * sizeof *w->row);
+    t->kernels.inverse(w->row, t);
+    memset(w->small, 0, ring->degree);
+    for (size_t j = 0; j < n; j++) {
+        const uint64_t above = 0 - (((0 - (w->row[j] >> 1)) >> 63) & 1); /* 0, 1 or q - 1 */
+        w->small[2 * j] = (int8_t)(w->row[j] - (t->mod.q & above));
+    }
+    (void)mv_ring_forward(ring, mv_ring_lift(ring, w->from, w->small));
+}
+
 /* What is hidden and by which secret: see mv_he_eval_key. order: N words of scratch. */
-static void key_ends(scratch *w, const mv_he_context *c, const mv_he_key *key, uint32_t galois,
-                     uint32_t *order)
+static void key_ends(scratch *w, const mv_he_context *c, const mv_he_key *key,
+                     const mv_he_key *half, uint32_t galois, uint32_t *order)
 {
     const mv_ring *ring = c->ring;
     const mv_poly_eval s = {key->secret.limb};
-    if (galois == 1) {
+    if (galois == MV_KEY_RELIN || galois == MV_KEY_HALF) {
         memcpy(w->to, s.limb, mv_rows_len(c, ring->limb_count));
+    }
+    if (galois == MV_KEY_RELIN) {
         mv_ring_mul(ring, (mv_poly_eval){w->from}, s, s);
+    } else if (galois == MV_KEY_HALF) {
+        half_secret(w, ring, half);
     } else {
         memcpy(w->from, s.limb, mv_rows_len(c, ring->limb_count));
         mv_automorphism_order(order, c->degree, galois_inverse(galois, c->degree));
@@ -199,8 +218,8 @@ static void key_fill(mv_he_eval_key *k, const mv_he_seeds *seeds, scratch *w)
     memcpy(k->seed, seeds->mask, MV_SEED_LEN);
 }
 
-mv_status mv_he_eval_key_seeded(mv_he_eval_key **out, const mv_he_key *key, uint32_t galois,
-                                const mv_he_seeds *seeds)
+static mv_status key_from(mv_he_eval_key **out, const mv_he_key *key, const mv_he_key *half,
+                          uint32_t galois, const mv_he_seeds *seeds)
 {
     mv_status st = MV_OK;
     const mv_he_context *c = NULL;
@@ -208,11 +227,13 @@ mv_status mv_he_eval_key_seeded(mv_he_eval_key **out, const mv_he_key *key, uint
     scratch w = {0};
     *out = NULL;
     MV_TRY(mv_he_context_of(&c, key->set));
+    MV_ENSURE((galois == MV_KEY_HALF) == (half != NULL), MV_E_ARGUMENT);
+    MV_ENSURE(half == NULL || 2 * half->ring->degree == c->degree, MV_E_MISMATCH);
     order = malloc(c->degree * sizeof *order);
     MV_ENSURE(order != NULL, MV_E_MEMORY);
     MV_TRY(scratch_new(&w, c->ring));
     MV_TRY(mv_he_eval_key_alloc(out, c, galois));
-    key_ends(&w, c, key, galois, order);
+    key_ends(&w, c, key, half, galois, order);
     key_fill(*out, seeds, &w);
 done:
     mv_words_free(&w.memory, w.words);
@@ -220,14 +241,21 @@ done:
     return st;
 }
 
-static mv_status eval_key_new(mv_he_eval_key **out, const mv_he_key *key, uint32_t galois)
+mv_status mv_he_eval_key_seeded(mv_he_eval_key **out, const mv_he_key *key, uint32_t galois,
+                                const mv_he_seeds *seeds)
+{
+    return key_from(out, key, NULL, galois, seeds);
+}
+
+mv_status mv_he_eval_key_make(mv_he_eval_key **out, const mv_he_key *key, const mv_he_key *half,
+                              uint32_t galois)
 {
     mv_status st = MV_OK;
     mv_he_seeds seeds = {{0}, {0}};
     *out = NULL;
     MV_TRY(mv_random_bytes(seeds.mask, sizeof seeds.mask));
     MV_TRY(mv_random_bytes(seeds.error, sizeof seeds.error));
-    MV_TRY(mv_he_eval_key_seeded(out, key, galois, &seeds));
+    MV_TRY(key_from(out, key, half, galois, &seeds));
 done:
     mv_wipe(&seeds, sizeof seeds);
     return st;
@@ -235,7 +263,8 @@ done:
 
 mv_status mv_he_eval_key_relin(mv_he_eval_key **out, const mv_he_key *key)
 {
-    return out == NULL || key == NULL ? MV_E_ARGUMENT : eval_key_new(out, key, 1);
+    return out == NULL || key == NULL ? MV_E_ARGUMENT
+                                      : mv_he_eval_key_make(out, key, NULL, MV_KEY_RELIN);
 }
 
 mv_status mv_he_eval_key_rotate(mv_he_eval_key **out, const mv_he_key *key, int32_t steps)
@@ -245,13 +274,15 @@ mv_status mv_he_eval_key_rotate(mv_he_eval_key **out, const mv_he_key *key, int3
     }
     *out = NULL;
     const uint32_t g = mv_automorphism_rotation(key->set->literal.degree, steps);
-    return g == 1 ? MV_E_ARGUMENT : eval_key_new(out, key, g); /* a whole turn needs no key */
+    return g == 1 ? MV_E_ARGUMENT
+                  : mv_he_eval_key_make(out, key, NULL, g); /* a whole turn needs no key */
 }
 
 mv_status mv_he_eval_key_swap(mv_he_eval_key **out, const mv_he_key *key)
 {
-    return out == NULL || key == NULL ? MV_E_ARGUMENT
-                                      : eval_key_new(out, key, 2 * key->set->literal.degree - 1);
+    return out == NULL || key == NULL
+               ? MV_E_ARGUMENT
+               : mv_he_eval_key_make(out, key, NULL, 2 * key->set->literal.degree - 1);
 }
 
 mv_status mv_he_eval_keys_new(mv_he_eval_keys **out, const mv_he_set *set)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "he/he_bytes.h"
 #include "he/noise.h"
+#include "he/scan.h"
 
 enum { HEADER_LEN = 32, VERSION = 0, STEPS = 256 /* of a bit, in noise and bound */ };
 enum { KIND_CIPHER = 3, KIND_REPLY = 4, KIND_PUBLIC = 5, KIND_EVAL_KEY = 6 };
@@ -498,7 +499,8 @@ mv_status mv_he_eval_key_read(mv_he_eval_key **out, const uint8_t *bytes, size_t
     MV_TRY(header_read(&h, &set, &r));
     MV_ENSURE(h.kind == KIND_EVAL_KEY, MV_E_FORMAT);
     MV_TRY(mv_he_context_of(&c, set));
-    MV_ENSURE(h.galois % 2 == 1 && h.galois < 2 * c->degree, MV_E_RANGE);
+    const bool half = h.galois == MV_KEY_HALF && set == mv_scan_set();
+    MV_ENSURE((h.galois % 2 == 1 && h.galois < 2 * c->degree) || half, MV_E_RANGE);
     MV_TRY(key_header_check(&h, set, mv_reader_left(&r), c->data_limbs));
     MV_TRY(mv_he_eval_key_alloc(&key, c, h.galois));
     MV_TRY(key_read(key->limb, key->seed, set, c->ring, &r, c->data_limbs));

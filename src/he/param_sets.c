@@ -63,6 +63,9 @@ static const mv_he_literal literals[] = {
             "encrypted query against an encrypted gallery; 128 bits quantum and classical", 10,
             MV_HE_QUANTUM_128, 8192, 147457, 3, UINT64_C(137438822401), UINT64_C(137438773249),
             UINT64_C(562949952847873)),
+    /* The data primes of search8192: what a sender of one row encrypts in. */
+    PACK_SET("upload4096", "rows for a set search8192 gallery; 128 bits quantum and classical", 11,
+             MV_HE_QUANTUM_128, 4096, 2, UINT64_C(137438822401), UINT64_C(137438773249)),
 };
 
 enum { SETS = sizeof literals / sizeof literals[0] };

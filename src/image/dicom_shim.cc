@@ -181,18 +181,13 @@ mv_dicom_verdict read_type(mv_image *out, const Layout &layout)
         layout.high + 1 < layout.stored) {
         return MV_DICOM_DEPTH;
     }
-    switch (layout.allocated) {
-    case 1:
-    case 8:
+    if (layout.allocated <= 8) {
         out->type = layout.is_signed ? MV_SAMPLE_I8 : MV_SAMPLE_U8;
-        break;
-    case 16:
+    } else if (layout.allocated <= 16) {
         out->type = layout.is_signed ? MV_SAMPLE_I16 : MV_SAMPLE_U16;
-        break;
-    case 32:
+    } else if (layout.allocated <= 32) {
         out->type = layout.is_signed ? MV_SAMPLE_I32 : MV_SAMPLE_U32;
-        break;
-    default:
+    } else {
         return MV_DICOM_DEPTH;
     }
     return MV_DICOM_OK;
@@ -315,6 +310,23 @@ struct Words {
     bool is_swapped = false; /* 32-bit words with their halves exchanged (big-endian OW) */
 };
 
+/* Cells of other widths follow each other in words of 16 bits, from the low bits on; PS3.5 8.1.1.
+ */
+uint32_t cell_at(const Words &words, size_t i, unsigned allocated)
+{
+    const uint64_t bit = static_cast<uint64_t>(i) * allocated;
+    uint64_t cell = 0;
+    for (unsigned got = 0; got < bit % 16 + allocated; got += 16) {
+        const size_t at = static_cast<size_t>(2 * (bit / 16)) + got / 8;
+        uint16_t half = 0;
+        if (at + 2 <= words.len) {
+            memcpy(&half, words.bytes + at, 2);
+        }
+        cell |= static_cast<uint64_t>(half) << got;
+    }
+    return static_cast<uint32_t>(cell >> bit % 16 & 0xffffffffu >> (32 - allocated));
+}
+
 uint32_t word_at(const Words &words, size_t i, unsigned allocated)
 {
     uint16_t half[2];
@@ -326,10 +338,12 @@ uint32_t word_at(const Words &words, size_t i, unsigned allocated)
     case 16:
         memcpy(half, words.bytes + 2 * i, 2);
         return half[0];
-    default:
+    case 32:
         memcpy(half, words.bytes + 4 * i, 4);
         return words.is_swapped ? static_cast<uint32_t>(half[0]) << 16 | half[1]
                                 : static_cast<uint32_t>(half[1]) << 16 | half[0];
+    default:
+        return cell_at(words, i, allocated);
     }
 }
 
@@ -341,9 +355,10 @@ mv_dicom_verdict find_words(Words &out, DcmDataset *data, const Layout &layout, 
     if (data->findAndGetElement(DCM_PixelData, element).bad()) {
         return MV_DICOM_DECODER;
     }
-    const bool ok = layout.allocated <= 8 ? element->getUint8Array(bytes).good()
-                                          : element->getUint16Array(words).good();
-    out.bytes = layout.allocated <= 8 ? bytes : reinterpret_cast<const uint8_t *>(words);
+    const bool by_byte = layout.allocated == 1 || layout.allocated == 8;
+    const bool ok =
+        by_byte ? element->getUint8Array(bytes).good() : element->getUint16Array(words).good();
+    out.bytes = by_byte ? bytes : reinterpret_cast<const uint8_t *>(words);
     out.len = element->getLength();
     out.is_swapped = big_endian;
     return ok && out.bytes != nullptr ? MV_DICOM_OK : MV_DICOM_TRUNCATED;
@@ -351,7 +366,7 @@ mv_dicom_verdict find_words(Words &out, DcmDataset *data, const Layout &layout, 
 
 size_t bytes_for(size_t samples, unsigned allocated)
 {
-    return allocated == 1 ? (samples + 7) / 8 : samples * (allocated / 8);
+    return static_cast<size_t>((static_cast<uint64_t>(samples) * allocated + 7) / 8);
 }
 
 uint8_t clamp8(double v)
@@ -390,30 +405,119 @@ mv_dicom_verdict expand_422(mv_image *image, const Words &words, size_t pixels)
     return MV_DICOM_OK;
 }
 
-/* One of the three lookup tables of a palette: 8 bits an entry, first: the index of entry 0. */
-bool read_table(std::vector<uint8_t> &out, uint32_t &first, DcmDataset *data, DcmTagKey descriptor,
-                DcmTagKey table)
+/* The entries of a palette's table as they lie in its words: words, or bytes two to a word. */
+struct Entries {
+    const Uint16 *words = nullptr;
+    size_t count = 0;
+    bool packed = false;
+
+    uint32_t at(size_t i) const
+    {
+        return packed ? words[i / 2] >> 8 * (i % 2) & 0xff : words[i];
+    }
+};
+
+bool find_entries(Entries &out, DcmDataset *data, const DcmTagKey &table)
 {
-    Uint16 entries = 0, start = 0, bits = 0;
     DcmElement *element = nullptr;
     Uint16 *words = nullptr;
-    if (data->findAndGetUint16(descriptor, entries, 0).bad() ||
-        data->findAndGetUint16(descriptor, start, 1).bad() ||
-        data->findAndGetUint16(descriptor, bits, 2).bad() || (bits != 8 && bits != 16) ||
-        data->findAndGetElement(table, element).bad() || element->getUint16Array(words).bad() ||
+    if (data->findAndGetElement(table, element).bad() || element->getUint16Array(words).bad() ||
         words == nullptr) {
         return false;
     }
-    const size_t count = entries == 0 ? 65536 : entries;
-    const size_t len = element->getLength();
-    const bool packed = len < 2 * count;
-    if (len < count || (packed && bits != 8)) {
+    out.words = words;
+    out.count = element->getLength() / (out.packed ? 1 : 2);
+    return true;
+}
+
+constexpr size_t palette_max = 65536;
+
+/* One segment of a segmented table, at place at, which moves on: values, a line from the last
+ * value, or a copy of earlier segments (not nested); PS3.3 C.7.9.2 [DICOM]. */
+bool expand(std::vector<uint32_t> &out, const Entries &in, size_t &at, bool copied)
+{
+    const size_t offset_len = in.packed ? 4 : 2;
+    if (at >= in.count || in.count - at < 2) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        const unsigned word = words[packed ? i / 2 : i];
-        const unsigned shift = packed ? 8 * (i % 2) : bits - 8u;
-        out.push_back(static_cast<uint8_t>(word >> shift));
+    const uint32_t kind = in.at(at), n = in.at(at + 1);
+    at += 2;
+    if (kind == 0 && n <= in.count - at && out.size() + n <= palette_max) {
+        for (uint32_t k = 0; k < n; k++) {
+            out.push_back(in.at(at++));
+        }
+        return true;
+    }
+    if (kind == 1 && at < in.count && !out.empty() && out.size() + n <= palette_max) {
+        const double from = out.back(), to = in.at(at++);
+        for (uint32_t k = 1; k <= n; k++) {
+            out.push_back(static_cast<uint32_t>(from + (to - from) * k / n + 0.5));
+        }
+        return true;
+    }
+    if (kind != 2 || copied || in.count - at < offset_len) {
+        return false;
+    }
+    size_t from = 0;
+    for (size_t k = offset_len; k-- > 0;) {
+        from = from << (in.packed ? 8 : 16) | in.at(at + k);
+    }
+    at += offset_len;
+    from /= in.packed ? 1 : 2; /* bytes are counted */
+    for (uint32_t k = 0; k < n; k++) {
+        if (!expand(out, in, from, true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The values of one of the three tables of a palette, plain or segmented. */
+bool read_entries(std::vector<uint32_t> &out, DcmDataset *data, const DcmTagKey &table,
+                  const DcmTagKey &segmented, size_t count, unsigned bits)
+{
+    Entries in;
+    if (find_entries(in, data, table)) {
+        in.packed = in.count < count;
+        if (in.packed && (bits != 8 || 2 * in.count < count)) {
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+            out.push_back(in.at(i));
+        }
+        return true;
+    }
+    in.packed = bits == 8;
+    if (!find_entries(in, data, segmented)) {
+        return false;
+    }
+    for (size_t at = 0; out.size() < count;) {
+        if (!expand(out, in, at, false)) {
+            return false;
+        }
+    }
+    return out.size() == count;
+}
+
+struct Palette {
+    DcmTagKey descriptor, table, segmented;
+};
+
+/* One of the three lookup tables of a palette: 8 bits an entry, first: the index of entry 0. */
+bool read_table(std::vector<uint8_t> &out, uint32_t &first, DcmDataset *data,
+                const Palette &palette)
+{
+    Uint16 entries = 0, start = 0, bits = 0;
+    std::vector<uint32_t> values;
+    if (data->findAndGetUint16(palette.descriptor, entries, 0).bad() ||
+        data->findAndGetUint16(palette.descriptor, start, 1).bad() ||
+        data->findAndGetUint16(palette.descriptor, bits, 2).bad() || (bits != 8 && bits != 16) ||
+        !read_entries(values, data, palette.table, palette.segmented,
+                      entries == 0 ? palette_max : entries, bits)) {
+        return false;
+    }
+    for (const uint32_t value : values) {
+        out.push_back(static_cast<uint8_t>(value >> (bits - 8u)));
     }
     first = start;
     return true;
@@ -422,12 +526,13 @@ bool read_table(std::vector<uint8_t> &out, uint32_t &first, DcmDataset *data, Dc
 mv_dicom_verdict look_up(mv_image *image, const Words &words, const Layout &layout,
                          DcmDataset *data)
 {
-    const DcmTagKey descriptors[3] = {DCM_RedPaletteColorLookupTableDescriptor,
-                                      DCM_GreenPaletteColorLookupTableDescriptor,
-                                      DCM_BluePaletteColorLookupTableDescriptor};
-    const DcmTagKey tables[3] = {DCM_RedPaletteColorLookupTableData,
-                                 DCM_GreenPaletteColorLookupTableData,
-                                 DCM_BluePaletteColorLookupTableData};
+    const Palette palette[3] = {
+        {DCM_RedPaletteColorLookupTableDescriptor, DCM_RedPaletteColorLookupTableData,
+         DCM_SegmentedRedPaletteColorLookupTableData},
+        {DCM_GreenPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableData,
+         DCM_SegmentedGreenPaletteColorLookupTableData},
+        {DCM_BluePaletteColorLookupTableDescriptor, DCM_BluePaletteColorLookupTableData,
+         DCM_SegmentedBluePaletteColorLookupTableData}};
     const size_t pixels = mv_image_sample_count(image) / 3;
     if (words.len < bytes_for(pixels, layout.allocated)) {
         return MV_DICOM_TRUNCATED;
@@ -435,7 +540,7 @@ mv_dicom_verdict look_up(mv_image *image, const Words &words, const Layout &layo
     for (size_t c = 0; c < 3; c++) {
         std::vector<uint8_t> table;
         uint32_t first = 0;
-        if (!read_table(table, first, data, descriptors[c], tables[c])) {
+        if (!read_table(table, first, data, palette[c])) {
             return MV_DICOM_COLOUR;
         }
         for (size_t i = 0; i < pixels; i++) {

@@ -7,6 +7,7 @@
 
 #include <dcmtk/dcmdata/dcdeftag.h>
 #include <dcmtk/dcmdata/dcostrmb.h>
+#include <dcmtk/dcmdata/dcuid.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -25,14 +26,15 @@ void remove(DcmItem *item, const DcmTagKey &key)
     delete item->remove(key);
 }
 
-/* The pixels, and what is only true of them or of the whole object's bytes. */
+/* The pixels, and what is only true of them or of the whole object's bytes. An icon can be
+ * compressed, which an uncompressed object cannot hold. */
 void remove_pixels(DcmDataset *data)
 {
     for (const DcmTagKey &key :
          {DCM_PixelData, DCM_FloatPixelData, DCM_DoubleFloatPixelData, DCM_ExtendedOffsetTable,
           DCM_ExtendedOffsetTableLengths, DCM_PixelDataProviderURL, DCM_SmallestImagePixelValue,
-          DCM_LargestImagePixelValue, DCM_MACParametersSequence, DCM_DigitalSignaturesSequence,
-          DCM_DataSetTrailingPadding}) {
+          DCM_LargestImagePixelValue, DCM_IconImageSequence, DCM_MACParametersSequence,
+          DCM_DigitalSignaturesSequence, DCM_DataSetTrailingPadding}) {
         remove(data, key);
     }
 }
@@ -66,10 +68,17 @@ mv_dicom_verdict strip(uint8_t *out, size_t *out_len, const uint8_t *bytes, size
 
 /* ---- a derived object ---- */
 
-/* Text of any number of values, or "". */
+/* Text of any number of values, also of unknown representation (UN), or "". */
 std::string text(DcmItem *item, const DcmTagKey &key)
 {
     OFString value;
+    DcmElement *element = nullptr;
+    Uint8 *bytes = nullptr;
+    if (item->findAndGetElement(key, element).good() && element->getVR() == EVR_UN &&
+        element->getUint8Array(bytes).good() && bytes != nullptr) {
+        const std::string raw(reinterpret_cast<const char *>(bytes), element->getLength());
+        return raw.substr(0, raw.find_last_not_of(std::string(" \0", 2)) + 1);
+    }
     return item->findAndGetOFStringArray(key, value).good() ? value.c_str() : "";
 }
 
@@ -104,6 +113,53 @@ bool put_source(DcmDataset *data, const std::string &object_class, const std::st
                     "Uncompressed predecessor");
 }
 
+/* An enhanced object names, in one place, what of its study it refers to; PS3.3 C.12.2 [DICOM]. */
+bool put_series(DcmDataset *data, const std::string &object_class, const std::string &object)
+{
+    DcmItem *series = nullptr, *instance = nullptr;
+    if (!data->tagExists(DCM_SharedFunctionalGroupsSequence)) {
+        return true;
+    }
+    return data->findOrCreateSequenceItem(DCM_ReferencedSeriesSequence, series, -2).good() &&
+           put_text(series, DCM_SeriesInstanceUID, text(data, DCM_SeriesInstanceUID)) &&
+           series->findOrCreateSequenceItem(DCM_ReferencedInstanceSequence, instance, -2).good() &&
+           put_text(instance, DCM_ReferencedSOPClassUID, object_class) &&
+           put_text(instance, DCM_ReferencedSOPInstanceUID, object);
+}
+
+/* How an enhanced MR image was taken: of an image that is ORIGINAL or MIXED only; PS3.3 C.8.13.3
+ * and C.8.13.4 [DICOM]. */
+void remove_acquisition(DcmDataset *data)
+{
+    if (text(data, DCM_SOPClassUID) != UID_EnhancedMRImageStorage &&
+        text(data, DCM_SOPClassUID) != UID_EnhancedMRColorImageStorage) {
+        return;
+    }
+    for (const DcmTagKey &key : {DCM_BulkMotionCompensationTechnique,
+                                 DCM_BulkMotionSignalSource,
+                                 DCM_PulseSequenceName,
+                                 DCM_MRAcquisitionType,
+                                 DCM_EchoPulseSequence,
+                                 DCM_MultipleSpinEcho,
+                                 DCM_MultiPlanarExcitation,
+                                 DCM_PhaseContrast,
+                                 DCM_VelocityEncodingAcquisitionSequence,
+                                 DCM_TimeOfFlightContrast,
+                                 DCM_ArterialSpinLabelingContrast,
+                                 DCM_SteadyStatePulseSequence,
+                                 DCM_EchoPlanarPulseSequence,
+                                 DCM_SaturationRecovery,
+                                 DCM_SpectrallySelectedSuppression,
+                                 DCM_OversamplingPhase,
+                                 DCM_GeometryOfKSpaceTraversal,
+                                 DCM_RectilinearPhaseEncodeReordering,
+                                 DCM_SegmentedKSpaceTraversal,
+                                 DCM_CoverageOfKSpace,
+                                 DCM_NumberOfKSpaceTrajectories}) {
+        remove(data, key);
+    }
+}
+
 /* DERIVED, and the other values as they were. */
 std::string image_type(const std::string &before)
 {
@@ -134,7 +190,10 @@ bool mark(DcmDataset *data, const mv_dicom_derivation &d)
     char ratio[17];
     (void)snprintf(ratio, sizeof ratio, "%.6g", d.ratio);
     mark_frames(data);
-    return (object.empty() || object_class.empty() || put_source(data, object_class, object)) &&
+    remove_acquisition(data);
+    return (object.empty() || object_class.empty() ||
+            (put_text(data, DCM_SOPClassUID, object_class) &&
+             put_source(data, object_class, object) && put_series(data, object_class, object))) &&
            put_text(data, DCM_SOPInstanceUID, d.uid) &&
            put_text(data, DCM_ImageType, image_type(text(data, DCM_ImageType))) &&
            put_text(data, DCM_LossyImageCompression, "01") &&
@@ -152,7 +211,10 @@ bool describe_colour(DcmDataset *data)
          {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor,
           DCM_BluePaletteColorLookupTableDescriptor, DCM_RedPaletteColorLookupTableData,
           DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData,
-          DCM_PaletteColorLookupTableUID, DCM_PixelPaddingValue, DCM_PixelPaddingRangeLimit}) {
+          DCM_SegmentedRedPaletteColorLookupTableData,
+          DCM_SegmentedGreenPaletteColorLookupTableData,
+          DCM_SegmentedBluePaletteColorLookupTableData, DCM_PaletteColorLookupTableUID,
+          DCM_PixelPaddingValue, DCM_PixelPaddingRangeLimit}) {
         remove(data, key);
     }
     return put_text(data, DCM_PhotometricInterpretation, "RGB") &&

@@ -92,7 +92,7 @@ static mv_status fetch_nonce(mv_client *c, mv_error *err)
     mv_http_call call = {.method = "GET", .target = mv_route_template(MV_ROUTE_CHALLENGE)};
 
     MV_TRY(mv_client_call(c, &call, err));
-    if (call.status == 429 || call.status == 503) {
+    if (call.status == 403 || call.status == 429 || call.status == 503) {
         st = mv_client_refused(c, &call, err);
         goto done;
     }
@@ -189,6 +189,19 @@ static mv_status no_room(const char *title, mv_error *err)
     return st;
 }
 
+static mv_status forbidden(const mv_client *c, const char *title, mv_error *err)
+{
+    char address[MV_ADDRESS_MAX];
+    const mv_status st =
+        mv_fail(err, MV_E_POLICY, "the relay refuses%s%s", title[0] != '\0' ? ": " : "", title);
+    mv_address_write(address, &c->address);
+    mv_hint(err,
+            "a certificate for it, and its key, belong into certificates/%s.pem below "
+            "MEDVEIL_HOME",
+            strchr(address, '#') + 1);
+    return st;
+}
+
 mv_status mv_client_refused(const mv_client *c, const mv_http_call *call, mv_error *err)
 {
     mv_problem problem = {0};
@@ -198,6 +211,8 @@ mv_status mv_client_refused(const mv_client *c, const mv_http_call *call, mv_err
     switch (call->status) {
     case 401:
         return mv_fail(err, MV_E_POLICY, "the relay does not accept the proof of this identity");
+    case 403:
+        return forbidden(c, title, err);
     case 404:
         return mv_fail(err, MV_E_NOT_FOUND, "the relay has no such file any more");
     case 413:
@@ -295,7 +310,7 @@ mv_status mv_client_epochs(mv_client *c, bool fresh, mv_error *err)
         return MV_OK;
     }
     MV_TRY(mv_client_call(c, &call, err));
-    if (call.status == 429 || call.status == 503) {
+    if (call.status == 403 || call.status == 429 || call.status == 503) {
         st = mv_client_refused(c, &call, err);
         goto done;
     }

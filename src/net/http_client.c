@@ -6,6 +6,7 @@
 #include "net/http_client.h"
 
 #include "base/clock.h"
+#include "base/home.h"
 #include "wire/hex.h"
 
 #include <curl/curl.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STEP_MS           100
@@ -24,7 +26,8 @@
 struct mv_http_client {
     mv_address address;
     mv_http_client_opts opts;
-    char pin[64]; /* "sha256//" and base64 */
+    char pin[64];           /* "sha256//" and base64 */
+    char certificate[4096]; /* file with ours and its key, for this relay; "": none */
     CURL *easy;
     CURLM *multi;
     double round_trip_ms;
@@ -46,6 +49,29 @@ static void start_curl(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* The file for a relay that asks for a certificate is named by what stands after # in its address,
+ * so that no other relay gets to see whose it is. */
+static mv_status find_certificate(mv_http_client *c, mv_error *err)
+{
+    mv_status st = MV_OK;
+    struct stat info;
+    char folder[sizeof c->certificate - 72], key[64];
+
+    if (mv_home_path(folder, sizeof folder, "certificates", NULL) != MV_OK) {
+        return MV_OK;
+    }
+    (void)sodium_bin2base64(key, sizeof key, c->address.key, MV_RELAY_KEY_LEN,
+                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    (void)snprintf(c->certificate, sizeof c->certificate, "%s/%.63s.pem", folder, key);
+    if (stat(c->certificate, &info) != 0) {
+        c->certificate[0] = '\0';
+    } else if ((info.st_mode & 077) != 0) {
+        st = mv_fail(err, MV_E_POLICY, "others may read the key in %s", c->certificate);
+        mv_hint(err, "chmod 600 %s", c->certificate);
+    }
+    return st;
+}
+
 mv_status mv_http_client_new(mv_http_client **out, const mv_address *address,
                              const mv_http_client_opts *opts, mv_error *err)
 {
@@ -64,6 +90,7 @@ mv_status mv_http_client_new(mv_http_client **out, const mv_address *address,
     c->easy = curl_easy_init();
     c->multi = curl_multi_init();
     MV_REQUIRE(c->easy != NULL && c->multi != NULL, err, MV_E_MEMORY, "out of memory");
+    MV_TRY(find_certificate(c, err));
     *out = c;
     c = NULL;
 done:
@@ -257,6 +284,10 @@ static void set_trust(mv_http_client *c)
     /* else each connection would read the system's hundred and more issuers, in vain */
     (void)curl_easy_setopt(c->easy, CURLOPT_CAINFO, NULL);
     (void)curl_easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
+    if (c->certificate[0] != '\0') {
+        (void)curl_easy_setopt(c->easy, CURLOPT_SSLCERT, c->certificate);
+        (void)curl_easy_setopt(c->easy, CURLOPT_SSLKEY, c->certificate);
+    }
 }
 
 static void set_request(mv_http_client *c, transfer *t, struct curl_slist *headers)
@@ -379,13 +410,22 @@ static mv_status status_of(const mv_http_client *c, CURLcode code, mv_error *err
         st = mv_fail(err, MV_E_NOT_FOUND, "no relay answers at %s:%u", host, port);
         mv_hint(err, "is the relay running, and is the address the one it printed?");
         return st;
+    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CONNECT_ERROR:
-        return mv_fail(err, MV_E_NETWORK, "no TLS 1.3 connection with %s:%u comes about", host,
-                       port);
+        st = mv_fail(err, MV_E_NETWORK, "no TLS 1.3 connection with %s:%u comes about", host, port);
+        if (c->certificate[0] != '\0') {
+            mv_hint(err, "does %s hold a key and its certificate?", c->certificate);
+        }
+        return st;
     case CURLE_OPERATION_TIMEDOUT:
         return mv_fail(err, MV_E_NETWORK, "the relay at %s:%u does not answer in time", host, port);
     case CURLE_OUT_OF_MEMORY:
         return mv_fail(err, MV_E_MEMORY, "out of memory");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return mv_fail(err, MV_E_NETWORK, "the connection to %s:%u broke", host, port);
     default:
         return mv_fail(err, MV_E_NETWORK, "the connection to %s:%u broke: %s", host, port,
                        curl_easy_strerror(code));

@@ -49,6 +49,17 @@ static void change_grey(float *patch, size_t count, const mv_augment *how, mv_ra
     }
 }
 
+/* A patch of whole pixels, whose values are looked up. */
+static void cut(float *patch, size_t side, const uint8_t *image, size_t width, unsigned orient,
+                const float grey[256])
+{
+    for (size_t r = 0; r < side; r++) {
+        for (size_t s = 0; s < side; s++) {
+            patch[turned(r, s, side, orient)] = grey[image[r * width + s]];
+        }
+    }
+}
+
 void mv_augment_patch(float *patch, size_t side, const uint8_t *image, size_t height, size_t width,
                       const mv_augment *how, mv_rand *rand)
 {
@@ -64,6 +75,17 @@ void mv_augment_patch(float *patch, size_t side, const uint8_t *image, size_t he
     if (zoom == 1) { /* whole pixels: nothing is blurred */
         y = floor(y + 0.5);
         x = floor(x + 0.5);
+    }
+    if (zoom == 1 && how->noise == 0) {
+        float grey[256];
+        for (size_t v = 0; v < 256; v++) {
+            grey[v] = (float)((double)v / 255);
+        }
+        if (change) {
+            change_grey(grey, 256, how, rand);
+        }
+        cut(patch, side, image + (size_t)y * width + (size_t)x, width, orient, grey);
+        return;
     }
     for (size_t r = 0; r < side; r++) {
         for (size_t s = 0; s < side; s++) {

@@ -144,13 +144,7 @@ done:
 void mv_gan_step(mv_gan_state *state, float *gradient, size_t parts, double rate, double clip,
                  uint64_t t)
 {
-    for (size_t i = 1; i < parts; i++) {
-        add(gradient, gradient + i * state->count, state->count);
-    }
-    for (size_t k = 0; k < state->count; k++) {
-        gradient[k] /= (float)parts;
-    }
-    (void)mv_gradient_clip(gradient, state->count, clip);
+    (void)mv_gradient_join(gradient, state->count, parts, clip);
     mv_optim_step(MV_OPTIM_ADAM, state->weights, state->m, state->v, gradient, state->count, rate,
                   t);
 }

@@ -6,13 +6,48 @@
 
 #include <math.h>
 
-double mv_gradient_clip(float *g, size_t count, double max)
+enum { LANES = 8, BLOCK = 1024 }; /* running sums that wait for no other; numbers in the cache */
+
+/* The squares of g, of which there are a multiple of LANES or the last few, added to the sums. */
+static void add_squares(double sum[LANES], const float *g, size_t count)
 {
-    double sum = 0;
-    for (size_t k = 0; k < count; k++) {
-        sum += (double)g[k] * (double)g[k];
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        for (size_t i = 0; i < LANES; i++) {
+            sum[i] += (double)g[k + i] * (double)g[k + i];
+        }
     }
-    const double length = sqrt(sum);
+    for (; k < count; k++) {
+        sum[0] += (double)g[k] * (double)g[k];
+    }
+}
+
+static void join_block(float *g, size_t n, size_t count, size_t parts)
+{
+    for (size_t p = 1; p < parts; p++) {
+        const float *other = g + p * count;
+        for (size_t k = 0; k < n; k++) {
+            g[k] += other[k];
+        }
+    }
+    for (size_t k = 0; k < n && parts > 1; k++) {
+        g[k] /= (float)parts;
+    }
+}
+
+/* Weights are many: the gradient is read once for mean and length. */
+double mv_gradient_join(float *g, size_t count, size_t parts, double max)
+{
+    double sum[LANES] = {0}, total = 0;
+    for (size_t at = 0; at < count; at += BLOCK) {
+        const size_t n = count - at < BLOCK ? count - at : BLOCK;
+        join_block(g + at, n, count, parts);
+        add_squares(sum, g + at, n);
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        total += sum[i];
+    }
+    const double length = sqrt(total);
     if (max > 0 && length > max) {
         const float scale = (float)(max / length);
         for (size_t k = 0; k < count; k++) {
@@ -20,6 +55,11 @@ double mv_gradient_clip(float *g, size_t count, double max)
         }
     }
     return length;
+}
+
+double mv_gradient_clip(float *g, size_t count, double max)
+{
+    return mv_gradient_join(g, count, 1, max);
 }
 
 static void adam(float *w, float *m, float *v, const float *g, size_t count, double rate,

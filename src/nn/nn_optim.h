@@ -14,8 +14,11 @@
 
 typedef enum mv_optim_kind { MV_OPTIM_ADAM, MV_OPTIM_SGD } mv_optim_kind;
 
-/* mv_gradient_clip: scale g so that its Euclidean length is at most max (0: no limit); gives the
- * length before. */
+/* mv_gradient_join: g (parts, count) -> the mean over the parts in the first, scaled so that its
+ * Euclidean length is at most max (0: no limit); gives the length before. */
+double mv_gradient_join(float *g, size_t count, size_t parts, double max);
+
+/* mv_gradient_clip: the same for one part. */
 double mv_gradient_clip(float *g, size_t count, double max);
 
 /* mv_optim_step: step t = 1, 2, .. ; m and v start at zero (SGD leaves v alone). */

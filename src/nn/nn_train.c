@@ -446,19 +446,11 @@ done:
     return st;
 }
 
-/* The batch's loss, and its gradient in the first part's place: the means over the parts. */
-static double add_parts(mv_trainer *t)
+static double mean_loss(const mv_trainer *t)
 {
-    const size_t n = t->weight_count;
-    double loss = t->part_loss[0];
-    for (size_t i = 1; i < t->parts; i++) {
+    double loss = 0;
+    for (size_t i = 0; i < t->parts; i++) {
         loss += t->part_loss[i];
-        for (size_t k = 0; k < n; k++) {
-            t->gradient[k] += t->gradient[i * n + k];
-        }
-    }
-    for (size_t k = 0; k < n; k++) {
-        t->gradient[k] /= (float)t->parts;
     }
     return loss / t->parts;
 }
@@ -467,19 +459,6 @@ static double add_parts(mv_trainer *t)
 static const mv_nn_layer *layer_at(const mv_nn_graph *g, size_t i)
 {
     return i < g->encoder_count ? &g->encoder[i] : &g->decoder[i - g->encoder_count];
-}
-
-/* Layers that stay as they are count for nothing in the gradient's length. */
-static void drop_fixed(const mv_nn_graph *g, float *gradient)
-{
-    for (size_t i = 0; i < g->encoder_count + g->decoder_count; i++) {
-        const mv_nn_layer *layer = layer_at(g, i);
-        const size_t n = mv_nn_layer_weights(layer);
-        if (isinf(layer->slow)) {
-            memset(gradient, 0, n * sizeof *gradient);
-        }
-        gradient += n;
-    }
 }
 
 /* One step of every layer at its own rate. */
@@ -512,9 +491,8 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
     draw_batch(t);
     draw_rounding_noise(t);
     MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
-    *loss = add_parts(t);
-    drop_fixed(t->graph, t->gradient);
-    const double length = mv_gradient_clip(t->gradient, t->weight_count, t->opts.clip);
+    *loss = mean_loss(t);
+    const double length = mv_gradient_join(t->gradient, t->weight_count, t->parts, t->opts.clip);
     if (!isfinite(*loss) || !isfinite(length)) {
         mv_hint(err, "lower --rate, or start again from the last checkpoint");
         MV_REQUIRE(false, err, MV_E_RANGE,

@@ -47,7 +47,7 @@ struct mv_trainer {
     uint32_t part, parts;               /* patches in a part, parts in a batch */
     float *image, *output, *d_output;   /* a batch: (B,3,P,P) */
     float *feature, *d_feature, *noise; /* a batch: (B,F,P/s,P/s) */
-    float *gradient;                    /* (parts, weight_count); the sum ends in the first */
+    float *gradient;                    /* (parts, weight_count); the mean ends in the first */
     double *part_loss;                  /* (parts) */
     float *critic_gradient;             /* (parts, critic's weights) */
     double *critic_loss;                /* (parts) */

@@ -106,7 +106,7 @@ MV_MUST_CHECK mv_status mv_archive_stream_end(mv_archive *archive,
                                               const mv_offer *file);
 MV_MUST_CHECK mv_status mv_archive_stream_cancel(mv_archive *archive,
                                                  const uint8_t stream[MV_UPLOAD_ID_LEN]);
-/* mv_archive_streams: those of a mailbox that are live, as a listing of their names. */
+/* mv_archive_streams: those of a mailbox that are live and have bytes, as a listing of names. */
 MV_MUST_CHECK mv_status mv_archive_streams(mv_listing *out, mv_archive *archive,
                                            const mv_mailbox *mailbox, uint64_t after);
 

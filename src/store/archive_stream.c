@@ -333,22 +333,27 @@ typedef struct listing {
     const mv_archive *archive;
 } listing;
 
+/* A stream without a byte is left out: its sender may never have heard its name, and have begun
+ * another. */
 static mv_status take_entry(void *user, const mv_db_value *column, size_t count)
 {
     const listing *l = user;
     mv_listing *out = l->out;
+    mv_blob_name name;
+    struct stat info;
     (void)count;
+    stream_name(name, column[1].bytes);
+    if (fstatat(l->archive->incoming_fd, name, &info, 0) != 0 || info.st_size == 0) {
+        return MV_OK;
+    }
     if (out->count == MV_LISTING_MAX) {
         out->more = true;
         return MV_OK;
     }
     mv_listing_entry *e = &out->entry[out->count++];
-    mv_blob_name name;
-    struct stat info;
     e->seq = (uint64_t)column[0].number;
     memcpy(e->file, column[1].bytes, MV_UPLOAD_ID_LEN);
-    stream_name(name, e->file);
-    e->len = fstatat(l->archive->incoming_fd, name, &info, 0) == 0 ? (uint64_t)info.st_size : 0;
+    e->len = (uint64_t)info.st_size;
     return MV_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "tensor/tensor_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 static const mv_tensor_kernels *const tables[] = {&mv_tensor_portable, &mv_tensor_onednn};
@@ -41,6 +42,25 @@ size_t mv_net_last_use(const mv_net *net, size_t i)
         last = net->layer[k].op == MV_NN_ADD && net->layer[k].other == i ? k : last;
     }
     return last;
+}
+
+bool mv_net_learns(const mv_net *net, size_t i)
+{
+    return mv_nn_has_weights(net->layer[i].op) && !isinf(net->layer[i].slow);
+}
+
+size_t mv_net_backward_end(const mv_net *net)
+{
+    size_t i = 0;
+    while (!net->opts.input_gradient && i < net->count && !mv_net_learns(net, i)) {
+        i++;
+    }
+    return i;
+}
+
+bool mv_net_wants_gradient(const mv_net *net, size_t i)
+{
+    return net->opts.input_gradient || i > mv_net_backward_end(net);
 }
 
 size_t mv_net_count_at(const mv_net *net, size_t i)
@@ -202,6 +222,12 @@ mv_status mv_net_backward(mv_net *net, float *dx, float *dweights, const float *
 {
     if (!net->opts.training) {
         return mv_fail(err, MV_E_UNSUPPORTED, "this network was made for inference only");
+    }
+    for (size_t i = 0; i < net->count; i++) {
+        if (!mv_net_learns(net, i)) {
+            memset(dweights + net->weight_at[i], 0,
+                   mv_nn_layer_weights(&net->layer[i]) * sizeof *dweights);
+        }
     }
     return net->table->backward(net, dx, dweights, dy, err);
 }

@@ -83,8 +83,8 @@ MV_MUST_CHECK mv_status mv_net_load(mv_net *net, const float *weights, mv_error 
 MV_MUST_CHECK mv_status mv_net_forward(mv_net *net, float *y, const float *x, mv_error *err);
 
 /* mv_net_backward: after a forward on a training net, from dy = dL/dy:
- *     dweights = dL/dweights (overwritten), dx = dL/dx (with input_gradient; else untouched, may be
- * NULL). errors: MV_E_UNSUPPORTED on an inference net */
+ *     dweights = dL/dweights (overwritten; 0 where a layer stays as it is), dx = dL/dx (with
+ * input_gradient; else untouched, may be NULL). errors: MV_E_UNSUPPORTED on an inference net */
 MV_MUST_CHECK mv_status mv_net_backward(mv_net *net, float *dx, float *dweights, const float *dy,
                                         mv_error *err);
 

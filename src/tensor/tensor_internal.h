@@ -38,6 +38,16 @@ size_t mv_net_count_at(const mv_net *net, size_t i);
 /* The last layer that reads tensor i: layer i, or a later MV_NN_ADD. */
 size_t mv_net_last_use(const mv_net *net, size_t i);
 
+/* Has layer i weights that training changes? */
+bool mv_net_learns(const mv_net *net, size_t i);
+
+/* The layer at which a backward pass ends: the first, if the gradient of x is wanted, else the
+ * first that learns. */
+size_t mv_net_backward_end(const mv_net *net);
+
+/* Does a backward pass need the gradient of the tensor that enters layer i? */
+bool mv_net_wants_gradient(const mv_net *net, size_t i);
+
 /* ---- layers that both tables compute alike, on plain (B,C,H,W) tensors (tensor_plain.c) ---- */
 
 /* x (batch,channels,height,width) -> y (batch,64 channels,height/8,width/8), and back. Each is also

@@ -761,6 +761,9 @@ static mv_status add_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     const dnnl_memory_desc_t layout = waits->memory == NULL ? o->layer[i].out.desc : waits->desc;
 
     MV_TRY(convert(o, &o->backward, g, &layout, PLACE_ROTATING, err));
+    if (!mv_net_wants_gradient(net, other)) {
+        return MV_OK;
+    }
     if (waits->memory == NULL) {
         MV_TRY(new_edge(o, waits, &layout, PLACE_KEPT, err));
         MV_TRY(add_reorder(o, &o->backward, waits, g, err));
@@ -1122,8 +1125,10 @@ static mv_status conv_backward(mv_net *net, size_t i, edge *g, mv_error *err)
 {
     mv_status st = MV_OK;
     MV_TRY(act_backward(net, i, g, err));
-    MV_TRY(conv_backward_weights(net, i, *g, err));
-    if (i > 0 || net->opts.input_gradient) {
+    if (mv_net_learns(net, i)) {
+        MV_TRY(conv_backward_weights(net, i, *g, err));
+    }
+    if (mv_net_wants_gradient(net, i)) {
         MV_TRY(conv_backward_data(net, i, g, err));
     }
 done:
@@ -1167,9 +1172,9 @@ static mv_status compile_backward(mv_net *net, mv_error *err)
     MV_TRY(new_edge(o, &o->dy, &o->y.desc, PLACE_CALLER, err));
     MV_TRY(new_edge(o, &g, &o->layer[net->count - 1].out.desc, PLACE_ROTATING, err));
     MV_TRY(add_reorder(o, &o->backward, &g, &o->dy, err));
-    for (size_t i = net->count; i-- > 0;) {
+    for (size_t i = net->count; i-- > mv_net_backward_end(net);) {
         MV_TRY(layer_backward(net, i, &g, err));
-        if (i > 0 || net->opts.input_gradient) {
+        if (mv_net_wants_gradient(net, i)) {
             MV_TRY(add_pending(net, i, &g, err));
         }
     }
@@ -1310,7 +1315,7 @@ static mv_status place_gradients(const mv_net *net, float *array, mv_error *err)
     mv_status st = MV_OK;
     const own *o = net->own;
     for (size_t i = 0; i < net->count; i++) {
-        if (mv_nn_has_weights(net->layer[i].op)) {
+        if (o->layer[i].gradients.kernel.memory != NULL) {
             MV_TRY(place_views(net, i, &o->layer[i].gradients, array, err));
         }
     }

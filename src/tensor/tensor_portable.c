@@ -614,7 +614,9 @@ static void layer_backward(const mv_net *net, size_t i, float *dx, float *dweigh
     case MV_NN_CONV3:
     case MV_NN_DENSE:
         act_backward(g, y, count, net->layer[i].act);
-        conv_backward_weights(dweights + at, g, x, &d);
+        if (mv_net_learns(net, i)) {
+            conv_backward_weights(dweights + at, g, x, &d);
+        }
         conv_backward_data(dx, g, o->turned + at, &d);
         break;
     case MV_NN_MAXPOOL2:
@@ -662,7 +664,7 @@ static mv_status backward(mv_net *net, float *dx, float *dweights, const float *
     own *o = net->own;
     (void)err;
     memcpy(o->gradient[net->count], dy, net->out_count * sizeof *dy);
-    for (size_t i = net->count; i-- > 0;) {
+    for (size_t i = net->count; i-- > mv_net_backward_end(net);) {
         layer_backward(net, i, o->gradient[i], dweights, o->gradient[i + 1]);
         add_later_gradients(net, i);
     }

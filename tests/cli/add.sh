@@ -74,7 +74,7 @@ for model in resnet gan lstm; do
     expect 2 features take -i alice.id s1.mv -o x.sum
     says 'mean nothing'
 done
-seal 1
+seal 1 --features
 expect 2 features take -i alice.id s1.mv -o x.sum
 says 'without room'
 seal 1 --he score4096

@@ -35,7 +35,7 @@ count=0 refused=0
 while read -r name; do
     echo "$name" >"$work/log/image"
     code=0
-    "$MEDVEIL" encrypt -s alice.id -r bob.id.card "$name" -o x.mv >"$out" 2>"$err" </dev/null || code=$?
+    "$MEDVEIL" encrypt -s alice.id -r bob.id.card --features "$name" -o x.mv >"$out" 2>"$err" </dev/null || code=$?
     if [ "$code" != 0 ]; then # a format that this version does not read is named, not guessed
         one_sentence "encrypt $name"
         case $name in *.nii | *.nii.gz) ;; *) fail "$name can be encrypted" ;; esac

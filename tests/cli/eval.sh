@@ -68,14 +68,38 @@ grep -q '^5-7,head,cnn,after,origins with several classes,PSNR dB,3,' first/tabl
     fail 'an origin with one class is not in the headline'
 grep -q '^5-7,body,cnn,after,all,MAP classes,4,' first/tables.csv || fail 'there is a MAP from the head'
 grep -q 'In 8 of 8 cases' first/report.html || fail 'every ciphertext came back exactly'
+/usr/bin/python3 -c '
+import csv, sys
+rows = [r for r in csv.reader(open("first/tables.csv")) if r[0] == "codecs" and r[5] == "bytes of JPEG 2000 as good"]
+sys.exit(not (len(rows) == 2 and all(r[6] == "4" and 100 < float(r[7]) < 50176 for r in rows)))' ||
+    fail 'each set says what JPEG 2000 needs for images as good'
 for name in figure-1 rate-body bars-psnr-head learning-cnn; do
     [ -s first/figures/$name.svg ] || fail "there is a figure $name"
     /usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' first/figures/$name.svg ||
         fail "$name.svg is XML"
 done
+grep -o 'href="#[^"]*' first/report.html | sort -u | sed 's/.*#//' >"$work/log/anchors"
+[ "$(wc -l <"$work/log/anchors")" -ge 12 ] || fail 'the page begins with its contents'
+while read -r anchor; do
+    grep -q "id=\"$anchor\"" first/report.html || fail "#$anchor leads somewhere"
+done <"$work/log/anchors"
 grep -q '<script' first/report.html && fail 'the page has no scripts'
 grep -qE '(src|href)="(https?:)?//' first/report.html && fail 'the page needs nothing from elsewhere'
 /usr/bin/python3 "$scripts/../support/html_balance.py" first/report.html || fail 'every tag is closed'
+
+step 'values as printed stand beside ours, and a contradiction in them is named'
+grep -q 'printed in the paper.*not at hand' first/report.html || fail 'without them the page says so'
+printf '# a trial\nbody,cnn,before,PSNR dB,20.1\nbody,cnn,before,RMSE,0.012\nbody,cnn,after,PSNR dB,30.5\nbody,cnn,after,RMSE,0.03\n' >first/printed.csv
+evaluate 0 first --data body=body --data head=head --models cnn
+grep -q 'cnn, printed</td><td>before</td><td>20.1</td><td>0.012</td>.*both cannot be true.*38.42 dB' first/report.html ||
+    fail 'a mean PSNR is not below that of the mean error'
+grep 'cnn, printed</td><td>after' first/report.html | grep -q 'cannot' && fail '30.5 dB and 0.03 agree'
+printf 'body,cnn,before,PSNR,20.1\n' >>first/printed.csv
+code=0
+"$MEDVEIL" eval --timing-images 1 --repeats 1 --data body=body --data head=head --models cnn -o first >"$out" 2>"$err" || code=$?
+[ $code = 1 ] || fail "a wrong line ends with 1 (it ended with $code)"
+says 'first/printed.csv, line 6: not a printed value'
+rm first/printed.csv
 
 step 'a run that was killed goes on and comes to the same figures'
 grep -v '^table' first/tables.csv | grep -v ' ms,' >"$work/log/wanted"

@@ -38,6 +38,14 @@ grep -qE '(src|href)="(https?:)?//' out/report.html && fail 'the page needs noth
 grep -q 'Where we lose' out/report.html || fail 'the page says where we lose'
 /usr/bin/python3 "$scripts/../support/html_balance.py" out/report.html || fail 'every tag is closed'
 
+step 'the exact section of a slice takes at most 1 % more than plain JPEG-LS'
+mkdir slices
+expect 0 phantom --kind ct --size 256x256 --type i16 -o slices/ct.npy
+expect 0 phantom --kind xray --size 256x256 --type u16 -o slices/xray.npy
+expect 0 phantom --kind mr --size 256x256 --type u8 -o slices/mr.npy
+expect 0 eval --exact --data slices=slices -o slice --json
+is section_bytes "0 < v <= d['jpegls_bytes'] * 1.01"
+
 step 'a file that cannot be read is named, counted and left out'
 head -c 300 ward/c.png >ward/cut.png
 printf 'words' >ward/words.txt

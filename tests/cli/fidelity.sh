@@ -40,7 +40,7 @@ expect 0 decrypt -i bob.id noise.mv -o noise.png
 grep -q 'Below 30 dB: a picture unlike those the model knows' "$err" || fail 'noise is called familiar'
 
 step 'an image that travels with its original has no such record'
-expect 0 encrypt -r bob.id.card scan.png -o exact.mv
+expect 0 encrypt -r bob.id.card --features scan.png -o exact.mv
 expect 0 decrypt -i bob.id exact.mv --reconstruct -o net.png --json
 is fidelity 'v is None'
 

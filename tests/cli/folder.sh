@@ -47,7 +47,7 @@ head -n 1 "$out" | grep -q '"member":".hidden/.file".*"image":false' || fail 'me
 step 'of a study with --reconstruct, what is no image comes as it is'
 mkdir mixture
 cp exam/series1/a.png exam/notes.txt mixture
-expect 0 encrypt -r bob.id.card mixture -o mixture.mv
+expect 0 encrypt -r bob.id.card --features mixture -o mixture.mv
 expect 0 decrypt -i bob.id mixture.mv --reconstruct -o rebuilt
 same exam/notes.txt rebuilt/notes.txt
 differ exam/series1/a.png rebuilt/a.png

@@ -42,7 +42,7 @@ sys.exit(head(sys.argv[1]) != head(sys.argv[2]))' "$1" "$2" || fail "$1 and $2 h
 step 'single files, plain and compressed, both byte orders'
 for name in a.nii b.nii.gz big-c.nii; do
     made $name
-    expect 0 encrypt -s alice.id -r bob.id.card $name -o file.mv -f
+    expect 0 encrypt -s alice.id -r bob.id.card --features $name -o file.mv -f
     expect 0 decrypt -i bob.id file.mv -o back-$name
     same $name back-$name
     expect 0 decrypt -i bob.id file.mv -o converted.nii.gz -f
@@ -89,14 +89,14 @@ done
 
 step 'an image of another size says that its header is its own'
 expect 0 phantom --size 30x20 -o picture.png
-expect 0 encrypt -r bob.id.card picture.png -o picture.mv
+expect 0 encrypt -r bob.id.card --features picture.png -o picture.mv
 expect 0 decrypt -i bob.id picture.mv --reconstruct -o picture.nii
 says 'has a header of its own'
 
 step 'a pair travels by either name, and both files come back'
 made pair.hdr
 for half in pair.hdr pair.img; do
-    expect 0 encrypt -s alice.id -r bob.id.card $half -o pair.mv -f
+    expect 0 encrypt -s alice.id -r bob.id.card --features $half -o pair.mv -f
     says 'a study of 2 files'
     expect 0 verify -i bob.id pair.mv
     prints 'bit-identical: 2/2'

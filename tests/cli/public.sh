@@ -7,7 +7,7 @@ expect 0 keygen -o eve.id
 image scan.png 32 32
 
 step 'every set carries features in both forms, inspect says which, the picture is the same'
-expect 0 encrypt -r bob.id.card scan.png -o ref.mv
+expect 0 encrypt -r bob.id.card --features scan.png -o ref.mv
 expect 0 decrypt -i bob.id --reconstruct ref.mv -o ref.png
 for set in pack4096 add4096 pack2048 pack1024 score4096 score4096w private8192 real8192 deep8192 search8192; do
     for form in sym pk; do
@@ -33,14 +33,14 @@ expect 14 encrypt -r bob.id.card --quantum --he pack2048 scan.png -o refused.mv
 says '50 bits at N = 2048 is above 41, the limit for 128 bits of quantum security'
 absent refused.mv
 expect 0 encrypt -r bob.id.card --quantum --he real8192 scan.png -o quantum.mv
-expect 0 encrypt -r bob.id.card --quantum scan.png -o quantum.mv -f
+expect 0 encrypt -r bob.id.card --quantum --features scan.png -o quantum.mv -f
 expect 0 inspect -i bob.id quantum.mv --json
 is inside "v['features']['quantum'] is True"
 
 step 'an outside sender needs the public key alone; the receiver needs the collection'
 expect 0 collection new -i alice.id -r bob.id.card -o trial.mv
 expect 0 collection public trial.mv -i bob.id -o trial.pub
-expect 0 encrypt -s eve.id -r bob.id.card --form pk --collection trial.pub scan.png -o out.mv
+expect 0 encrypt -s eve.id -r bob.id.card --form pk --features --collection trial.pub scan.png -o out.mv
 expect 0 decrypt -i bob.id out.mv -o exact.png
 same scan.png exact.png
 expect 12 decrypt -i bob.id --reconstruct out.mv -o back.png
@@ -58,7 +58,7 @@ step 'without -r it is sealed for the holders, when the one who signed is known 
 expect 14 encrypt -s eve.id --collection trial.pub scan.png -o known.mv
 absent known.mv
 expect 0 card add bob.id.card --alias bob
-expect 0 encrypt -s eve.id --collection trial.pub scan.png -o known.mv
+expect 0 encrypt -s eve.id --collection trial.pub --features scan.png -o known.mv
 expect 0 decrypt -i alice.id --reconstruct --collection trial.mv known.mv -o known.png
 same known.png ref.png
 
@@ -81,6 +81,11 @@ step 'what cannot be'
 expect 2 encrypt -r bob.id.card --form both scan.png -o y.mv
 expect 2 encrypt -r bob.id.card --he pack512 scan.png -o y.mv
 expect 2 encrypt -r bob.id.card --no-features --lossy scan.png -o y.mv
+for option in --features '--bits 8' '--he pack4096' '--sums 2' '--frame-slices 3' '--resize 9x9' '--slice 0'; do
+    # shellcheck disable=SC2086 -- an option and its value
+    expect 2 encrypt -r bob.id.card --no-features $option scan.png -o y.mv
+    says 'needs the features, which --no-features leaves out'
+done
 expect 2 encrypt -r bob.id.card --form sym --collection trial.pub scan.png -o y.mv
 expect 2 encrypt -r bob.id.card --he real8192 --collection trial.pub scan.png -o y.mv
 expect 2 encrypt -r bob.id.card --he pack1024 --form pk --sums 2 scan.png -o y.mv
@@ -101,6 +106,7 @@ expect 0 decrypt -i bob.id bare.mv -o bare.png
 same bare.png scan.png
 expect 10 decrypt -i bob.id --reconstruct bare.mv -o none.png
 absent none.png
+expect 0 encrypt -r bob.id.card --no-features --no-embedding --model none-such scan.png -o bare.mv -f # needs no network
 
 step 'an embedding travels when the model has a head; when none does, encrypt says why'
 expect 0 encrypt -r bob.id.card scan.png -o told.mv --json

@@ -6,7 +6,7 @@ people
 image scan.png 96 80
 
 step 'encrypt --json gives times and sizes'
-expect 0 encrypt -s alice.id -r bob.id.card scan.png -o scan.mv --json
+expect 0 encrypt -s alice.id -r bob.id.card --features scan.png -o scan.mv --json
 for key in encode_ms encrypt_ms; do is $key 'v >= 0'; done
 is bytes_in "v == $(size_of scan.png)"
 is bytes_features 'v == 48 * 40 * 3'

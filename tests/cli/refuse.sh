@@ -146,7 +146,7 @@ only $kept
 
 step 'a stop request ends with 130 and leaves nothing behind'
 image large.png 700 700
-"$MEDVEIL" encrypt -s alice.id -r bob.id.card large.png large.png large.png large.png -o many >"$out" 2>"$err" &
+"$MEDVEIL" encrypt -s alice.id -r bob.id.card --features large.png large.png large.png large.png -o many >"$out" 2>"$err" &
 pid=$!
 sleep 0.3
 kill -INT $pid 2>/dev/null || true

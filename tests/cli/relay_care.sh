@@ -222,4 +222,29 @@ ask /v1/epochs client.pem >answer
 [ "$(head -n 1 answer)" = 200 ] || fail 'a certificate of this authority is good'
 ask /v1/epochs other.pem >answer
 [ "$(head -n 1 answer)" = 403 ] || fail 'a certificate of another authority is not'
+
+step 'senders and receivers show the certificate that is kept for this relay, and no other'
+expect 0 keygen -o emma.id
+expect 0 encrypt -s alice.id -r emma.id.card one.png -o mutual.mv
+expect 14 send mutual.mv --to "$url" -r emma.id.card -s alice.id
+says 'this relay asks for a client certificate'
+says "certificates/${url##*#}.pem"
+mkdir -p "$MEDVEIL_HOME/certificates"
+kept="$MEDVEIL_HOME/certificates/${url##*#}.pem"
+cp client.pem "$kept"
+chmod 644 "$kept"
+expect 14 receive --from "$url" -i emma.id -o mutual
+says 'chmod 600'
+chmod 600 "$kept"
+expect 0 send mutual.mv --to "$url" -r emma.id.card -s alice.id
+expect 0 receive --from "$url" -i emma.id -o mutual
+same mutual.mv "$(echo mutual/*.mv)"
+cp other.pem "$kept"
+expect 14 receive --from "$url" -i emma.id -o mutual
+echo nonsense >"$kept"
+expect 1 receive --from "$url" -i emma.id -o mutual
+says 'hold a key and its certificate?'
+mv "$kept" "$MEDVEIL_HOME/certificates/another.pem"
+expect 14 receive --from "$url" -i emma.id -o mutual
+says 'this relay asks for a client certificate'
 stop_relay

@@ -76,6 +76,14 @@ expect 12 search --vectors -i bob.id --collection ward.mv --gallery ward v1.npy
 expect 2 search --vectors -i bob.id --collection other.mv --gallery ward v1.npy
 says 'another collection'
 expect 2 gallery add --vectors -i bob.id --collection other.mv --gallery ward v1.npy
+says 'another collection'
+expect 1 gallery new --vectors -i bob.id --collection other.mv --gallery ward
+says 'name the new one'
+cp ward.mv kept.mv
+expect 0 collection rotate -i alice.id ward.mv # the key of before is revoked
+expect 2 search --vectors -i alice.id --collection ward.mv --gallery ward v1.npy
+says 'rotated since needs a new gallery'
+mv kept.mv ward.mv
 expect 2 gallery add --vectors -i alice.id --collection ward.mv --public ward.pub --gallery ward v1.npy
 expect 10 gallery add --vectors -i alice.id --collection ward.mv v1.npy
 expect 10 search --vectors -i alice.id --collection ward.mv v1.npy

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The story of README.md, "Sending": two terminals, the line is unplugged and plugged in again, and
-# the sender ends with the recipient's receipt. Then the queue by hand, and processes that are killed.
+# A relay that goes away and comes back under a sender and a receiver who wait; then the queue by hand,
+# and processes that are killed. (The story of README.md, as printed there: readme.py.)
 . "$(dirname "$0")/lib.sh"
 people
 image scan.png 64 64

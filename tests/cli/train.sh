@@ -61,7 +61,7 @@ for m in bp lstm resnet gan; do
     expect 0 train --threads 1 --batch 1 --validate-images 1 --data one --steps 1 --patch 16 --model $m -o $m.mvm
     expect 0 model install $m.mvm
     rm $m.mvm
-    expect 0 encrypt -s alice.id -r bob.id.card --model $m scan.png -o $m.mv --json
+    expect 0 encrypt -s alice.id -r bob.id.card --model $m --features scan.png -o $m.mv --json
     is bytes_features 'v == 5 * 4 * 48' # 8x8 blocks, 48 bytes each
     expect 0 decrypt -i bob.id $m.mv --reconstruct -o $m.png
     expect 0 decrypt -i bob.id $m.mv -o exact.png --force

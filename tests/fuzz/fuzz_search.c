@@ -6,12 +6,13 @@
  * the message short.
  */
 #include "base/bytes.h"
+#include "he/scan.h"
 #include "medveil/analysis.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { READERS = 6, ROWS = 8 };
+enum { READERS = 12, ROWS = 8 };
 
 typedef struct message {
     uint8_t *bytes;
@@ -24,6 +25,11 @@ static mv_classify_key *patient;
 static mv_classifier *model;
 static message good[READERS];
 static uint8_t *room; /* a reply of the classifier */
+static mv_he_work *work;
+static mv_he_eval_keys *keys;
+static mv_cipher *cipher;
+static mv_atlas *atlas;
+static mv_atlas_key *asker;
 
 static void must(bool good_so_far)
 {
@@ -39,7 +45,40 @@ static message message_new(size_t len)
     return m;
 }
 
-/* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply. */
+/* What a keeper takes uploads in with. */
+static void prepare_keeper(void)
+{
+    mv_he_key *key = NULL, *upload_key = NULL;
+    must(mv_he_key_new(&key, mv_scan_set(), collection_key) == MV_OK);
+    must(mv_he_key_new(&upload_key, mv_scan_upload_set(), collection_key) == MV_OK);
+    must(mv_he_eval_keys_new(&keys, mv_scan_set()) == MV_OK);
+    for (uint32_t i = 0; i < MV_SCAN_KEYS; i++) {
+        mv_he_eval_key *one = NULL;
+        must(mv_scan_key(&one, key, upload_key, i) == MV_OK);
+        must(mv_he_eval_keys_add(keys, &one) == MV_OK);
+    }
+    must(mv_he_work_new(&work, mv_scan_set()) == MV_OK);
+    must(mv_cipher_new(&cipher, mv_scan_set()) == MV_OK);
+    mv_he_key_free(&key);
+    mv_he_key_free(&upload_key);
+}
+
+static void prepare_atlas(void)
+{
+    static const int8_t row[ROWS][MV_SEARCH_DIM] = {{5}, {0, 100}};
+    must(mv_atlas_write(good[8].bytes, good[8].len, head, row[0], ROWS) == MV_OK);
+    must(mv_atlas_read(&atlas, good[8].bytes, good[8].len) == MV_OK);
+    must(mv_atlas_key_new(&asker, head) == MV_OK);
+    must(mv_atlas_question(asker, good[9].bytes, good[9].len, row[0]) == MV_OK);
+    free(good[10].bytes);
+    must(mv_atlas_answer(atlas, &good[10].bytes, &good[10].len, good[9].bytes, good[9].len) ==
+         MV_OK);
+    mv_atlas_key_write(good[11].bytes, asker);
+}
+
+/* Readers: 0 public key, 1 reply, 2 check, 3 classifier's query, 4 its public key, 5 its reply,
+ * 6 the body of an upload, 7 a stored group, 8 an atlas, 9 a question to it, 10 its answer, 11 the
+ * question's key. */
 static void prepare(void)
 {
     const mv_classify_kind kind = MV_CLASSIFY_PRIVATE_MODEL;
@@ -49,7 +88,18 @@ static void prepare(void)
     const int64_t bias = 1;
     const int8_t value[MV_SEARCH_DIM] = {5};
     mv_search_check *check = NULL;
-    const size_t len[READERS] = {s.public_key, 64 + 50208, 1072, c.query, c.public_key, c.reply};
+    const size_t len[READERS] = {s.public_key,
+                                 64 + 50208,
+                                 1072,
+                                 c.query,
+                                 c.public_key,
+                                 c.reply,
+                                 mv_scan_upload_size(),
+                                 s.group,
+                                 mv_atlas_size(ROWS),
+                                 mv_atlas_question_size(),
+                                 1,
+                                 MV_ATLAS_KEY_LEN};
     for (size_t i = 0; i < READERS; i++) {
         good[i] = message_new(len[i]);
     }
@@ -68,6 +118,10 @@ static void prepare(void)
     memcpy(good[1].bytes, good[0].bytes, 56); /* a reply's header, and one row */
     good[1].bytes[5] = 6;
     good[1].bytes[56] = 1;
+    prepare_keeper(); /* a good upload: zeros */
+    must(mv_search_pack(searcher, good[7].bytes, s.group, value, 1) == MV_OK);
+    good[7].bytes[5] = 7;
+    prepare_atlas();
 }
 
 static void read_scores(const uint8_t *bytes, size_t len)
@@ -85,6 +139,48 @@ static void read_classes(const uint8_t *bytes, size_t len)
     uint32_t classes = 0;
     const mv_status st = mv_classify_scores(patient, score, &classes, bytes, len);
     must((st == MV_OK) == (classes != 0));
+}
+
+static void read_group(const uint8_t *bytes, size_t len)
+{
+    static int8_t value[MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM];
+    size_t rows = 0;
+    const mv_status st = mv_search_unpack(searcher, value, MV_SEARCH_GROUP_MAX, &rows, bytes, len);
+    must(rows <= MV_SEARCH_GROUP_MAX && (st == MV_OK) == (rows != 0));
+}
+
+static void read_atlas(const uint8_t *bytes, size_t len)
+{
+    mv_atlas *a = NULL;
+    const mv_status st = mv_atlas_read(&a, bytes, len);
+    must((st == MV_OK) == (a != NULL));
+    mv_atlas_free(&a);
+}
+
+static void read_question(const uint8_t *bytes, size_t len)
+{
+    uint8_t *answer = NULL;
+    size_t answer_len = 0;
+    const mv_status st = mv_atlas_answer(atlas, &answer, &answer_len, bytes, len);
+    must((st == MV_OK) == (answer != NULL));
+    free(answer);
+}
+
+static void read_answer(const uint8_t *bytes, size_t len)
+{
+    int32_t score[ROWS];
+    const mv_status st = mv_atlas_scores(asker, score, ROWS, bytes, len);
+    for (size_t i = 0; st != MV_OK && i < ROWS; i++) {
+        must(score[i] == 0);
+    }
+}
+
+static void read_key(const uint8_t *bytes, size_t len)
+{
+    mv_atlas_key *k = NULL;
+    const mv_status st = mv_atlas_key_read(&k, bytes, len);
+    must((st == MV_OK) == (k != NULL));
+    mv_atlas_key_free(&k);
 }
 
 static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
@@ -115,8 +211,29 @@ static void read_one(unsigned reader, const uint8_t *bytes, size_t len)
         must(st == MV_OK || mv_status_category(st) != MV_CATEGORY_INTERNAL);
         must(mv_classifier_take_key(model, good[4].bytes, good[4].len) == MV_OK);
         break;
-    default:
+    case 5:
         read_classes(bytes, len);
+        break;
+    case 6:
+        if (len >= mv_scan_upload_size()) {
+            st = mv_scan_upload_read(work, cipher, bytes, keys);
+            must((st == MV_OK) == (mv_cipher_polys(cipher) == 2));
+        }
+        break;
+    case 7:
+        read_group(bytes, len);
+        break;
+    case 8:
+        read_atlas(bytes, len);
+        break;
+    case 9:
+        read_question(bytes, len);
+        break;
+    case 10:
+        read_answer(bytes, len);
+        break;
+    default:
+        read_key(bytes, len);
         break;
     }
 }

@@ -14,6 +14,7 @@
 #include "he/cipher_internal.h"
 #include "he/he_bytes.h"
 #include "he/pack_coeff.h"
+#include "he/scan.h"
 #include "hedump.h"
 #include "medveil/ckks.h"
 #include "medveil/feature.h"
@@ -422,6 +423,39 @@ static void printed_objects_of_the_public_form(void **state)
     mv_he_key_free(&key);
 }
 
+static void printed_upload(void **state)
+{
+    static uint8_t bytes[65536];
+    const mv_he_seeds seeds = slot_seeds();
+    uint8_t collection_key[MV_COLLECTION_KEY_LEN];
+    int8_t value[MV_SCAN_DIMS];
+    mv_he_key *key = NULL;
+    mv_he_public *pub = NULL;
+    mv_he_work *work = NULL;
+    mv_plain *plain = NULL;
+    size_t len = 0;
+    (void)state;
+    numbered_bytes(collection_key, sizeof collection_key, 0);
+    for (int k = 0; k < MV_SCAN_DIMS; k++) {
+        value[k] = (int8_t)(k % 17 - 8);
+    }
+    assert_int_equal(mv_he_key_new(&key, mv_scan_upload_set(), collection_key), MV_OK);
+    assert_int_equal(mv_he_public_seeded(&pub, key, &seeds), MV_OK);
+    assert_int_equal(mv_he_public_write(bytes, sizeof bytes, &len, pub), MV_OK);
+    assert_hash(bytes, len, 37952,
+                "05f8710f2a7b53d7abe56a13da2b8888fc4b7c908aa30a46819ede83e9f0fbc9");
+    assert_int_equal(mv_he_work_new(&work, mv_scan_set()), MV_OK);
+    assert_int_equal(mv_plain_new(&plain, mv_scan_set()), MV_OK);
+    assert_int_equal(mv_scan_encode(plain, value, 1, MV_SCAN_UPLOAD), MV_OK);
+    assert_int_equal(mv_scan_upload_write_seeded(work, bytes, pub, plain, seeds.error), MV_OK);
+    assert_hash(bytes, mv_scan_upload_size(), 56832,
+                "fc22947ecfaee1c02d688cf9f992c5f5b949d1da8f35c0a3e24d9880b8be70f0");
+    mv_plain_free(&plain);
+    mv_he_work_free(&work);
+    mv_he_public_free(&pub);
+    mv_he_key_free(&key);
+}
+
 static void printed_keys_of_slots(void **state)
 {
     const mv_he_seeds seeds = slot_seeds();
@@ -458,6 +492,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(printed_ciphers_of_slots),
         cmocka_unit_test(printed_features_in_slots),
         cmocka_unit_test(printed_objects_of_the_public_form),
+        cmocka_unit_test(printed_upload),
         cmocka_unit_test(printed_keys_of_slots),
     };
     folder = argc > 1 ? argv[1] : ".";

@@ -19,16 +19,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEYS = 2, GROUPS = 16, VECTORS = 64, DIMS = MV_SCAN_DIMS, N = 8192 };
+enum { KEYS = 2, GROUPS = 8, STEP = 16, VECTORS = 64, DIMS = MV_SCAN_DIMS, N = 8192 };
 
 static uint64_t seed;
 
 typedef struct party {
-    mv_he_key *key;
+    mv_he_key *key, *upload_key;
+    mv_he_public *sender;
     mv_he_work *work;
     mv_he_eval_keys *keys;
     mv_plain *plain;
-    mv_cipher *group, *product;
+    mv_cipher *group, *one, *product;
+    uint8_t *upload;
     uint64_t *expanded, *block, *query;
     int8_t *vector; /* [GROUPS][VECTORS][DIMS] */
 } party;
@@ -48,18 +50,23 @@ static void party_make(party *p, mv_rand *rand)
         collection_key[i] = (uint8_t)mv_rand_u64(rand);
     }
     assert_int_equal(mv_he_key_new(&p->key, set, collection_key), MV_OK);
+    assert_int_equal(mv_he_key_new(&p->upload_key, mv_scan_upload_set(), collection_key), MV_OK);
+    assert_int_equal(mv_he_public_new(&p->sender, p->upload_key), MV_OK);
     assert_int_equal(mv_he_work_new(&p->work, set), MV_OK);
     assert_int_equal(mv_he_eval_keys_new(&p->keys, set), MV_OK);
     assert_int_equal(mv_scan_keys_check(p->keys), MV_E_NOT_FOUND);
     for (uint32_t i = 0; i < MV_SCAN_KEYS; i++) {
         mv_he_eval_key *k = NULL;
-        assert_int_equal(mv_scan_key(&k, p->key, i), MV_OK);
+        assert_int_equal(mv_scan_key(&k, p->key, p->upload_key, i), MV_OK);
         assert_int_equal(mv_he_eval_keys_add(p->keys, &k), MV_OK);
     }
     assert_int_equal(mv_scan_keys_check(p->keys), MV_OK);
     assert_int_equal(mv_plain_new(&p->plain, set), MV_OK);
     assert_int_equal(mv_cipher_new(&p->group, set), MV_OK);
+    assert_int_equal(mv_cipher_new(&p->one, set), MV_OK);
     assert_int_equal(mv_cipher_new(&p->product, set), MV_OK);
+    p->upload = malloc(mv_scan_upload_size());
+    assert_non_null(p->upload);
     p->expanded = words();
     p->block = words();
     p->query = words();
@@ -70,15 +77,30 @@ static void party_make(party *p, mv_rand *rand)
 static void party_end(party *p)
 {
     mv_he_key_free(&p->key);
+    mv_he_key_free(&p->upload_key);
+    mv_he_public_free(&p->sender);
     mv_he_work_free(&p->work);
     mv_he_eval_keys_free(&p->keys);
     mv_plain_free(&p->plain);
     mv_cipher_free(&p->group);
+    mv_cipher_free(&p->one);
     mv_cipher_free(&p->product);
+    free(p->upload);
     mv_words_free(&p->expanded, mv_scan_words());
     mv_words_free(&p->block, mv_scan_words());
     mv_words_free(&p->query, mv_scan_words());
     free(p->vector);
+}
+
+/* 64 vectors from a sender, one after the other. */
+static void fill_group(party *p, const int8_t *vector)
+{
+    for (uint32_t i = 0; i < VECTORS; i++) {
+        assert_int_equal(mv_scan_encode(p->plain, vector + i * DIMS, 1, MV_SCAN_UPLOAD), MV_OK);
+        assert_int_equal(mv_scan_upload_write(p->work, p->upload, p->sender, p->plain), MV_OK);
+        assert_int_equal(mv_scan_upload_read(p->work, p->one, p->upload, p->keys), MV_OK);
+        assert_int_equal(mv_scan_append(p->work, p->group, p->one, i), MV_OK);
+    }
 }
 
 static void fill_block(party *p, mv_rand *rand)
@@ -88,11 +110,13 @@ static void fill_block(party *p, mv_rand *rand)
     }
     for (uint32_t g = 0; g < GROUPS; g++) {
         const int8_t *first = p->vector + (size_t)g * VECTORS * DIMS;
-        assert_int_equal(mv_scan_encode(p->plain, first, VECTORS, false), MV_OK);
-        assert_int_equal(mv_he_encrypt(p->work, p->group, p->key, p->plain), MV_OK);
-        assert_int_equal(mv_scan_expand(p->work, p->expanded, p->group, p->keys), MV_OK);
-        assert_int_equal(mv_scan_place(p->work, p->expanded, g * 8), MV_OK);
-        assert_int_equal(mv_scan_merge(p->work, p->block, p->expanded), MV_OK);
+        fill_group(p, first);
+        for (uint32_t u = 0; u < MV_SCAN_UNITS; u++) {
+            assert_int_equal(mv_scan_expand_unit(p->work, p->expanded, p->group, u, p->keys),
+                             MV_OK);
+            assert_int_equal(mv_scan_shift(p->work, p->expanded, g * STEP, u), MV_OK);
+            assert_int_equal(mv_scan_merge(p->work, p->block, p->expanded), MV_OK);
+        }
     }
 }
 
@@ -141,16 +165,17 @@ static void expect_dots(party *p, const int8_t *query)
     static int64_t coefficient[N];
     assert_int_equal(mv_bfv_decrypt_coefficients(p->work, coefficient, N, p->key, p->product),
                      MV_OK);
-    for (size_t i = 0; i < (size_t)GROUPS * VECTORS; i++) {
+    for (uint32_t i = 0; i < GROUPS * VECTORS; i++) {
         int64_t want = 0;
         for (size_t k = 0; k < DIMS; k++) {
             want += p->vector[i * DIMS + k] * query[k];
         }
-        assert_int_equal(coefficient[i % VECTORS * DIMS + i / VECTORS * 8], want);
+        assert_int_equal(coefficient[mv_scan_place_of(i % VECTORS) * DIMS + i / VECTORS * STEP],
+                         want);
     }
 }
 
-/* A block with 16 of its 128 groups has an eighth of the full variance. */
+/* A block with 8 of its 128 groups has a sixteenth of the full variance. */
 static void the_noise_of_a_search_keeps_its_bound(void **state)
 {
     mv_rand rand = mv_rand_make(seed);
@@ -163,7 +188,7 @@ static void the_noise_of_a_search_keeps_its_bound(void **state)
         for (size_t k = 0; k < DIMS; k++) {
             query[k] = (int8_t)(mv_rand_below(&rand, 47) - 23);
         }
-        assert_int_equal(mv_scan_encode(p.plain, query, 1, true), MV_OK);
+        assert_int_equal(mv_scan_encode(p.plain, query, 1, MV_SCAN_QUERY), MV_OK);
         assert_int_equal(mv_he_encrypt(p.work, p.group, p.key, p.plain), MV_OK);
         assert_int_equal(mv_scan_expand(p.work, p.query, p.group, p.keys), MV_OK);
         assert_int_equal(mv_scan_product(p.work, p.product, p.query, row_of, &p, p.keys), MV_OK);

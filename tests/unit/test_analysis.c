@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -189,7 +190,8 @@ static void senders_and_the_key_holder_fill_one_gallery(void **state)
     world *w = *state;
     send_random(w, 2);
     pack_random(w, 5);
-    send_random(w, 1); /* into the key holder's group */
+    note_gap(w); /* uploads do not go into the key holder's group */
+    send_random(w, 1);
     pack_random(w, 64);
     expect_exact(w);
     reopen(w);
@@ -336,6 +338,27 @@ static void a_gallery_gives_its_rows_back_to_its_holder(void **state)
                      MV_E_NOT_FOUND);
 }
 
+/* 16 rows are a unit, 4 units a group. */
+static void uploads_fill_units_and_groups(void **state)
+{
+    static int8_t value[ROWS_MAX * MV_SEARCH_DIM];
+    world *w = *state;
+    send_random(w, 15);
+    expect_exact(w);
+    send_random(w, 1);
+    expect_exact(w);
+    send_random(w, 53);
+    expect_exact(w);
+    reopen(w);
+    send_random(w, 1);
+    expect_exact(w);
+    assert_int_equal(unpack(w, 0, value, ROWS_MAX), MV_SEARCH_GROUP_MAX);
+    assert_int_equal(unpack(w, 1, value + 64 * MV_SEARCH_DIM, ROWS_MAX - 64), w->rows - 64);
+    assert_memory_equal(value, w->row, w->rows * MV_SEARCH_DIM);
+    pack_random(w, 3); /* and the rest of the group is nameless */
+    expect_exact(w);
+}
+
 /* 128 groups of 64 become a block, which a scan makes; the groups' files go. */
 static void a_finished_block_answers_and_gives_its_rows_back(void **state)
 {
@@ -351,6 +374,11 @@ static void a_finished_block_answers_and_gives_its_rows_back(void **state)
     assert_non_null(score);
     for (size_t g = 0; g < GROUPS; g++) {
         int8_t *rows = value + g * MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM;
+        if (g == 0) { /* a sender's */
+            send_random(w, MV_SEARCH_GROUP_MAX);
+            memcpy(rows, w->row, MV_SEARCH_GROUP_MAX * MV_SEARCH_DIM);
+            continue;
+        }
         for (size_t i = 0; i < MV_SEARCH_GROUP_MAX; i++) {
             random_values(&w->rand, rows + i * MV_SEARCH_DIM);
             row_id(ids + i * MV_SEARCH_ROW_ID, g * MV_SEARCH_GROUP_MAX + i);
@@ -573,6 +601,150 @@ static void damaged_messages_are_refused_and_change_nothing(void **state)
     assert_int_equal(score[0], 0);
     free(reply);
     expect_exact(w);
+}
+
+/* ---- Plain galleries ---- */
+
+enum { ATLAS_ROWS = 4100 }; /* more than one product holds */
+
+typedef struct library {
+    int8_t row[ATLAS_ROWS][MV_SEARCH_DIM];
+    uint8_t *file, *question, *reply;
+    size_t file_len, question_len, reply_len;
+    mv_atlas *atlas;
+    mv_atlas_key *key;
+    int32_t score[ATLAS_ROWS];
+} library;
+
+static int library_make(void **state)
+{
+    mv_rand r = mv_rand_make(11);
+    library *l = calloc(1, sizeof *l);
+    *state = l;
+    for (size_t i = 0; i < ATLAS_ROWS; i++) {
+        random_values(&r, l->row[i]);
+    }
+    l->file_len = mv_atlas_size(ATLAS_ROWS);
+    l->file = malloc(l->file_len);
+    l->question_len = mv_atlas_question_size();
+    l->question = malloc(l->question_len);
+    assert_int_equal(mv_atlas_write(l->file, l->file_len, head, l->row[0], ATLAS_ROWS), MV_OK);
+    assert_int_equal(mv_atlas_read(&l->atlas, l->file, l->file_len), MV_OK);
+    assert_int_equal(mv_atlas_key_new(&l->key, head), MV_OK);
+    return 0;
+}
+
+static int library_end(void **state)
+{
+    library *l = *state;
+    mv_atlas_free(&l->atlas);
+    mv_atlas_key_free(&l->key);
+    free(l->file);
+    free(l->question);
+    free(l->reply);
+    free(l);
+    return 0;
+}
+
+static void library_ask(library *l, const int8_t *value)
+{
+    free(l->reply);
+    assert_int_equal(mv_atlas_question(l->key, l->question, l->question_len, value), MV_OK);
+    assert_int_equal(
+        mv_atlas_answer(l->atlas, &l->reply, &l->reply_len, l->question, l->question_len), MV_OK);
+}
+
+static void an_atlas_answers_the_dot_products_of_plain_integers(void **state)
+{
+    library *l = *state;
+    assert_int_equal(mv_atlas_rows(l->atlas), ATLAS_ROWS);
+    library_ask(l, l->row[5]);
+    assert_int_equal(mv_atlas_reply_rows(l->key, l->reply, l->reply_len), ATLAS_ROWS);
+    assert_int_equal(mv_atlas_scores(l->key, l->score, ATLAS_ROWS, l->reply, l->reply_len), MV_OK);
+    for (size_t i = 0; i < ATLAS_ROWS; i++) {
+        assert_int_equal(l->score[i], mv_atlas_score(l->row[5], l->row[i]));
+    }
+    uint32_t best = 0;
+    assert_int_equal(mv_search_top(&best, 1, l->score, ATLAS_ROWS), 1);
+    assert_int_equal(best, 5);
+    const double cosine = (double)l->score[5] / (MV_ATLAS_UNIT * MV_ATLAS_UNIT);
+    assert_true(cosine > 0.97 && cosine < 1.03);
+}
+
+/* The longest embeddings that may be, and what lies beyond. */
+static void an_atlas_does_not_overflow(void **state)
+{
+    library *l = *state;
+    int8_t full[2][MV_SEARCH_DIM];
+    uint8_t file[1024];
+    mv_atlas *two = NULL;
+    const size_t len = mv_atlas_size(2);
+    for (size_t k = 0; k < MV_SEARCH_DIM; k++) {
+        full[0][k] = 23; /* squares sum to 67,712 <= 68,464 */
+        full[1][k] = -23;
+    }
+    assert_in_range(mv_atlas_score(full[0], full[0]), 1, 20480);
+    assert_int_equal(mv_atlas_write(file, len, head, full[0], 2), MV_OK);
+    assert_int_equal(mv_atlas_read(&two, file, len), MV_OK);
+    assert_int_equal(mv_atlas_question(l->key, l->question, l->question_len, full[0]), MV_OK);
+    assert_int_equal(mv_atlas_answer(two, &l->reply, &l->reply_len, l->question, l->question_len),
+                     MV_OK);
+    assert_int_equal(mv_atlas_scores(l->key, l->score, 2, l->reply, l->reply_len), MV_OK);
+    assert_int_equal(l->score[0], mv_atlas_score(full[0], full[0]));
+    assert_int_equal(l->score[1], -l->score[0]);
+    mv_atlas_free(&two);
+    file[MV_SEARCH_HEADER_LEN + 4 + 3] = 127; /* too long, and the hash is right */
+    assert_int_equal(crypto_generichash(file + len - 32, 32, file, len - 32, NULL, 0), 0);
+    assert_int_equal(mv_atlas_read(&two, file, len), MV_E_RANGE);
+    full[1][3] = 127;
+    assert_int_equal(mv_atlas_write(file, len, head, full[0], 2), MV_E_RANGE);
+    assert_int_equal(mv_atlas_question(l->key, l->question, l->question_len, full[1]), MV_E_RANGE);
+}
+
+static void each_question_to_an_atlas_has_a_key_of_its_own(void **state)
+{
+    library *l = *state;
+    uint8_t bytes[MV_ATLAS_KEY_LEN];
+    mv_atlas_key *other = NULL, *same = NULL;
+    assert_int_equal(mv_atlas_key_new(&other, head), MV_OK);
+    library_ask(l, l->row[0]);
+    assert_int_equal(mv_atlas_reply_rows(other, l->reply, l->reply_len), 0);
+    assert_int_equal(mv_atlas_scores(other, l->score, ATLAS_ROWS, l->reply, l->reply_len),
+                     MV_E_MISMATCH);
+    mv_atlas_key_write(bytes, l->key);
+    assert_int_equal(mv_atlas_key_read(&same, bytes, sizeof bytes), MV_OK);
+    assert_int_equal(mv_atlas_scores(same, l->score, ATLAS_ROWS, l->reply, l->reply_len), MV_OK);
+    assert_int_equal(l->score[0], mv_atlas_score(l->row[0], l->row[0]));
+    mv_atlas_key_free(&same);
+    bytes[60] ^= 1; /* the secret no longer is that of the header */
+    assert_int_equal(mv_atlas_key_read(&same, bytes, sizeof bytes), MV_E_FORMAT);
+    assert_int_equal(mv_atlas_key_read(&same, bytes, sizeof bytes - 1), MV_E_TRUNCATED);
+    mv_atlas_key_free(&other);
+}
+
+static void damaged_atlases_questions_and_answers_are_refused(void **state)
+{
+    library *l = *state;
+    mv_atlas *bad = NULL;
+    uint8_t *none = NULL;
+    size_t len = 0;
+    assert_int_equal(mv_atlas_read(&bad, l->file, l->file_len - 1), MV_E_TRUNCATED);
+    l->file[100] ^= 1; /* the hash */
+    assert_int_equal(mv_atlas_read(&bad, l->file, l->file_len), MV_E_FORMAT);
+    library_ask(l, l->row[1]);
+    assert_int_equal(mv_atlas_answer(l->atlas, &none, &len, l->question, l->question_len - 1),
+                     MV_E_TRUNCATED);
+    l->question[30] ^= 1; /* the head */
+    assert_int_equal(mv_atlas_answer(l->atlas, &none, &len, l->question, l->question_len),
+                     MV_E_MISMATCH);
+    assert_null(none);
+    assert_int_equal(mv_atlas_scores(l->key, l->score, 10, l->reply, l->reply_len), MV_E_SPACE);
+    assert_int_equal(mv_atlas_scores(l->key, l->score, ATLAS_ROWS, l->reply, l->reply_len - 1),
+                     MV_E_TRUNCATED);
+    l->reply[MV_SEARCH_HEADER_LEN + 8] ^= 1; /* the first part's magic */
+    assert_int_equal(mv_atlas_scores(l->key, l->score, ATLAS_ROWS, l->reply, l->reply_len),
+                     MV_E_FORMAT);
+    assert_int_equal(l->score[0], 0);
 }
 
 /* ---- Classification ---- */
@@ -947,9 +1119,9 @@ static void messages_have_the_sizes_that_the_page_states(void **state)
 {
     const mv_search_sizes size = mv_search_message_sizes();
     (void)state;
-    assert_int_equal(size.public_key, 126136);
-    assert_int_equal(size.server_keys, 2015800);
-    assert_int_equal(size.upload, 151640);
+    assert_int_equal(size.public_key, 38072);
+    assert_int_equal(size.server_keys, 2771704);
+    assert_int_equal(size.upload, 56888);
     assert_int_equal(size.query, 75896);
     assert_int_equal(size.group, 75900);
     assert_int_equal(mv_gallery_block_bytes(), 19398712); /* 2,368 a row */
@@ -960,17 +1132,22 @@ static void messages_have_the_sizes_that_the_page_states(void **state)
     assert_int_equal(hidden.public_key, 169080);
     assert_int_equal(hidden.query, 112760);
     assert_int_equal(hidden.reply, 75868);
+    assert_int_equal(mv_atlas_question_size(), 198392);
+    assert_int_equal(mv_atlas_size(10), 1372);
     assert_int_equal(mv_network_message_sizes().keys, 6947384);
     assert_int_equal(mv_network_message_sizes().query, 167032);
 }
 
 #define WORLD(name) cmocka_unit_test_setup_teardown(name, world_make, world_end)
 
+#define LIBRARY(test) cmocka_unit_test_setup_teardown(test, library_make, library_end)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD(scores_equal_the_dot_products_of_plain_integers),
         WORLD(senders_and_the_key_holder_fill_one_gallery),
+        WORLD(uploads_fill_units_and_groups),
         WORLD(the_largest_embeddings_do_not_overflow),
         WORLD(a_keeper_who_lies_is_caught),
         WORLD(a_check_survives_being_written_and_read),
@@ -984,6 +1161,10 @@ int main(void)
         WORLD(an_interrupted_scan_leaves_nothing_behind),
         WORLD(rows_may_come_while_others_scan),
         WORLD(damaged_messages_are_refused_and_change_nothing),
+        LIBRARY(an_atlas_answers_the_dot_products_of_plain_integers),
+        LIBRARY(an_atlas_does_not_overflow),
+        LIBRARY(each_question_to_an_atlas_has_a_key_of_its_own),
+        LIBRARY(damaged_atlases_questions_and_answers_are_refused),
         cmocka_unit_test(classes_of_an_encrypted_embedding_are_exact),
         cmocka_unit_test(a_linear_model_fills_the_range_and_comes_back_from_its_bytes),
         cmocka_unit_test(a_score_cannot_leave_its_range),

@@ -378,11 +378,14 @@ static void check_shape(const mv_model *model, mv_image *image, uint32_t slices,
 {
     mv_codec_opts opts = mv_codec_defaults();
     mv_code code;
+    mv_code_meta foretold;
     mv_image out;
     double lo = INFINITY, hi = -INFINITY;
 
     opts.frame_slices = slices;
+    assert_int_equal(mv_codec_describe(&foretold, model, image, &opts, NULL), MV_OK);
     assert_int_equal(mv_codec_encode(&code, model, image, &opts, NULL), MV_OK);
+    assert_memory_equal(&foretold, &code.meta, sizeof foretold);
     assert_int_equal(code.meta.frames, frames);
     assert_int_equal(code.feature_count, (size_t)frames * code.meta.feature_width *
                                              code.meta.feature_height * code.meta.feature_channels);
@@ -517,6 +520,8 @@ static void features_of_another_model_or_shape_are_refused(void **state)
     opts.feature_bits = 17;
     mv_code none;
     assert_int_equal(mv_codec_encode(&none, model, &image, &opts, NULL), MV_E_ARGUMENT);
+    assert_int_equal(mv_codec_describe(&none.meta, model, &image, &opts, NULL), MV_E_ARGUMENT);
+    assert_int_equal(none.meta.width, 0);
     mv_code_clear(&code);
     mv_image_clear(&image);
     mv_model_free(&model);

@@ -306,7 +306,7 @@ static void absurd_headers_are_refused_before_memory_is_spent(void **state)
     m.stored = 17;
     check_refusal(&m, MV_E_UNSUPPORTED);
     m = small;
-    m.allocated = 12;
+    m.allocated = 64;
     check_refusal(&m, MV_E_UNSUPPORTED);
     m = small;
     m.photometric = "HSV ";

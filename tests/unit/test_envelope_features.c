@@ -54,6 +54,72 @@ static void what_a_set_cannot_hold_is_not_sealed(void **state)
     mv_content_clear(&c);
 }
 
+/* ---- features that are weighed before they are made ---- */
+
+static mv_sealer *sealer_for_bob(void)
+{
+    const mv_seal_opts opts = {.recipient = &bob->card, .recipient_count = 1};
+    mv_sealer *sealer = NULL;
+    assert_int_equal(mv_sealer_new(&sealer, &opts, NULL), MV_OK);
+    return sealer;
+}
+
+static void features_may_be_weighed_first_and_added_after_the_original(void **state)
+{
+    mv_content want = sample_content(true, 300), got;
+    mv_code bare = {.meta = want.code.meta};
+    const mv_source exact = mv_source_memory(want.exact, want.exact_len);
+    mv_buffer b = mv_buffer_make(5000000);
+    const mv_sink sink = {collect, &b};
+    mv_sealer *sealer = sealer_for_bob();
+    mv_envelope_stats stats;
+    mv_sender who;
+    uint64_t weighed = 0;
+    (void)state;
+    assert_int_equal(mv_sealer_exact_len(sealer), 0);
+    assert_int_equal(mv_sealer_add(sealer, want.file_name, &bare, &exact, NULL), MV_OK);
+    assert_int_equal(mv_sealer_exact_len(sealer), 300);
+    assert_int_equal(mv_sealer_features_len(&weighed, sealer, &bare.meta, NULL), MV_OK);
+    assert_int_equal(mv_sealer_features(sealer, &want.code, NULL), MV_OK);
+    assert_int_equal(mv_sealer_finish(sealer, &stats, &sink, NULL), MV_OK);
+    assert_int_equal(stats.bytes_ciphertext, weighed);
+    mv_sealer_free(&sealer);
+    assert_int_equal(mv_envelope_open(&got, &who, &stats, b.bytes, b.len, bob, MV_OPEN_ALL, NULL),
+                     MV_OK);
+    check_same_content(&got, &want);
+    mv_content_clear(&got);
+    mv_content_clear(&want);
+    mv_buffer_clear(&b);
+}
+
+static void features_without_a_place_are_not_sealed(void **state)
+{
+    mv_content c = sample_content(true, 300);
+    mv_code bare = {.meta = c.code.meta}, odd = c.code;
+    mv_code_meta impossible = c.code.meta;
+    const mv_source exact = mv_source_memory(c.exact, c.exact_len);
+    uint64_t len = 1;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        mv_sealer *sealer = sealer_for_bob();
+        const mv_code *wrong = i == 1 ? &bare : i == 3 ? &odd : &c.code;
+        odd.feature_count = c.code.feature_count - 1;
+        if (i != 0) { /* else there is no member */
+            assert_int_equal(mv_sealer_add(sealer, "a", i == 2 ? &c.code : &bare, &exact, NULL),
+                             MV_OK);
+        }
+        assert_int_equal(mv_sealer_features(sealer, wrong, NULL), MV_E_ARGUMENT);
+        assert_int_equal(mv_sealer_add(sealer, "b", NULL, &exact, NULL), MV_E_ARGUMENT);
+        mv_sealer_free(&sealer);
+    }
+    mv_sealer *sealer = sealer_for_bob();
+    impossible.feature_bits = 17;
+    assert_int_equal(mv_sealer_features_len(&len, sealer, &impossible, NULL), MV_E_RANGE);
+    assert_int_equal(len, 0);
+    mv_sealer_free(&sealer);
+    mv_content_clear(&c);
+}
+
 /* ---- an outside sender ---- */
 
 typedef struct published {
@@ -369,6 +435,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_travel_under_every_set_in_both_forms),
         cmocka_unit_test(what_a_set_cannot_hold_is_not_sealed),
+        cmocka_unit_test(features_may_be_weighed_first_and_added_after_the_original),
+        cmocka_unit_test(features_without_a_place_are_not_sealed),
         cmocka_unit_test(an_outsider_seals_for_a_collection_with_public_material_only),
         cmocka_unit_test(another_collection_or_generation_opens_nothing),
         cmocka_unit_test(the_public_key_names_its_holders_and_every_byte_of_it_counts),

@@ -93,6 +93,26 @@ static void clipping_shortens_long_gradients_only(void **state)
     assert_float_equal(small[1], 0.4F, 0);
 }
 
+static void gradients_of_parts_become_their_mean(void **state)
+{
+    enum { COUNT = 2500, PARTS = 3 }; /* more than a block, and no multiple of anything */
+    float g[PARTS * COUNT];
+    double squares = 0;
+    (void)state;
+    for (size_t k = 0; k < PARTS * COUNT; k++) {
+        g[k] = (float)(k % 7) - 2 * (float)(k / COUNT);
+    }
+    for (size_t k = 0; k < COUNT; k++) {
+        const double mean =
+            ((double)(k % 7) + (double)((COUNT + k) % 7 + (2 * COUNT + k) % 7)) / 3 - 2;
+        squares += mean * mean;
+    }
+    assert_float_equal(mv_gradient_join(g, COUNT, PARTS, 1), sqrt(squares), 1e-3);
+    assert_float_equal(mv_gradient_clip(g, COUNT, 0), 1, 1e-5);
+    const double last = (2499 % 7 + 4999 % 7 + 7499 % 7) / 3.0 - 2;
+    assert_float_equal(g[COUNT - 1], last / sqrt(squares), 1e-6);
+}
+
 static void the_rate_warms_up_then_falls_to_its_floor(void **state)
 {
     (void)state;
@@ -818,6 +838,7 @@ int main(void)
         cmocka_unit_test(losses_have_their_defined_values),
         cmocka_unit_test(optimizers_take_the_steps_of_their_formulas),
         cmocka_unit_test(clipping_shortens_long_gradients_only),
+        cmocka_unit_test(gradients_of_parts_become_their_mean),
         cmocka_unit_test(the_rate_warms_up_then_falls_to_its_floor),
         cmocka_unit_test(flips_are_the_eight_symmetries_of_the_square_and_all_occur),
         cmocka_unit_test(every_augmentation_stays_in_the_image_and_in_range),

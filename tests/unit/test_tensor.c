@@ -567,6 +567,50 @@ static void lists_that_do_not_fit_are_refused_with_a_sentence(void **state)
     expect_refused(one_conv3, 1, huge, MV_E_LIMIT);
 }
 
+/* dw of a training net whose input's gradient is not asked for */
+static void weight_gradients(float *dw, const mv_tensor_kernels *table, const rig *r)
+{
+    mv_net *net = NULL;
+    mv_net_opts opts = mv_net_defaults();
+    opts.training = true;
+    memset(dw, 0xff, r->weights * sizeof *dw);
+    assert_int_equal(mv_net_new(&net, table, r->layer, r->count, &r->shape, &opts, NULL), MV_OK);
+    assert_int_equal(mv_net_load(net, r->fw, NULL), MV_OK);
+    assert_int_equal(mv_net_forward(net, r->y, r->fx, NULL), MV_OK);
+    assert_int_equal(mv_net_backward(net, NULL, dw, r->fdy, NULL), MV_OK);
+    mv_net_free(&net);
+}
+
+static void layers_that_stay_have_no_gradient_and_change_that_of_no_other(void **state)
+{
+    mv_nn_layer layer[] = {
+        {MV_NN_BLOCK8, MV_NN_LINEAR, 1, 64}, {MV_NN_DENSE, MV_NN_LINEAR, 64, 64},
+        {MV_NN_ASINH, MV_NN_LINEAR, 64, 64}, {MV_NN_CONV3, MV_NN_RELU, 64, 64},
+        {MV_NN_DENSE, MV_NN_LINEAR, 64, 64}, {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 3},
+        {MV_NN_CONV3, MV_NN_LINEAR, 64, 8},
+    };
+    const size_t count = sizeof layer / sizeof layer[0], dense = 64 * 64 + 64;
+    const size_t between = dense + 9 * 64 * 64 + 64;
+    const mv_tensor_kernels *tables[] = {&mv_tensor_portable, &mv_tensor_onednn};
+    (void)state;
+    for (size_t t = 0; t < 2; t++) {
+        rig r = rig_scaled(layer, count, (mv_net_shape){2, 24, 16}, 11, 0.05);
+        float *all = floats(NULL, r.weights), *some = floats(NULL, r.weights);
+        layer[1].slow = layer[4].slow = 0;
+        weight_gradients(all, tables[t], &r);
+        layer[1].slow = layer[4].slow = INFINITY;
+        weight_gradients(some, tables[t], &r);
+        assert_true(largest(all, dense) > 0 && largest(some, dense) == 0);
+        assert_true(largest(all + between, dense) > 0 && largest(some + between, dense) == 0);
+        assert_memory_equal(all + dense, some + dense, (between - dense) * sizeof *all);
+        assert_memory_equal(all + between + dense, some + between + dense,
+                            (r.weights - between - dense) * sizeof *all);
+        free(all);
+        free(some);
+        rig_free(&r);
+    }
+}
+
 static void an_inference_net_refuses_backward(void **state)
 {
     (void)state;
@@ -680,6 +724,7 @@ int main(void)
         cmocka_unit_test(blocks_of_pixels_become_channels_and_come_back),
         cmocka_unit_test(the_same_call_gives_the_same_floats),
         cmocka_unit_test(lists_that_do_not_fit_are_refused_with_a_sentence),
+        cmocka_unit_test(layers_that_stay_have_no_gradient_and_change_that_of_no_other),
         cmocka_unit_test(an_inference_net_refuses_backward),
         cmocka_unit_test(asinh_sinh_and_their_slopes_are_near_those_of_the_library),
         cmocka_unit_test(what_is_no_number_gives_finite_values_or_none_but_no_harm),

@@ -20,7 +20,8 @@ import sys
 SETS = {1: ("pack4096", 4096, [1125899906826241]),
         2: ("add4096", 4096, [4398046486529, 2199023190017]),
         3: ("pack2048", 2048, [1125899906826241]),
-        4: ("pack1024", 1024, [67104769])}
+        4: ("pack1024", 1024, [67104769]),
+        11: ("upload4096", 4096, [137438822401, 137438773249])}
 FRESH, SUM, SLOTS = 1, 2, 7
 SYMMETRIC, PUBLIC = 0, 1
 MASK, ERROR, SECRET = 1, 2, 3
@@ -279,6 +280,27 @@ def pack_public_key(collection_key, name, mask_seed, error_seed):
 
 
 # Making objects, for test vectors only: a seed must never be used twice --------------------------
+
+def search_upload(public_rows, values, secret_seed):
+    """The body of an upload (docs/formats/search.md): 128 small integers, one secret seed."""
+    _, n, primes = SETS[11]
+    modulus, t = primes[0] * primes[1], 147457
+    message = [0] * n
+    for k, v in enumerate(values):
+        message[2 * k] = (modulus * (v % t) + t // 2) // t
+    words = stream_words(secret_seed, SECRET, 0, 0)
+    u = [(3 * next(words) >> 64) - 1 for _ in range(n)]
+    errors = [expand_error(secret_seed, p, n) for p in range(2)]
+    halves = [b"", b""]
+    for (b, a), q in zip(public_rows, primes):
+        ring = Ring(n, q)
+        v = ring.forward([x % q for x in u])
+        for p, half in enumerate((b, a)):
+            row = ring.inverse([x * y % q for x, y in zip(half, v)])
+            row = [(x + e + (m if p == 0 else 0)) % q for x, e, m in zip(row, errors[p], message)]
+            halves[p] += _write_row(row[::2] if p == 0 else row, q)
+    return halves[0] + halves[1]
+
 
 def _write_row(values, q):
     bits, number = q.bit_length(), 0
@@ -629,6 +651,10 @@ def print_vectors():
     whole = public_encrypt(rows, "pack4096", 8, 1, [1, 2, 3, 4, 255, 6], error)
     print("pack-pk      ", len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
     print("header       ", whole[:16].hex(), "c0", whole[16:29].hex())
+    public, rows = pack_public_key(key, "upload4096", mask, error)
+    print("upload-public", len(public), hashlib.blake2b(public, digest_size=32).hexdigest())
+    whole = search_upload(rows, [k % 17 - 8 for k in range(128)], error)
+    print("upload       ", len(whole), hashlib.blake2b(whole, digest_size=32).hexdigest())
     small = [1, 2, 3, 4, 255, 6]
     slots = (b"MVHE" + bytes([0, SLOTS, 5, 8, 1, 1, SYMMETRIC, 0]) + struct.pack("<I", len(small))
              + slot_encrypt(key, "score4096", bfv_message("score4096", small), mask, error)[0])
