@@ -245,6 +245,7 @@ class Story:
         self.cable.unplug()
         for terminal in (sender, receiver):
             terminal.wait(lambda: "trying until it is back" in terminal.text())
+        time.sleep(1)  # nobody is faster with a plug
         self.cable.plug()
         sender.ends()
         lines = [line for line in sender.text().splitlines() if line.startswith("medveil: ")]
