@@ -11,6 +11,8 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #define STEP_MS           100
 #define HELD_STEP_MS      10
 #define RETRY_AFTER_MAX_S 3600
+#define UNSENT_MAX        (128 * 1024)
 
 struct mv_http_client {
     mv_address address;
@@ -317,8 +320,24 @@ static void set_request(mv_http_client *c, transfer *t, struct curl_slist *heade
     (void)curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+/* What waits in the kernel is neither sent nor ours to stop: it would go twice when we are killed
+ * and start again. A system without the option holds what it likes. */
+static int hold_little(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+#ifdef TCP_NOTSENT_LOWAT
+    const int most = UNSENT_MAX;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+#else
+    (void)fd;
+#endif
+    (void)user;
+    (void)purpose;
+    return CURL_SOCKOPT_OK;
+}
+
 static void set_callbacks(mv_http_client *c, transfer *t)
 {
+    (void)curl_easy_setopt(c->easy, CURLOPT_SOCKOPTFUNCTION, hold_little);
     (void)curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, give_body);
     (void)curl_easy_setopt(c->easy, CURLOPT_READDATA, t);
     (void)curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, rewind_body);
