@@ -18,28 +18,6 @@ static const char *set_name(const curves *c, size_t s)
     return c->job->set[s].list.set;
 }
 
-/* A heading that begins with '<' stands over a column of text: left. */
-static void table_begin(report *r, const char *const *head, size_t count)
-{
-    put(r, "<div class=\"scroll\"><table><tr>");
-    for (size_t k = 0; k < count; k++) {
-        const bool text = head[k][0] == '<';
-        put(r, "<th%s>%s</th>", text ? " class=\"t\"" : "", head[k] + text);
-    }
-    put(r, "</tr>\n");
-}
-
-#define TABLE(r, ...)                                                                              \
-    do {                                                                                           \
-        static const char *const heads[] = {__VA_ARGS__};                                          \
-        table_begin(r, heads, sizeof heads / sizeof heads[0]);                                     \
-    } while (0)
-
-static void table_end(report *r)
-{
-    put(r, "</table></div>\n");
-}
-
 /* A number with so many places, or a dash. */
 static void put_number(report *r, int places, double value)
 {
@@ -88,7 +66,8 @@ static void put_same_quality(report *r, const curves *c, size_t s)
     put(r, "<h3>Bits a pixel at the same PSNR</h3>\n<p class=\"note\">Between each image's "
            "measured points by a monotone cubic; sums of bytes over sums of pixels, over the "
            "images on which the codec and JPEG 2000 both reach that PSNR.</p>\n");
-    TABLE(r, "codec", "38 dB", "to JPEG 2000", "42 dB", "to JPEG 2000", "46 dB", "to JPEG 2000");
+    REPORT_TABLE(r, "codec", "38 dB", "to JPEG 2000", "42 dB", "to JPEG 2000", "46 dB",
+                 "to JPEG 2000");
     for (curve_codec k = 0; k < curve_codecs(); k++) {
         put(r, "<tr><td>%s</td>", curve_name[k]);
         for (size_t d = 0; d < COMPARED; d++) {
@@ -96,7 +75,7 @@ static void put_same_quality(report *r, const curves *c, size_t s)
         }
         put(r, "</tr>\n");
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- Bjontegaard ---- */
@@ -172,13 +151,13 @@ static void put_differences(report *r, const curves *c, size_t s)
         "cover between %.0f and %.0f dB. An image is refused where that is less than %.0f dB or "
         "where a curve has fewer than %d points. Worst: the image with the largest BD-rate.</p>\n",
         CURVE_LOW_DB, CURVE_HIGH_DB, BD_OVERLAP_MIN_DB, BD_POINTS_MIN);
-    TABLE(r, "codecs", "<origin", "images", "BD-rate", "worst image", "BD-PSNR", "range, mean",
-          "refused");
+    REPORT_TABLE(r, "codecs", "<origin", "images", "BD-rate", "worst image", "BD-PSNR",
+                 "range, mean", "refused");
     put_differences_of(r, c, s, NULL);
     for (size_t k = 0; origins > 1 && k < origins; k++) {
         put_differences_of(r, c, s, origin[k]);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- lossless ---- */
@@ -196,7 +175,7 @@ static void put_lossless(report *r, const curves *c, size_t s)
     }
     put(r, "<h3>Lossless, the same images</h3>\n<p class=\"note\">Exact section: all that it takes "
            "for the samples, heads and hash included; best: with the trained pixel coder.</p>\n");
-    TABLE(r, "coder", "bits a pixel", "to JPEG-LS");
+    REPORT_TABLE(r, "coder", "bits a pixel", "to JPEG-LS");
     for (exact_coder k = 0; k < exact_coders(); k++) {
         const double over = 100 * (bytes[k] / bytes[EXACT_JPEGLS] - 1);
         put(r, "<tr><td>%s</td><td>%.3f</td><td>%+.1f %%</td></tr>\n", exact_coder_name[k],
@@ -206,7 +185,7 @@ static void put_lossless(report *r, const curves *c, size_t s)
         put_csv(r, "lossless,%s,all,\"%s\",,percent over JPEG-LS,%zu,%.3f,,\n", set_name(c, s),
                 exact_coder_name[k], count, over);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- what decoding does ---- */
@@ -327,8 +306,8 @@ static void put_all_decoded(report *r, const curves *c, size_t s)
            "images are then given another class. These are what the record says that travels "
            "signed with a picture without its original, but for the class scores, which are here "
            "those of the set's own classes. Every second setting; tables.csv has all.</p>\n");
-    TABLE(r, "codec", "setting", "bits a pixel", "PSNR", "greatest error", "worst tile",
-          "class scores", "other class", "below 30 dB");
+    REPORT_TABLE(r, "codec", "setting", "bits a pixel", "PSNR", "greatest error", "worst tile",
+                 "class scores", "other class", "below 30 dB");
     for (curve_codec codec = 0; codec < curve_codecs(); codec++) {
         for (size_t k = 0; k < CURVE_POINTS; k++) {
             (void)snprintf(setting, sizeof setting, "%s%g", unit[codec], curve_setting[codec][k]);
@@ -342,7 +321,7 @@ static void put_all_decoded(report *r, const curves *c, size_t s)
         d = sum_decoded(c, s, of_network, m, 0);
         put_decoded(r, c, s, c->job->model[m].info.name, "encrypted", &d, true);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- whole files ---- */
@@ -392,13 +371,13 @@ static void put_files(report *r, const curves *c, size_t s)
            "the ciphertext, and the sealed plan, once for all pictures under it; the curves count "
            "it for every picture. Any other codec's stream would have the same envelope around "
            "it.</p>\n");
-    TABLE(r, "what", "<setting", "stream or ciphertext", "tags", "plan", "header", "padding",
-          "whole");
+    REPORT_TABLE(r, "what", "<setting", "stream or ciphertext", "tags", "plan", "header", "padding",
+                 "whole");
     put_file(r, c, s, "compact", "quality 50", veil_part);
     if (sums_total > 0) {
         put_file(r, c, s, "sums by classes", "step 8", sums_part);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- the page ---- */

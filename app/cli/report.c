@@ -95,6 +95,21 @@ done:
     return st;
 }
 
+void report_table_begin(report *r, const char *const *head, size_t count)
+{
+    put(r, "<div class=\"scroll\"><table><tr>");
+    for (size_t k = 0; k < count; k++) {
+        const bool text = head[k][0] == '<';
+        put(r, "<th%s>%s</th>", text ? " class=\"t\"" : "", head[k] + text);
+    }
+    put(r, "</tr>\n");
+}
+
+void report_table_end(report *r)
+{
+    put(r, "</table></div>\n");
+}
+
 void report_svg(report *r, const char *name, const mv_buffer *svg, const char *caption)
 {
     char path[PATH_SIZE];

@@ -55,6 +55,16 @@ void put(report *r, const char *format, ...) MV_PRINTF(2, 3);     /* HTML as it 
 void put_text(report *r, const char *text);                       /* escaped */
 void put_csv(report *r, const char *format, ...) MV_PRINTF(2, 3); /* a line */
 
+/* A table's headings; one that begins with '<' stands over a column of text: left. Rows follow. */
+void report_table_begin(report *r, const char *const *head, size_t count);
+void report_table_end(report *r);
+
+#define REPORT_TABLE(r, ...)                                                                       \
+    do {                                                                                           \
+        static const char *const heads[] = {__VA_ARGS__};                                          \
+        report_table_begin(r, heads, sizeof heads / sizeof heads[0]);                              \
+    } while (0)
+
 /* put_figure: an SVG or PNG that is in file already, inline, with its caption. */
 void report_svg(report *r, const char *name, const mv_buffer *svg, const char *caption);
 void report_png(report *r, const char *name, const mv_image *image, const char *caption);

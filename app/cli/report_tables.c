@@ -9,28 +9,6 @@
 
 static const char *const way_name[EVAL_WAYS] = {"before", "after"};
 
-/* A heading that begins with '<' stands over a column of text: left. */
-static void table_begin(report *r, const char *const *head, size_t count)
-{
-    put(r, "<div class=\"scroll\"><table><tr>");
-    for (size_t k = 0; k < count; k++) {
-        const bool text = head[k][0] == '<';
-        put(r, "<th%s>%s</th>", text ? " class=\"t\"" : "", head[k] + text);
-    }
-    put(r, "</tr>\n");
-}
-
-static void table_end(report *r)
-{
-    put(r, "</table></div>\n");
-}
-
-#define TABLE(r, ...)                                                                              \
-    do {                                                                                           \
-        static const char *const heads[] = {__VA_ARGS__};                                          \
-        table_begin(r, heads, sizeof heads / sizeof heads[0]);                                     \
-    } while (0)
-
 /* ---- table 2 ---- */
 
 static const char *printed_count(const char *set)
@@ -45,7 +23,7 @@ static const char *printed_count(const char *set)
 void report_table_2(report *r)
 {
     put(r, "<h2 id=\"table-2\">Table 2: data sets</h2>\n");
-    TABLE(r, "set", "test images", "<classes", "<origins", "<printed");
+    REPORT_TABLE(r, "set", "test images", "<classes", "<origins", "<printed");
     for (size_t s = 0; s < r->job->set_count; s++) {
         const labelled *l = &r->job->set[s].list;
         const char *origin[64];
@@ -70,7 +48,7 @@ void report_table_2(report *r)
         }
         put(r, "</td><td class=\"t\">%s</td></tr>\n", printed_count(l->set));
     }
-    table_end(r);
+    report_table_end(r);
     put(r, "<p class=\"note\">The paper speaks of four data sets and prints three.</p>\n");
 }
 
@@ -93,14 +71,15 @@ void report_table_3(report *r)
         {"Convolution 3x3, 3, sigmoid", "224 x 224 x 3", "decoder: the image"},
     };
     put(r, "<h2 id=\"table-3\">Table 3: the CNN autoencoder, as printed</h2>\n");
-    TABLE(r, "layer", "output", "<part");
+    REPORT_TABLE(r, "layer", "output", "<part");
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         put(r, "<tr><td>%s</td><td>%s</td><td class=\"t\">%s</td></tr>\n", rows[k][0], rows[k][1],
             rows[k][2]);
     }
-    table_end(r);
+    report_table_end(r);
     put(r, "<p>Networks of this report:</p>\n");
-    TABLE(r, "method", "weights", "features at 224x224", "<licence of the weights", "<training");
+    REPORT_TABLE(r, "method", "weights", "features at 224x224", "<licence of the weights",
+                 "<training");
     for (size_t m = 0; m < r->job->model_count; m++) {
         const mv_model_info *info = &r->job->model[m].info;
         put(r, "<tr><td>");
@@ -114,7 +93,7 @@ void report_table_3(report *r)
         put_csv(r, "3,,%s,,,weights,%llu,,,,,\n", info->name,
                 (unsigned long long)info->parameter_count);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- table 4 ---- */
@@ -149,12 +128,12 @@ void report_table_4(report *r)
          "encryption</a>."},
     };
     put(r, "<h2 id=\"table-4\">Table 4: the paper's claims</h2>\n");
-    TABLE(r, "claim", "<answer");
+    REPORT_TABLE(r, "claim", "<answer");
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         put(r, "<tr><td class=\"t\">%s</td><td class=\"t long\">%s</td></tr>\n", rows[k][0],
             rows[k][1]);
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- tables 5 to 7 ---- */
@@ -278,9 +257,10 @@ void report_methods(report *r, size_t s)
     }
     put_text(r, r->job->set[s].list.set);
     put(r, "</h3>\n");
-    TABLE(r, "method", "pre-processing", "PSNR dB<br><small>&plusmn;deviation; 5th pct</small>",
-          "RMSE", "SSIM", "MAP classes", "MAP retrieval", "encryption ms", "decryption ms",
-          "bytes raw", "bytes features", "bytes ciphertext");
+    REPORT_TABLE(r, "method", "pre-processing",
+                 "PSNR dB<br><small>&plusmn;deviation; 5th pct</small>", "RMSE", "SSIM",
+                 "MAP classes", "MAP retrieval", "encryption ms", "decryption ms", "bytes raw",
+                 "bytes features", "bytes ciphertext");
     for (size_t m = 0; m < r->job->model_count; m++) {
         for (int way = 0; way < EVAL_WAYS; way++) {
             put(r, "<tr><td>");
@@ -296,7 +276,7 @@ void report_methods(report *r, size_t s)
     }
     put_yardstick(r, s);
     report_printed_none(r, s);
-    table_end(r);
+    report_table_end(r);
 }
 
 void report_origins(report *r, size_t s)
@@ -318,8 +298,8 @@ void report_origins(report *r, size_t s)
             EVAL_HEADLINE);
     }
     put(r, "<details><summary>by origin, after pre-processing</summary>\n");
-    TABLE(r, "origin", "<method", "images", "PSNR dB", "RMSE", "SSIM", "MAP classes",
-          "MAP retrieval");
+    REPORT_TABLE(r, "origin", "<method", "images", "PSNR dB", "RMSE", "SSIM", "MAP classes",
+                 "MAP retrieval");
     for (size_t k = 0; k < count; k++) {
         for (size_t m = 0; m < r->job->model_count; m++) {
             size_t images = 0;
@@ -336,7 +316,7 @@ void report_origins(report *r, size_t s)
             put(r, "</tr>\n");
         }
     }
-    table_end(r);
+    report_table_end(r);
     put(r, "</details>\n");
 }
 
@@ -408,7 +388,7 @@ void report_forms(report *r)
     put_model(r, 0);
     put(r, ", one processor, encoding and bytes included. Error in steps of the 8-bit feature: "
            "below 0.5 rounding brings the integers back.</p>\n");
-    TABLE(r, "set", "<form", "encrypt ms", "decrypt ms", "bytes", "largest error");
+    REPORT_TABLE(r, "set", "<form", "encrypt ms", "decrypt ms", "bytes", "largest error");
     for (size_t s = 0; s < r->job->set_count; s++) {
         for (int form = 0; form < EVAL_FORMS; form++) {
             const eval_form x = mean_form(&r->job->set[s], form);
@@ -425,7 +405,7 @@ void report_forms(report *r)
                     r->job->set[s].timed_count, x.encrypt_ms);
         }
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 /* ---- other codecs ---- */
@@ -494,13 +474,13 @@ static void report_as_good(report *r)
     put(r, "<p>What others need for an image that is as good: for each image at the method's PSNR, "
            "along the codec's curve; where no lossy point is good enough, the lossless file "
            "counts.</p>\n");
-    TABLE(r, "set", "<method", "bytes of features", "JPEG 2000", "JPEG-LS");
+    REPORT_TABLE(r, "set", "<method", "bytes of features", "JPEG 2000", "JPEG-LS");
     for (size_t s = 0; s < r->job->set_count; s++) {
         for (size_t m = 0; m < r->job->model_count && r->job->set[s].coded_count != 0; m++) {
             put_as_good(r, m, s);
         }
     }
-    table_end(r);
+    report_table_end(r);
 }
 
 void report_codecs(report *r)
@@ -515,7 +495,7 @@ void report_codecs(report *r)
         report_rate(r, s);
     }
     put(r, "</div>\n");
-    TABLE(r, "set", "raw bytes", "features", "JPEG-LS lossless", "JPEG 2000 lossless");
+    REPORT_TABLE(r, "set", "raw bytes", "features", "JPEG-LS lossless", "JPEG 2000 lossless");
     for (size_t s = 0; s < r->job->set_count; s++) {
         const eval_set *set = &r->job->set[s];
         put(r, "<tr><td>");
@@ -524,7 +504,7 @@ void report_codecs(report *r)
             EVAL_SIDE * EVAL_SIDE, EVAL_BUDGET, lossless_bytes(set, CODEC_JPEGLS, CODEC_POINTS - 1),
             lossless_bytes(set, CODEC_J2K, CODEC_POINTS - 1));
     }
-    table_end(r);
+    report_table_end(r);
     report_as_good(r);
 }
 
@@ -536,11 +516,11 @@ void report_statistics(report *r)
            "expect them. Randomised "
            "encryption makes them trivially ideal; security rests on RLWE and on authenticated "
            "encryption, and no histogram is evidence of it.</p>\n");
-    TABLE(r, "set", "entropy, image / cipher (ideal 8)",
-          "chi-square, image / cipher (ideal 255 &plusmn; 23)",
-          "correlation of neighbours, image / cipher", "NPCR (ideal 99.61 %)",
-          "UACI (ideal 33.46 %)", "one key bit: features still equal",
-          "one key bit: bytes that differ");
+    REPORT_TABLE(r, "set", "entropy, image / cipher (ideal 8)",
+                 "chi-square, image / cipher (ideal 255 &plusmn; 23)",
+                 "correlation of neighbours, image / cipher", "NPCR (ideal 99.61 %)",
+                 "UACI (ideal 33.46 %)", "one key bit: features still equal",
+                 "one key bit: bytes that differ");
     for (size_t s = 0; s < r->job->set_count; s++) {
         const eval_cipher_stats *x = &r->job->set[s].stats;
         put(r, "<tr><td>");
@@ -553,7 +533,7 @@ void report_statistics(report *r)
         put_csv(r, "cipher,%s,,,,entropy,1,%.9g,,,,\ncipher,%s,,,,NPCR,1,%.9g,,,,\n",
                 r->job->set[s].list.set, x->entropy[1], r->job->set[s].list.set, x->npcr);
     }
-    table_end(r);
+    report_table_end(r);
     put(r, "<p class=\"note\">NPCR and UACI are between two fresh encryptions of the same features "
            "under one key; of one image in each set. Image: its 224x224 samples. Cipher: the bytes "
            "after header and seed.</p>\n");
