@@ -70,6 +70,8 @@ class Cable:
         except (OSError, ValueError):
             return
         finally:
+            with self.lock:
+                self.lines -= {client, relay}
             shut(client)
             shut(relay)
 
