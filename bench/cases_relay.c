@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BIG_LEN = 256 << 20, OBJECTS = 1000, OBJECT_LEN = 50000, SENDERS = 16, PATH_LEN = 256 };
+enum { BIG_LEN = 256 << 20, OBJECTS = 5000, OBJECT_LEN = 50000, SENDERS = 16, PATH_LEN = 256 };
 
 typedef struct state {
     char dir[128];
@@ -256,7 +256,7 @@ done:
 const bench_case bench_cases_relay[] = {
     {"relay whole path", "256 MiB sent, fetched", "TLS 1.3", prepare, whole_path, finish},
     {"relay upload", "256 MiB sent", "TLS 1.3", prepare, upload, finish},
-    {"relay objects", "1000 x 50 kB, 16 senders", "TLS 1.3", prepare_objects, objects, finish},
-    {"relay queue", "1000 x 50 kB, added, sent", "TLS 1.3", prepare_objects, queued, finish},
+    {"relay objects", "5000 x 50 kB, 16 senders", "TLS 1.3", prepare_objects, objects, finish},
+    {"relay queue", "5000 x 50 kB, added, sent", "TLS 1.3", prepare_objects, queued, finish},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };
