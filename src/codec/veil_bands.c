@@ -23,12 +23,16 @@ struct mv_veil_levels {
     mv_veil_grid grid;
     size_t pitch, map; /* of one row, of one band's map */
     int32_t log_step;
-    int16_t *logged; /* (65,map) 256 log2(1 + |level|), with the level's sign */
-    uint32_t *size;  /* (65,map) |level| */
-    uint32_t *known; /* (map) sum of |level| over the bands coded before this one */
-    void *store;     /* owned */
+    uint32_t *size;        /* (65,map) |level| */
+    uint32_t *known;       /* (map) sum of |level| over the bands coded before this one */
+    mv_small_pair *logged; /* (65,map) 256 log2(1 + |level|), without and with the level's sign */
+    mv_small_pair *sums;   /* (SUM_PAIRS,map) of the band being coded, like the following one: */
+    mv_small_pair *late;   /* (LATE_PAIRS,map) what takes the coefficient to the left to know */
+    void *store;           /* owned */
     size_t len;
 };
+
+enum { SUM_PAIRS = 3, LATE_PAIRS = 7 };
 
 mv_status mv_veil_levels_new(mv_veil_levels **out, const mv_veil_grid *grid, int32_t log_step)
 {
@@ -41,11 +45,14 @@ mv_status mv_veil_levels_new(mv_veil_levels **out, const mv_veil_grid *grid, int
     l->log_step = log_step;
     l->pitch = (size_t)grid->columns + 2 * PAD;
     l->map = map = l->pitch * ((size_t)grid->rows + 2 * PAD);
-    l->len = map * ((MV_VEIL_BANDS + 1) * (sizeof *l->size + sizeof *l->logged) + sizeof *l->known);
+    l->len = map * ((MV_VEIL_BANDS + 1) * (sizeof *l->size + sizeof *l->logged) + sizeof *l->known +
+                    (SUM_PAIRS + LATE_PAIRS) * sizeof *l->sums);
     MV_ENSURE((l->store = calloc(1, l->len)) != NULL, MV_E_MEMORY);
     l->size = l->store;
     l->known = l->size + (MV_VEIL_BANDS + 1) * map;
-    l->logged = (int16_t *)(l->known + map);
+    l->logged = (mv_small_pair *)(l->known + map);
+    l->sums = l->logged + (MV_VEIL_BANDS + 1) * map;
+    l->late = l->sums + SUM_PAIRS * map;
     *out = l;
     l = NULL;
 done:
@@ -74,8 +81,10 @@ static void put(mv_veil_levels *l, uint32_t band, size_t at, int32_t level)
 {
     const uint32_t size = level < 0 ? 0 - (uint32_t)level : (uint32_t)level;
     const int32_t log = mv_log2_q8(1 + size);
+    int16_t *const logged = l->logged[band * l->map + at].x;
     l->size[band * l->map + at] = size;
-    l->logged[band * l->map + at] = (int16_t)(level < 0 ? -log : log);
+    logged[0] = (int16_t)log;
+    logged[1] = (int16_t)(level < 0 ? -log : log);
 }
 
 void mv_veil_levels_set(mv_veil_levels *levels, const int32_t *level)
@@ -100,17 +109,22 @@ static const int8_t neighbour[][4] = {
     {-1, -2, 0, 0}, {-3, 0, 0, 0},  {0, -3, 0, 0}};
 enum { NEIGHBOURS = sizeof neighbour / sizeof neighbour[0], OWN = 6, SIGNED = 19, LATEST = 4 };
 
-/* What is the same for all coefficients of a band. */
+/* What is not about neighbours stands at the end of the inputs, in every band at the same place. */
+enum { X_SUMS = NEIGHBOURS + SIGNED, X_AROUND = X_SUMS + 5, X_MEAN, X_BEFORE, X_STEP, X_LAPPED };
+
+/* A band while it is coded. Inputs lie in parts: what is the same in a row, what is known of a row
+ * before it is coded, and what the coefficients to the left have to say. Where a neighbour's band
+ * is not known, its pair is left out. */
 typedef struct view {
-    const mv_veil_levels *l;
+    mv_veil_levels *l;
     uint32_t band;
-    bool first;                        /* the band of the blocks' means */
-    const int16_t *logged[NEIGHBOURS]; /* map of the neighbour's band, moved to its block */
-    const uint32_t *own;               /* map of the band itself */
-    const uint32_t *latest[LATEST];    /* of the bands coded just before */
-    uint64_t mean16_before;            /* 16 times the mean size of the latest band */
-    uint64_t sum;                      /* of sizes in the rows coded so far */
-    int16_t mean_log, mean_before_log;
+    bool first;                     /* the band of the blocks' means */
+    const uint32_t *own;            /* map of the band itself */
+    const uint32_t *latest[LATEST]; /* of the bands coded just before */
+    uint64_t mean16_before;         /* 16 times the mean size of the latest band */
+    uint64_t sum;                   /* of sizes in the rows coded so far */
+    mv_small_pair same[2];          /* X_MEAN and X_BEFORE, X_STEP and X_LAPPED */
+    mv_small_part row, early, late; /* places count from the first coefficient, in rows of pitch */
 } view;
 
 static uint32_t rank_of(uint32_t band)
@@ -146,26 +160,113 @@ static int16_t log_mean(uint64_t mean16)
     return (int16_t)(log_of(256 + 128 * mean16) - 8 * 256);
 }
 
-static void view_init(view *v, const mv_veil_levels *l, uint32_t place)
+/* Sums of sizes: at most 64 of them, each at most MV_VEIL_LEVEL_MAX, so below 2^29. */
+static uint32_t beside(const uint32_t *map, size_t at, size_t pitch)
 {
-    memset(v, 0, sizeof *v);
+    return map[at - 1] + map[at + 1] + map[at - pitch] + map[at + pitch];
+}
+
+static uint32_t corners(const uint32_t *map, size_t at, size_t pitch)
+{
+    return map[at - pitch - 1] + map[at - pitch + 1] + map[at + pitch - 1] + map[at + pitch + 1];
+}
+
+/* The coefficient just to the left comes last: it is the one that decoding has to wait for. */
+static uint32_t around(const uint32_t *m, size_t at, size_t pitch)
+{
+    return m[at - pitch] + m[at - pitch - 1] + m[at - pitch + 1] + m[at - pitch + 2] +
+           m[at - pitch - 2] + m[at - 2 * pitch] + m[at - 2 * pitch - 1] + m[at - 2 * pitch + 1] +
+           m[at - 2] + m[at - 1];
+}
+
+/* The sums over bands that are known everywhere. */
+static void view_sums(const view *v)
+{
+    const mv_veil_levels *l = v->l;
+    const size_t pitch = l->pitch;
+    for (size_t row = 0; row < l->grid.rows; row++) {
+        for (size_t c = 0; c < l->grid.columns; c++) {
+            const size_t at = place_of(l, row, c), here = row * pitch + c;
+            uint32_t latest = 0;
+            for (size_t i = 0; i < LATEST; i++) {
+                latest += v->latest[i][at];
+            }
+            l->sums[here].x[0] = log_of(1 + l->known[at]);
+            l->sums[here].x[1] = log_of(1 + beside(l->known, at, pitch));
+            l->sums[l->map + here].x[0] = log_of(1 + corners(l->known, at, pitch));
+            l->sums[l->map + here].x[1] = log_of(1 + latest);
+            l->sums[2 * l->map + here].x[0] =
+                log_of(1 + beside(v->latest[0], at, pitch) + beside(v->latest[1], at, pitch));
+        }
+    }
+}
+
+/* Where the neighbour's pairs begin: that of the first coefficient. */
+static const mv_small_pair *neighbours_of(const mv_veil_levels *l, uint32_t band, const int8_t n[4])
+{
+    const int64_t move = n[2] * (int64_t)l->pitch + n[3];
+    return l->logged + band * l->map + (size_t)((int64_t)place_of(l, 0, 0) + move);
+}
+
+static void view_neighbours(view *v, uint32_t place)
+{
+    for (uint32_t i = 0; i < NEIGHBOURS; i++) {
+        const int8_t *n = neighbour[i];
+        const uint32_t band = neighbour_band(place, n);
+        const bool left = band == v->band && n[2] == 0;
+        if (band != NO_BAND) {
+            mv_small_part_add(left ? &v->late : &v->early, neighbours_of(v->l, band, n), i,
+                              i < SIGNED ? NEIGHBOURS + i : MV_SMALL_NOTHING);
+        }
+    }
+}
+
+static void view_parts(view *v, uint32_t place, const mv_small_net *net)
+{
+    const mv_veil_levels *l = v->l;
+    v->row.count = v->early.count = v->late.count = 0;
+    mv_small_part_add(&v->row, &v->same[0], X_MEAN, X_BEFORE);
+    mv_small_part_add(&v->row, &v->same[1], X_STEP, X_LAPPED);
+    for (uint32_t i = 0; v->first && i < OWN; i++) {
+        mv_small_part_add(&v->late, l->late + i * l->map, i, NEIGHBOURS + i);
+    }
+    if (!v->first) {
+        view_neighbours(v, place);
+        mv_small_part_add(&v->early, l->sums, X_SUMS, X_SUMS + 1);
+        mv_small_part_add(&v->early, l->sums + l->map, X_SUMS + 2, X_SUMS + 3);
+        mv_small_part_add(&v->early, l->sums + 2 * l->map, X_SUMS + 4, MV_SMALL_NOTHING);
+    }
+    mv_small_part_add(&v->late, l->late + OWN * l->map, X_AROUND, MV_SMALL_NOTHING);
+    if (net != NULL) {
+        mv_small_part_weights(&v->row, net);
+        mv_small_part_weights(&v->early, net);
+        mv_small_part_weights(&v->late, net);
+    }
+}
+
+/* net: of this place; NULL where only inputs are wanted. */
+static void view_init(view *v, mv_veil_levels *l, uint32_t place, const mv_small_net *net)
+{
     v->l = l;
     v->band = mv_veil_order[place];
     v->first = place == 0;
-    for (size_t i = 0; i < NEIGHBOURS; i++) {
-        const int8_t *n = neighbour[i];
-        v->logged[i] = l->logged + neighbour_band(place, n) * l->map;
-    }
-    v->own = l->size + mv_veil_order[place] * l->map;
+    v->own = l->size + v->band * l->map;
     for (uint32_t i = 0; i < LATEST; i++) {
         const uint32_t band = place > i ? mv_veil_order[place - 1 - i] : NO_BAND;
         v->latest[i] = l->size + band * l->map;
     }
+    v->sum = v->mean16_before = 0;
     for (size_t at = 0; at < l->map; at++) {
         v->mean16_before += v->latest[0][at];
     }
     v->mean16_before = 16 * v->mean16_before / l->grid.blocks;
-    v->mean_before_log = log_mean(v->mean16_before);
+    memset(v->same, 0, sizeof v->same);
+    v->same[1].x[0] = (int16_t)l->log_step;
+    v->same[1].x[1] = l->grid.lapped ? MV_SMALL_ONE : 0;
+    view_parts(v, place, net);
+    if (!v->first) {
+        view_sums(v);
+    }
 }
 
 /* The mean size so far; before much is known, a third of the band before it. */
@@ -176,67 +277,28 @@ static void view_row(view *v, size_t row)
     for (size_t c = 0; row > 0 && c < l->grid.columns; c++) {
         v->sum += v->own[place_of(l, row - 1, c)];
     }
-    v->mean_log = log_mean((16 * v->sum + 8 * v->mean16_before * 5 / 16) / (count + 8));
-}
-
-static uint64_t beside(const uint32_t *map, size_t at, size_t pitch)
-{
-    return (uint64_t)map[at - 1] + map[at + 1] + map[at - pitch] + map[at + pitch];
-}
-
-static uint64_t around(const uint32_t *m, size_t at, size_t pitch)
-{
-    return (uint64_t)m[at - 1] + m[at - 2] + m[at - pitch] + m[at - pitch - 1] + m[at - pitch + 1] +
-           m[at - pitch + 2] + m[at - pitch - 2] + m[at - 2 * pitch] + m[at - 2 * pitch - 1] +
-           m[at - 2 * pitch + 1];
-}
-
-/* What is not about neighbours stands at the end of the inputs, in every band at the same place. */
-enum { X_SUMS = NEIGHBOURS + SIGNED, X_AROUND = X_SUMS + 5, X_MEAN, X_BEFORE, X_STEP, X_LAPPED };
-
-static void look_at_coefficient(int16_t x[MV_SMALL_IN], const view *v, size_t at)
-{
-    const size_t pitch = v->l->pitch;
-    const uint32_t *known = v->l->known;
-    const uint64_t corners = (uint64_t)known[at - pitch - 1] + known[at - pitch + 1] +
-                             known[at + pitch - 1] + known[at + pitch + 1];
-    uint64_t latest = 0;
-    for (size_t i = 0; i < NEIGHBOURS; i++) {
-        const int64_t move = neighbour[i][2] * (int64_t)pitch + neighbour[i][3];
-        const int16_t log = v->logged[i][(int64_t)at + move];
-        x[i] = (int16_t)(log < 0 ? -log : log);
-        if (i < SIGNED) {
-            x[NEIGHBOURS + i] = log;
-        }
+    if (!v->first) {
+        v->same[0].x[0] = log_mean((16 * v->sum + 8 * v->mean16_before * 5 / 16) / (count + 8));
+        v->same[0].x[1] = log_mean(v->mean16_before);
     }
-    for (size_t i = 0; i < LATEST; i++) {
-        latest += v->latest[i][at];
-    }
-    x[X_SUMS] = log_of(1 + (uint64_t)known[at]);
-    x[X_SUMS + 1] = log_of(1 + beside(known, at, pitch));
-    x[X_SUMS + 2] = log_of(1 + corners);
-    x[X_SUMS + 3] = log_of(1 + latest);
-    x[X_SUMS + 4] = log_of(1 + beside(v->latest[0], at, pitch) + beside(v->latest[1], at, pitch));
-    x[X_AROUND] = log_of(1 + around(v->own, at, pitch));
-    x[X_MEAN] = v->mean_log;
-    x[X_BEFORE] = v->mean_before_log;
 }
 
 static int32_t level_at(const mv_veil_levels *l, uint32_t band, size_t at)
 {
     const int32_t size = (int32_t)l->size[band * l->map + at];
-    return l->logged[band * l->map + at] < 0 ? -size : size;
+    return l->logged[band * l->map + at].x[1] < 0 ? -size : size;
 }
 
 /* The mean of a block is coded as its difference from the median of W, N, W + N - NW [JPEGLS]; the
  * neighbours, too, are told as differences from that. */
-static int32_t look_at_mean(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+static int32_t look_at_mean(const view *v, size_t at, size_t here)
 {
+    const mv_veil_levels *l = v->l;
     int32_t near[OWN];
-    uint64_t sum = 0;
+    uint32_t sum = 0;
     for (size_t i = 0; i < OWN; i++) {
-        const int64_t move = neighbour[i][2] * (int64_t)v->l->pitch + neighbour[i][3];
-        near[i] = level_at(v->l, mv_veil_order[0], (size_t)((int64_t)at + move));
+        const int64_t move = neighbour[i][2] * (int64_t)l->pitch + neighbour[i][3];
+        near[i] = level_at(l, v->band, (size_t)((int64_t)at + move));
     }
     const int32_t n = near[0], w = near[1], slope = n + w - near[2];
     const int32_t low = n < w ? n : w, high = n < w ? w : n;
@@ -244,27 +306,26 @@ static int32_t look_at_mean(int16_t x[MV_SMALL_IN], const view *v, size_t at)
     for (size_t i = 0; i < OWN; i++) {
         const int32_t off = near[i] - guess;
         const uint32_t size = (uint32_t)(off < 0 ? -off : off);
-        x[i] = log_of(1 + (uint64_t)size);
-        x[NEIGHBOURS + i] = (int16_t)(off < 0 ? -x[i] : x[i]);
+        int16_t *const pair = l->late[i * l->map + here].x;
+        pair[0] = log_of(1 + size);
+        pair[1] = (int16_t)(off < 0 ? -pair[0] : pair[0]);
         sum += size;
     }
-    x[X_AROUND] = log_of(1 + sum);
+    l->late[OWN * l->map + here].x[0] = log_of(1 + sum);
     return guess;
 }
 
-/* Fills x; gives what the coefficient is coded as a difference from. */
-static int32_t look(int16_t x[MV_SMALL_IN], const view *v, size_t at)
+/* What the coefficients to the left tell of this one; gives what it is coded as a difference from.
+ */
+static int32_t look(const view *v, size_t row, size_t column)
 {
-    int32_t base = 0;
-    memset(x, 0, MV_SMALL_IN * sizeof x[0]);
+    const mv_veil_levels *l = v->l;
+    const size_t at = place_of(l, row, column), here = row * l->pitch + column;
     if (v->first) {
-        base = look_at_mean(x, v, at);
-    } else {
-        look_at_coefficient(x, v, at);
+        return look_at_mean(v, at, here);
     }
-    x[X_STEP] = (int16_t)v->l->log_step;
-    x[X_LAPPED] = v->l->grid.lapped ? MV_SMALL_ONE : 0;
-    return base;
+    l->late[OWN * l->map + here].x[0] = log_of(1 + around(v->own, at, l->pitch));
+    return 0;
 }
 
 static void add_known(mv_veil_levels *l, uint32_t place)
@@ -313,28 +374,54 @@ static int32_t value_of(int32_t level, mv_spread p, uint32_t step64)
     return (int32_t)(value < -most ? -most : value > most ? most : value);
 }
 
-/* Some coefficients of a row, side by side, when all levels are known beforehand. */
+/* Some coefficients of a row, side by side. */
 enum { SIDE_BY_SIDE = 32 };
+typedef struct some {
+    const view *v;
+    const mv_small_net *net;
+    size_t row, column, count;
+    int32_t sum[SIDE_BY_SIDE][MV_SMALL_H1]; /* of what is known before the row is coded */
+} some;
 
-static mv_status encode_some(mv_rans_writer *w, int32_t *coef, const mv_small_net *net,
-                             mv_small_run *run, const view *v, size_t row, size_t column,
-                             size_t count, uint32_t step64)
+static void some_init(some *s, const view *v, const mv_small_net *net, const mv_small_kernels *k,
+                      size_t row, size_t column)
+{
+    const size_t left = v->l->grid.columns - column;
+    int32_t start[1][MV_SMALL_H1];
+    s->v = v;
+    s->net = net;
+    s->row = row;
+    s->column = column;
+    s->count = left < SIDE_BY_SIDE ? left : SIDE_BY_SIDE;
+    k->begin(start, net->b1, &v->row, 0, 1);
+    k->begin(s->sum, start[0], &v->early, row * v->l->pitch + column, s->count);
+}
+
+/* Answers for coefficients first..first + count - 1, once those to the left are known. */
+static void ask(int32_t (*y)[MV_SMALL_OUT], int32_t *base, const some *s, const mv_small_kernels *k,
+                size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        base[i] = look(s->v, s->row, s->column + first + i);
+    }
+    k->end(y, s->net, (const int32_t(*)[MV_SMALL_H1])s->sum + first, &s->v->late,
+           s->row * s->v->l->pitch + s->column + first, count);
+}
+
+static mv_status encode_some(mv_rans_writer *w, int32_t *coef, const some *s,
+                             const mv_small_kernels *k, uint32_t step64)
 {
     mv_status st = MV_OK;
-    const mv_veil_levels *l = v->l;
-    int16_t x[SIDE_BY_SIDE][MV_SMALL_IN];
+    const mv_veil_levels *l = s->v->l;
     int32_t y[SIDE_BY_SIDE][MV_SMALL_OUT], base[SIDE_BY_SIDE];
-    for (size_t i = 0; i < count; i++) {
-        base[i] = look(x[i], v, place_of(l, row, column + i));
-    }
-    run(y, net, (const int16_t(*)[MV_SMALL_IN])x, count);
-    for (size_t i = 0; i < count; i++) {
-        const int32_t level = level_at(l, v->band, place_of(l, row, column + i));
+    int32_t *const out = coef + s->v->band * l->grid.blocks + s->row * l->grid.columns + s->column;
+    ask(y, base, s, k, 0, s->count);
+    for (size_t i = 0; i < s->count; i++) {
+        const int32_t level = level_at(l, s->v->band, place_of(l, s->row, s->column + i));
         mv_spread p = mv_veil_spread(y[i]);
         MV_TRY(mv_rans_put_spread(w, level - base[i], p));
         p.mu16 += 16 * base[i];
-        coef[v->band * l->grid.blocks + row * l->grid.columns + column + i] =
-            value_of(level, p, step64);
+        out[i] = value_of(level, p, step64);
     }
 done:
     return st;
@@ -344,16 +431,16 @@ mv_status mv_veil_bands_encode(mv_rans_writer *w, int32_t *coef, const mv_small_
                                mv_veil_levels *levels, uint32_t count, uint32_t step64)
 {
     mv_status st = MV_OK;
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
-    const size_t columns = levels->grid.columns;
+    const mv_small_kernels k = mv_small_choose(mv_cpu_features());
     for (uint32_t place = 0; place < count; place++) {
         view v;
-        view_init(&v, levels, place);
+        some s;
+        view_init(&v, levels, place, net + place);
         for (size_t row = 0; row < levels->grid.rows; row++) {
             view_row(&v, row);
-            for (size_t c = 0; c < columns; c += SIDE_BY_SIDE) {
-                const size_t some = columns - c < SIDE_BY_SIDE ? columns - c : SIDE_BY_SIDE;
-                MV_TRY(encode_some(w, coef, net + place, run, &v, row, c, some, step64));
+            for (size_t c = 0; c < levels->grid.columns; c += SIDE_BY_SIDE) {
+                some_init(&s, &v, net + place, &k, row, c);
+                MV_TRY(encode_some(w, coef, &s, &k, step64));
             }
         }
         add_known(levels, place);
@@ -362,51 +449,75 @@ done:
     return st;
 }
 
+static mv_status decode_some(int32_t *coef, mv_rans_reader *r, mv_veil_levels *l, const some *s,
+                             const mv_small_kernels *k, uint32_t step64)
+{
+    mv_status st = MV_OK;
+    const uint32_t band = s->v->band;
+    int32_t *const out = coef + band * l->grid.blocks + s->row * l->grid.columns + s->column;
+    for (size_t i = 0; i < s->count; i++) {
+        int32_t y[1][MV_SMALL_OUT], base[1];
+        ask(y, base, s, k, i, 1);
+        mv_spread p = mv_veil_spread(y[0]);
+        const int64_t level = base[0] + (int64_t)mv_rans_get_spread(r, p);
+        MV_ENSURE(level >= -MV_VEIL_LEVEL_MAX && level <= MV_VEIL_LEVEL_MAX, MV_E_FORMAT);
+        p.mu16 += 16 * base[0];
+        put(l, band, place_of(l, s->row, s->column + i), (int32_t)level);
+        out[i] = value_of((int32_t)level, p, step64);
+    }
+    st = r->status;
+done:
+    return st;
+}
+
 mv_status mv_veil_bands_decode(int32_t *coef, mv_rans_reader *r, const mv_small_net *net,
                                mv_veil_levels *levels, uint32_t count, uint32_t step64)
 {
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
-    const mv_veil_grid *g = &levels->grid;
-    memset(coef, 0, MV_VEIL_BANDS * g->blocks * sizeof *coef);
+    mv_status st = MV_OK;
+    const mv_small_kernels k = mv_small_choose(mv_cpu_features());
+    memset(coef, 0, MV_VEIL_BANDS * levels->grid.blocks * sizeof *coef);
     for (uint32_t place = 0; place < count; place++) {
-        const uint32_t band = mv_veil_order[place];
         view v;
-        view_init(&v, levels, place);
-        for (size_t row = 0; row < g->rows && r->status == MV_OK; row++) {
+        some s;
+        view_init(&v, levels, place, net + place);
+        for (size_t row = 0; row < levels->grid.rows; row++) {
             view_row(&v, row);
-            for (size_t c = 0; c < g->columns; c++) {
-                const size_t at = place_of(levels, row, c);
-                int16_t x[1][MV_SMALL_IN];
-                int32_t y[1][MV_SMALL_OUT];
-                const int32_t base = look(x[0], &v, at);
-                run(y, net + place, (const int16_t(*)[MV_SMALL_IN])x, 1);
-                mv_spread p = mv_veil_spread(y[0]);
-                const int64_t level = base + (int64_t)mv_rans_get_spread(r, p);
-                if (level < -MV_VEIL_LEVEL_MAX || level > MV_VEIL_LEVEL_MAX) {
-                    return MV_E_FORMAT;
-                }
-                p.mu16 += 16 * base;
-                put(levels, band, at, (int32_t)level);
-                coef[band * g->blocks + row * g->columns + c] = value_of((int32_t)level, p, step64);
+            for (size_t c = 0; c < levels->grid.columns; c += SIDE_BY_SIDE) {
+                some_init(&s, &v, net + place, &k, row, c);
+                MV_TRY(decode_some(coef, r, levels, &s, &k, step64));
             }
         }
         add_known(levels, place);
     }
-    return r->status;
+done:
+    return st;
+}
+
+/* The inputs of a part, where the network expects them. */
+static void collect(int16_t x[MV_SMALL_IN], const mv_small_part *part, size_t here)
+{
+    for (size_t p = 0; p < part->count; p++) {
+        x[part->input[p][0]] = part->x[p][here].x[0];
+        if (part->input[p][1] != MV_SMALL_NOTHING) {
+            x[part->input[p][1]] = part->x[p][here].x[1];
+        }
+    }
 }
 
 void mv_veil_bands_visit(mv_veil_levels *levels, uint32_t place, mv_veil_visitor visit, void *user)
 {
-    const uint32_t band = mv_veil_order[place];
     view v;
-    view_init(&v, levels, place);
+    view_init(&v, levels, place, NULL);
     for (size_t row = 0; row < levels->grid.rows; row++) {
         view_row(&v, row);
         for (size_t c = 0; c < levels->grid.columns; c++) {
-            const size_t at = place_of(levels, row, c);
-            int16_t x[MV_SMALL_IN];
-            const int32_t base = look(x, &v, at);
-            visit(user, row * levels->grid.columns + c, x, level_at(levels, band, at) - base);
+            const int32_t base = look(&v, row, c);
+            const size_t at = place_of(levels, row, c), here = row * levels->pitch + c;
+            int16_t x[MV_SMALL_IN] = {0};
+            collect(x, &v.row, 0);
+            collect(x, &v.early, here);
+            collect(x, &v.late, here);
+            visit(user, row * levels->grid.columns + c, x, level_at(levels, v.band, at) - base);
         }
     }
     add_known(levels, place);

@@ -187,7 +187,7 @@ mv_status mv_pixels_encode(mv_rans_writer *w, const mv_small_net *net, const mv_
                            int32_t *pixel)
 {
     mv_status st = MV_OK;
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    mv_small_run *const run = mv_small_choose(mv_cpu_features()).run;
     const int32_t step = 2 * (int32_t)shape->max_error + 1;
     lines l = {0};
     MV_TRY(lines_init(&l, shape->width));
@@ -217,7 +217,7 @@ mv_status mv_pixels_decode(mv_rans_reader *r, const mv_small_net *net, const mv_
                            int32_t *pixel)
 {
     mv_status st = MV_OK;
-    mv_small_run *const run = mv_small_choose(mv_cpu_features());
+    mv_small_run *const run = mv_small_choose(mv_cpu_features()).run;
     const int32_t step = 2 * (int32_t)shape->max_error + 1;
     lines l = {0};
     MV_TRY(lines_init(&l, shape->width));

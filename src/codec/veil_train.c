@@ -259,7 +259,7 @@ static mv_status bits_of(double *out, const run *r, const uint8_t *pixel)
     mv_status st = MV_OK;
     pupil *p = r->pupil[0];
     mv_veil_levels *levels = NULL;
-    bill b = {mv_small_choose(mv_cpu_features()), NULL, 0};
+    bill b = {mv_small_choose(mv_cpu_features()).run, NULL, 0};
     const size_t count = (size_t)r->grid.width * r->grid.height;
 
     p->lapped = true;

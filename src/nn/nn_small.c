@@ -14,17 +14,11 @@ static int16_t hidden(int32_t sum)
     return (int16_t)(h < 0 ? 0 : h > MV_SMALL_CUT ? MV_SMALL_CUT : h);
 }
 
-static void layer_1(int16_t h[MV_SMALL_H1], const mv_small_net *net, const int16_t *x)
+/* The products of one pair of inputs. */
+static void add_pair(int32_t sum[MV_SMALL_H1], const int16_t w[MV_SMALL_H1][2], const int16_t x[2])
 {
-    int32_t sum[MV_SMALL_H1];
-    memcpy(sum, net->b1, sizeof sum);
-    for (size_t i = 0; i < MV_SMALL_IN / 2; i++) {
-        for (size_t j = 0; j < MV_SMALL_H1; j++) {
-            sum[j] += net->w1[i][j][0] * x[2 * i] + net->w1[i][j][1] * x[2 * i + 1];
-        }
-    }
     for (size_t j = 0; j < MV_SMALL_H1; j++) {
-        h[j] = hidden(sum[j]);
+        sum[j] += w[j][0] * x[0] + w[j][1] * x[1];
     }
 }
 
@@ -42,37 +36,93 @@ static void layer_2(int16_t h[MV_SMALL_H2], const mv_small_net *net, const int16
     }
 }
 
-void mv_small_run_portable(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
-                           const int16_t (*x)[MV_SMALL_IN], size_t n)
+/* What follows the first layer's sums. */
+static void answer(int32_t y[MV_SMALL_OUT], const mv_small_net *net, const int32_t sum[MV_SMALL_H1])
 {
-    for (size_t k = 0; k < n; k++) {
-        int16_t h1[MV_SMALL_H1], h2[MV_SMALL_H2];
-        layer_1(h1, net, x[k]);
-        layer_2(h2, net, h1);
-        for (size_t o = 0; o < MV_SMALL_OUT; o++) {
-            y[k][o] = net->b3[o];
-            for (size_t j = 0; j < MV_SMALL_H2; j++) {
-                y[k][o] += net->w3[o][j] * h2[j];
-            }
+    int16_t h1[MV_SMALL_H1], h2[MV_SMALL_H2];
+    for (size_t j = 0; j < MV_SMALL_H1; j++) {
+        h1[j] = hidden(sum[j]);
+    }
+    layer_2(h2, net, h1);
+    for (size_t o = 0; o < MV_SMALL_OUT; o++) {
+        y[o] = net->b3[o];
+        for (size_t j = 0; j < MV_SMALL_H2; j++) {
+            y[o] += net->w3[o][j] * h2[j];
         }
     }
 }
 
-mv_small_run *mv_small_choose(uint32_t cpu)
+static void run(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
+                const int16_t (*x)[MV_SMALL_IN], size_t n)
 {
-    mv_small_run *run = mv_small_run_portable;
+    for (size_t k = 0; k < n; k++) {
+        int32_t sum[MV_SMALL_H1];
+        memcpy(sum, net->b1, sizeof sum);
+        for (size_t i = 0; i < MV_SMALL_IN / 2; i++) {
+            add_pair(sum, net->w1[i], x[k] + 2 * i);
+        }
+        answer(y[k], net, sum);
+    }
+}
+
+static void begin(int32_t (*sum)[MV_SMALL_H1], const int32_t start[MV_SMALL_H1],
+                  const mv_small_part *part, size_t from, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        memcpy(sum[k], start, sizeof sum[k]);
+        for (size_t p = 0; p < part->count; p++) {
+            add_pair(sum[k], part->w[p], part->x[p][from + k].x);
+        }
+    }
+}
+
+static void end(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
+                const int32_t (*sum)[MV_SMALL_H1], const mv_small_part *part, size_t from, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        int32_t all[1][MV_SMALL_H1];
+        begin(all, sum[k], part, from + k, 1);
+        answer(y[k], net, all[0]);
+    }
+}
+
+const mv_small_kernels mv_small_portable = {run, begin, end};
+
+mv_small_kernels mv_small_choose(uint32_t cpu)
+{
+    mv_small_kernels k = mv_small_portable;
 #ifdef MV_HAVE_AVX2
     if (cpu & MV_CPU_AVX2) {
-        run = mv_small_run_avx2;
+        k = mv_small_avx2;
     }
 #endif
 #ifdef MV_HAVE_VNNI
     if ((cpu & MV_CPU_AVX512) && (cpu & MV_CPU_VNNI)) {
-        run = mv_small_run_vnni;
+        k = mv_small_vnni;
     }
 #endif
     (void)cpu;
-    return run;
+    return k;
+}
+
+void mv_small_part_add(mv_small_part *part, const mv_small_pair *x, uint32_t first, uint32_t second)
+{
+    MV_ASSERT(part->count < MV_SMALL_PAIRS && first < MV_SMALL_IN && second <= MV_SMALL_NOTHING);
+    part->x[part->count] = x;
+    part->input[part->count][0] = (uint8_t)first;
+    part->input[part->count][1] = (uint8_t)second;
+    part->count++;
+}
+
+void mv_small_part_weights(mv_small_part *part, const mv_small_net *net)
+{
+    for (size_t p = 0; p < part->count; p++) {
+        const uint32_t a = part->input[p][0], b = part->input[p][1];
+        for (size_t j = 0; j < MV_SMALL_H1; j++) {
+            part->w[p][j][0] = net->w1[a / 2][j][a % 2];
+            part->w[p][j][1] = (int16_t)(b == MV_SMALL_NOTHING ? 0 : net->w1[b / 2][j][b % 2]);
+        }
+    }
 }
 
 /* |bias| + sum |w| * limit < 2^31, which every partial sum then keeps, in any order. */

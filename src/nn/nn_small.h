@@ -31,20 +31,56 @@ typedef struct mv_small_net {
     int32_t b1[MV_SMALL_H1], b2[MV_SMALL_H2], b3[MV_SMALL_OUT];
 } mv_small_net;
 
-/* y (n,2) from x (n,64). */
+/* Some of the inputs, in pairs, for places that lie side by side: x[p][k] is pair p at place k.
+ * Where inputs of some places are known before those of others, the first layer takes them part by
+ * part; inputs that are in no part count as 0. */
+typedef struct mv_small_pair {
+    int16_t x[2];
+} mv_small_pair;
+
+#define MV_SMALL_PAIRS   32
+#define MV_SMALL_NOTHING MV_SMALL_IN /* in place of an input */
+typedef struct mv_small_part {
+    _Alignas(64) int16_t w[MV_SMALL_PAIRS][MV_SMALL_H1][2];
+    const mv_small_pair *x[MV_SMALL_PAIRS]; /* borrowed */
+    uint8_t input[MV_SMALL_PAIRS][2];       /* which two, or MV_SMALL_NOTHING */
+    size_t count;
+} mv_small_part;
+
+/* mv_small_part_add: a further pair. mv_small_part_weights: w of all pairs; before the part is
+ * used. */
+void mv_small_part_add(mv_small_part *part, const mv_small_pair *x, uint32_t first,
+                       uint32_t second);
+void mv_small_part_weights(mv_small_part *part, const mv_small_net *net);
+
+/* run:   y (n,2) from x (n,64).
+ * begin: sum[k] (n,32) = start plus this part's products at places from..from + n - 1; the first
+ *        start is net->b1.
+ * end:   y (n,2) from sum (n,32) plus this part's products at these places. */
 typedef void mv_small_run(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
                           const int16_t (*x)[MV_SMALL_IN], size_t n);
+typedef void mv_small_begin(int32_t (*sum)[MV_SMALL_H1], const int32_t start[MV_SMALL_H1],
+                            const mv_small_part *part, size_t from, size_t n);
+typedef void mv_small_end(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
+                          const int32_t (*sum)[MV_SMALL_H1], const mv_small_part *part, size_t from,
+                          size_t n);
 
-mv_small_run mv_small_run_portable;
+typedef struct mv_small_kernels {
+    mv_small_run *run;
+    mv_small_begin *begin;
+    mv_small_end *end;
+} mv_small_kernels;
+
+extern const mv_small_kernels mv_small_portable;
 #ifdef MV_HAVE_AVX2
-mv_small_run mv_small_run_avx2; /* MV_CPU_AVX2 */
+extern const mv_small_kernels mv_small_avx2; /* MV_CPU_AVX2 */
 #endif
 #ifdef MV_HAVE_VNNI
-mv_small_run mv_small_run_vnni; /* MV_CPU_AVX512 and MV_CPU_VNNI */
+extern const mv_small_kernels mv_small_vnni; /* MV_CPU_AVX512 and MV_CPU_VNNI */
 #endif
 
 /* mv_small_choose: the fastest that these features (MV_CPU_ bits) allow. */
-mv_small_run *mv_small_choose(uint32_t cpu);
+mv_small_kernels mv_small_choose(uint32_t cpu);
 
 /* mv_small_check: that no sum of any allowed input can leave int32. errors: MV_E_RANGE */
 MV_MUST_CHECK mv_status mv_small_check(const mv_small_net *net);

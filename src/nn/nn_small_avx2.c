@@ -29,22 +29,6 @@ static inline __m256i hidden(__m256i a, __m256i b)
     return _mm256_permute4x64_epi64(_mm256_max_epi16(cut, _mm256_setzero_si256()), 0xd8);
 }
 
-static inline void layer_1(int16_t h[MV_SMALL_H1], const mv_small_net *net, const int16_t *x)
-{
-    __m256i sum[4];
-    for (size_t v = 0; v < 4; v++) {
-        sum[v] = load(net->b1 + 8 * v);
-    }
-    for (size_t i = 0; i < MV_SMALL_IN / 2; i++) {
-        const __m256i xi = pair(x + 2 * i);
-        for (size_t v = 0; v < 4; v++) {
-            sum[v] = _mm256_add_epi32(sum[v], _mm256_madd_epi16(xi, load(net->w1[i][8 * v])));
-        }
-    }
-    _mm256_storeu_si256((void *)h, hidden(sum[0], sum[1]));
-    _mm256_storeu_si256((void *)(h + 16), hidden(sum[2], sum[3]));
-}
-
 static inline __m256i layer_2(const mv_small_net *net, const int16_t *x)
 {
     __m256i low = load(net->b2), high = load(net->b2 + 8);
@@ -56,23 +40,101 @@ static inline __m256i layer_2(const mv_small_net *net, const int16_t *x)
     return hidden(low, high);
 }
 
-static inline int32_t total(__m256i v)
+/* Both outputs from one row of sums each. */
+static inline void layer_3(int32_t y[MV_SMALL_OUT], const mv_small_net *net, __m256i h2)
 {
-    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-    return _mm_cvtsi128_si32(s);
+    const __m256i a = _mm256_madd_epi16(h2, load(net->w3[0]));
+    const __m256i b = _mm256_madd_epi16(h2, load(net->w3[1]));
+    const __m256i ab = _mm256_hadd_epi32(a, b); /* a a b b in each half */
+    const __m128i s = _mm_add_epi32(_mm256_castsi256_si128(ab), _mm256_extracti128_si256(ab, 1));
+    const __m128i both = _mm_hadd_epi32(s, s);
+    _mm_storel_epi64((void *)y, _mm_add_epi32(both, _mm_loadl_epi64((const void *)net->b3)));
 }
 
-void mv_small_run_avx2(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
-                       const int16_t (*x)[MV_SMALL_IN], size_t n)
+enum { VECTORS = MV_SMALL_H1 / 8 };
+
+static inline void start_at(__m256i sum[VECTORS], const int32_t start[MV_SMALL_H1])
+{
+    for (size_t v = 0; v < VECTORS; v++) {
+        sum[v] = load(start + 8 * v);
+    }
+}
+
+/* The products of one pair of inputs. */
+static inline void add_pair(__m256i sum[VECTORS], const int16_t w[MV_SMALL_H1][2], const int16_t *x)
+{
+    const __m256i both = pair(x);
+    for (size_t v = 0; v < VECTORS; v++) {
+        sum[v] = _mm256_add_epi32(sum[v], _mm256_madd_epi16(both, load(w[8 * v])));
+    }
+}
+
+/* What follows the first layer's sums. */
+static inline void answer(int32_t y[MV_SMALL_OUT], const mv_small_net *net,
+                          const __m256i sum[VECTORS])
+{
+    int16_t h1[MV_SMALL_H1];
+    _mm256_storeu_si256((void *)h1, hidden(sum[0], sum[1]));
+    _mm256_storeu_si256((void *)(h1 + 16), hidden(sum[2], sum[3]));
+    layer_3(y, net, layer_2(net, h1));
+}
+
+static void run(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
+                const int16_t (*x)[MV_SMALL_IN], size_t n)
 {
     for (size_t k = 0; k < n; k++) {
-        int16_t h1[MV_SMALL_H1];
-        layer_1(h1, net, x[k]);
-        const __m256i h2 = layer_2(net, h1);
-        for (size_t o = 0; o < MV_SMALL_OUT; o++) {
-            y[k][o] = net->b3[o] + total(_mm256_madd_epi16(h2, load(net->w3[o])));
+        __m256i sum[VECTORS];
+        start_at(sum, net->b1);
+        for (size_t i = 0; i < MV_SMALL_IN / 2; i++) {
+            add_pair(sum, net->w1[i], x[k] + 2 * i);
+        }
+        answer(y[k], net, sum);
+    }
+}
+
+static inline void begin_some(int32_t (*sum)[MV_SMALL_H1], const int32_t *start,
+                              const mv_small_part *part, size_t from, const size_t n)
+{
+    __m256i s[2][VECTORS];
+    for (size_t k = 0; k < n; k++) {
+        start_at(s[k], start);
+    }
+    for (size_t p = 0; p < part->count; p++) {
+        for (size_t k = 0; k < n; k++) {
+            add_pair(s[k], part->w[p], part->x[p][from + k].x);
+        }
+    }
+    for (size_t k = 0; k < n; k++) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            _mm256_storeu_si256((void *)(sum[k] + 8 * v), s[k][v]);
         }
     }
 }
+
+/* Two places at a time share the loads of weights. */
+static void begin(int32_t (*sum)[MV_SMALL_H1], const int32_t start[MV_SMALL_H1],
+                  const mv_small_part *part, size_t from, size_t n)
+{
+    size_t k = 0;
+    for (; k + 2 <= n; k += 2) {
+        begin_some(sum + k, start, part, from + k, 2);
+    }
+    if (k < n) {
+        begin_some(sum + k, start, part, from + k, 1);
+    }
+}
+
+static void end(int32_t (*y)[MV_SMALL_OUT], const mv_small_net *net,
+                const int32_t (*sum)[MV_SMALL_H1], const mv_small_part *part, size_t from, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        __m256i all[VECTORS];
+        start_at(all, sum[k]);
+        for (size_t p = 0; p < part->count; p++) {
+            add_pair(all, part->w[p], part->x[p][from + k].x);
+        }
+        answer(y[k], net, all);
+    }
+}
+
+const mv_small_kernels mv_small_avx2 = {run, begin, end};

@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -60,11 +61,79 @@ static void every_kernel_agrees_with_portable(void **state)
         int32_t want[SAMPLES][MV_SMALL_OUT], got[SAMPLES][MV_SMALL_OUT];
         random_net(&net, &r, round % 2 == 0 ? 700 : 32767);
         fill(x, &r, round % 4 / 2);
-        mv_small_run_portable(want, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
+        mv_small_portable.run(want, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
         for (size_t m = 0; m < 3; m++) {
             const uint32_t cpu = masks[m] & mv_cpu_features();
             memset(got, 0, sizeof got);
-            mv_small_choose(cpu)(got, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
+            mv_small_choose(cpu).run(got, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
+            assert_memory_equal(got, want, sizeof want);
+        }
+    }
+}
+
+/* The inputs dealt out to three parts at random, each in pairs at random with some inputs alone;
+ * and places in two calls. */
+static void deal(mv_small_part part[3], mv_small_pair (*pair)[SAMPLES + 1],
+                 const int16_t (*x)[MV_SMALL_IN], mv_rand *r)
+{
+    uint32_t order[MV_SMALL_IN], used = 0;
+    for (uint32_t i = 0; i < MV_SMALL_IN; i++) {
+        const uint32_t at = mv_rand_below(r, i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+    part[0].count = part[1].count = part[2].count = 0;
+    for (size_t p = 0; used < MV_SMALL_IN; p++) {
+        const bool alone = used + 1 == MV_SMALL_IN || mv_rand_below(r, 4) == 0;
+        const uint32_t a = order[used], b = alone ? MV_SMALL_NOTHING : order[used + 1];
+        for (size_t k = 0; k < SAMPLES; k++) { /* what has no weight may be anything */
+            pair[p][k + 1].x[0] = x[k][a];
+            pair[p][k + 1].x[1] = alone ? MV_SMALL_X_MAX : x[k][b];
+        }
+        size_t to = mv_rand_below(r, 3);
+        while (part[to].count == MV_SMALL_PAIRS) {
+            to = (to + 1) % 3;
+        }
+        mv_small_part_add(&part[to], pair[p], a, b);
+        used += alone ? 1 : 2;
+    }
+}
+
+static void run_in_parts(int32_t (*y)[MV_SMALL_OUT], const mv_small_kernels *k,
+                         const mv_small_net *net, const mv_small_part part[3], size_t cut)
+{
+    int32_t first[SAMPLES][MV_SMALL_H1], sum[SAMPLES][MV_SMALL_H1];
+    k->begin(first, net->b1, &part[0], 1, SAMPLES);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        k->begin(sum + i, first[i], &part[1], 1 + i, 1);
+    }
+    k->end(y, net, (const int32_t(*)[MV_SMALL_H1])sum, &part[2], 1, cut);
+    k->end(y + cut, net, (const int32_t(*)[MV_SMALL_H1])sum + cut, &part[2], 1 + cut,
+           SAMPLES - cut);
+}
+
+static void inputs_in_parts_give_what_they_give_together(void **state)
+{
+    static const uint32_t masks[3] = {0, MV_CPU_AVX2, MV_CPU_AVX2 | MV_CPU_AVX512 | MV_CPU_VNNI};
+    static mv_small_part part[3];
+    static mv_small_pair pair[MV_SMALL_IN][SAMPLES + 1];
+    mv_rand r = mv_rand_make(8);
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        mv_small_net net;
+        int16_t x[SAMPLES][MV_SMALL_IN];
+        int32_t want[SAMPLES][MV_SMALL_OUT], got[SAMPLES][MV_SMALL_OUT];
+        random_net(&net, &r, round % 2 == 0 ? 700 : 32767);
+        fill(x, &r, round % 4 / 2);
+        mv_small_portable.run(want, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
+        deal(part, pair, (const int16_t(*)[MV_SMALL_IN])x, &r);
+        for (size_t p = 0; p < 3; p++) {
+            mv_small_part_weights(&part[p], &net);
+        }
+        for (size_t m = 0; m < 3; m++) {
+            const mv_small_kernels k = mv_small_choose(masks[m] & mv_cpu_features());
+            memset(got, 0, sizeof got);
+            run_in_parts(got, &k, &net, part, mv_rand_below(&r, SAMPLES + 1));
             assert_memory_equal(got, want, sizeof want);
         }
     }
@@ -112,7 +181,7 @@ static void what_the_check_accepts_never_overflows(void **state)
         int32_t got[SAMPLES][MV_SMALL_OUT];
         random_net(&net, &r, 32767);
         fill(x, &r, 1);
-        mv_small_run_portable(got, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
+        mv_small_portable.run(got, &net, (const int16_t(*)[MV_SMALL_IN])x, SAMPLES);
         for (size_t k = 0; k < SAMPLES; k++) {
             int64_t want[MV_SMALL_OUT];
             wide_sums(want, &net, x[k]);
@@ -161,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_agrees_with_portable),
+        cmocka_unit_test(inputs_in_parts_give_what_they_give_together),
         cmocka_unit_test(what_the_check_accepts_never_overflows),
         cmocka_unit_test(weights_that_could_overflow_are_refused),
         cmocka_unit_test(bytes_come_back_and_are_checked),
