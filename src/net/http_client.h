@@ -34,6 +34,7 @@ typedef struct mv_http_call {
     const char *range;
     const char *if_none_match;
     bool has_body;       /* body_len bytes follow the headers: */
+    bool is_part;        /* of an upload that the relay has room for: sent without asking */
     const uint8_t *body; /* in memory, or NULL: */
     int body_fd;         /* in this file, from body_offset on */
     uint64_t body_offset, body_len;
