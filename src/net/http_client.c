@@ -123,6 +123,11 @@ double mv_http_client_round_trip_ms(const mv_http_client *client)
     return client->round_trip_ms;
 }
 
+void mv_http_client_wake(mv_http_client *client)
+{
+    (void)curl_multi_wakeup(client->multi);
+}
+
 void mv_http_call_clear(mv_http_call *call)
 {
     mv_buffer_clear(&call->reply);
