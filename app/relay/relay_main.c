@@ -190,6 +190,7 @@ void relay_stop(relay **relay_to_stop)
         return;
     }
     atomic_store(&r->stop, true);
+    atomic_store(&r->service.stopping, true);
     if (r->keeping) {
         (void)pthread_join(r->keeper, NULL);
     }

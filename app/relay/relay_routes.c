@@ -28,15 +28,35 @@ static void give_text(mv_http_exchange *x, int status, const char *text)
     mv_buffer_clear(&body);
 }
 
-/* Ready: the database answers, and no line of the audit log was lost. */
+/* What keeps the relay from serving; NULL: nothing. */
+static const char *obstacle(relay_service *s)
+{
+    mv_archive_stats stats;
+    if (atomic_load(&s->stopping)) {
+        return "the relay is stopping";
+    }
+    if (atomic_load(&s->audit_failed)) {
+        return "the audit log cannot be written";
+    }
+    if (mv_archive_count(&stats, s->archive) != MV_OK) {
+        return "the database does not answer";
+    }
+    switch (mv_archive_try_disk(s->archive)) {
+    case MV_OK:
+        return NULL;
+    case MV_E_POLICY:
+        return "the disk is full";
+    default:
+        return "the folder of the store cannot be written";
+    }
+}
+
 static void give_ready(mv_http_exchange *x)
 {
-    relay_visit *v = x->state;
-    mv_archive_stats stats;
-    if (atomic_load(&v->service->audit_failed)) {
-        relay_refuse(x, 503, "the audit log cannot be written", 0);
-    } else if (mv_archive_count(&stats, v->service->archive) != MV_OK) {
-        relay_refuse(x, 503, "the database does not answer", 0);
+    const relay_visit *v = x->state;
+    const char *why = obstacle(v->service);
+    if (why != NULL) {
+        relay_refuse(x, 503, why, 0);
     } else {
         give_text(x, 200, "ok\n");
     }
@@ -644,7 +664,7 @@ static void begin_known(mv_http_exchange *x)
         return;
     }
     const mv_status st = check_proof(x);
-    v->gets_nonce = st == MV_E_AUTH || x->authorization != NULL;
+    v->gets_nonce = st == MV_E_AUTH || x->authorization != NULL || v->route.kind == MV_ROUTE_EPOCHS;
     if (st == MV_E_AUTH) {
         relay_refuse(x, 401, "this needs a valid proof", 0);
     } else if (st != MV_OK) {

@@ -31,6 +31,7 @@ typedef struct relay_service {
     FILE *log;                  /* NULL: none */
     mv_http_server *server;     /* for its number of connections; set once it runs */
     atomic_bool audit_failed;   /* a line was lost: the relay is not ready until it restarts */
+    atomic_bool stopping;       /* finishes what is on its way, and takes no new connections */
 } relay_service;
 
 mv_http_app relay_app(relay_service *service);

@@ -32,7 +32,8 @@
 #define WATCH_MS     100
 #define STREAMS_MS   250.0
 
-enum { MISSING, HERE, TAKEN }; /* TAKEN: a connection is at it; on disk it is missing */
+/* TAKEN, TWICE: one, two connections are at it; on disk it is missing */
+enum { MISSING, HERE, TAKEN, TWICE };
 
 typedef struct download {
     const mv_client_file *file;
@@ -47,7 +48,7 @@ typedef struct download {
     pthread_mutex_t mutex; /* all below but stop */
     pthread_cond_t changed;
     uint8_t *map;
-    size_t here, lowest; /* blocks that are here; none is missing before lowest */
+    size_t here, lowest; /* blocks that are here; all before lowest are */
     unsigned at_work;    /* connections with a piece */
     mv_streams streams;
     bool spoilt; /* what has arrived is of no use to the next fetch */
@@ -112,23 +113,52 @@ static bool mark_here(download *d, uint64_t at, uint64_t end)
     return ok;
 }
 
-/* The next missing blocks; with the mutex held. */
-static bool next_piece(download *d, piece *p)
+static void set_bytes(const download *d, piece *p)
 {
-    while (d->lowest < d->blocks && d->map[d->lowest] != MISSING) {
-        d->lowest++;
-    }
-    const uint64_t share = mv_streams_share(&d->streams, d->blocks - d->lowest);
-    const size_t most = share < PIECE_MIN      ? PIECE_MIN
-                        : share < d->piece_max ? (size_t)share
-                                               : d->piece_max;
-    p->first = p->end = d->lowest;
-    while (p->end < d->blocks && d->map[p->end] == MISSING && p->end - p->first < most) {
-        d->map[p->end++] = TAKEN;
-    }
     p->at = (uint64_t)p->first * BLOCK;
     p->limit = p->first == p->end ? p->at : block_end(d, p->end - 1);
     p->begun = false;
+}
+
+/* The next missing blocks; with the mutex held. */
+static bool next_piece(download *d, piece *p)
+{
+    while (d->lowest < d->blocks && d->map[d->lowest] == HERE) {
+        d->lowest++;
+    }
+    size_t at = d->lowest;
+    while (at < d->blocks && d->map[at] != MISSING) {
+        at++;
+    }
+    const uint64_t share = mv_streams_share(&d->streams, d->blocks - at);
+    const size_t most = share < PIECE_MIN      ? PIECE_MIN
+                        : share < d->piece_max ? (size_t)share
+                                               : d->piece_max;
+    p->first = p->end = at;
+    while (p->end < d->blocks && d->map[p->end] == MISSING && p->end - p->first < most) {
+        d->map[p->end++] = TAKEN;
+    }
+    set_bytes(d, p);
+    return p->first < p->end;
+}
+
+/* At the end of a long line, when half of the connections have nothing to do: what has been on its
+ * way for longest, once more. Whichever is here first counts; else all would wait for the one
+ * connection that lost its last packets. With the mutex held. */
+static bool next_again(download *d, piece *p)
+{
+    size_t b = d->lowest;
+    if (!d->streams.is_long || 2 * d->at_work > d->streams.now) {
+        return false;
+    }
+    while (b < d->blocks && d->map[b] != TAKEN) {
+        b++;
+    }
+    p->first = p->end = b;
+    while (p->end < d->blocks && d->map[p->end] == TAKEN && p->end - p->first < PIECE_MIN) {
+        d->map[p->end++] = TWICE;
+    }
+    set_bytes(d, p);
     return p->first < p->end;
 }
 
@@ -136,9 +166,8 @@ static void put_back(download *d, const piece *p)
 {
     (void)pthread_mutex_lock(&d->mutex);
     for (size_t b = p->first; b < p->end; b++) {
-        if (d->map[b] == TAKEN) {
+        if (d->map[b] != HERE) {
             d->map[b] = MISSING;
-            d->lowest = b < d->lowest ? b : d->lowest;
         }
     }
     d->at_work--;
@@ -152,7 +181,7 @@ static bool take_piece(download *d, piece *p)
     bool taken = false;
     (void)pthread_mutex_lock(&d->mutex);
     while (!atomic_load(&d->stop) && d->here < d->blocks) {
-        taken = d->at_work < d->streams.now && next_piece(d, p);
+        taken = d->at_work < d->streams.now && (next_piece(d, p) || next_again(d, p));
         if (taken) {
             d->at_work++;
             break;
@@ -438,6 +467,7 @@ static void stop_streams(mv_client *c, download *d)
     (void)pthread_mutex_unlock(&d->mutex);
     for (unsigned i = 0; c->stream != NULL && i < c->opts.streams_max; i++) {
         if (c->stream[i].runs) {
+            mv_http_client_wake(c->stream[i].client->http);
             (void)pthread_join(c->stream[i].thread, NULL);
             c->stream[i].runs = false;
         }

@@ -25,6 +25,7 @@
 #define HELD_STEP_MS      10
 #define RETRY_AFTER_MAX_S 3600
 #define UNSENT_MAX        (128 * 1024)
+#define ASK_FIRST         (1u << 20) /* longer bodies are sent when the relay wants them */
 
 struct mv_http_client {
     mv_address address;
@@ -120,6 +121,11 @@ void mv_http_client_free(mv_http_client **client)
 double mv_http_client_round_trip_ms(const mv_http_client *client)
 {
     return client->round_trip_ms;
+}
+
+void mv_http_client_wake(mv_http_client *client)
+{
+    (void)curl_multi_wakeup(client->multi);
 }
 
 void mv_http_call_clear(mv_http_call *call)
@@ -266,9 +272,22 @@ static mv_status add_header(struct curl_slist **list, const char *name, const ch
     return MV_OK;
 }
 
+/* Asking before a body is sent costs a round trip. A relay reads a short one that it refuses to the
+ * end, so that its answer arrives anyhow; a part is refused only when its upload is gone, and then
+ * what counts is that it does not get through. */
+static bool asks_first(const mv_http_call *call)
+{
+    return call->has_body && !call->is_part && call->body_len > ASK_FIRST;
+}
+
 static mv_status make_headers(struct curl_slist **list, const mv_http_call *call)
 {
     mv_status st = MV_OK;
+    if (call->has_body && !asks_first(call)) {
+        struct curl_slist *longer = curl_slist_append(*list, "Expect:"); /* without it */
+        MV_ENSURE(longer != NULL, MV_E_MEMORY);
+        *list = longer;
+    }
     MV_TRY(add_header(list, "Authorization", call->authorization));
     MV_TRY(add_header(list, "Range", call->range));
     MV_TRY(add_header(list, "If-None-Match", call->if_none_match));

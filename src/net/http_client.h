@@ -27,6 +27,9 @@ MV_MUST_CHECK mv_status mv_http_client_new(mv_http_client **out, const mv_addres
 void mv_http_client_free(mv_http_client **client);
 double mv_http_client_round_trip_ms(const mv_http_client *client); /* 0: not yet known */
 
+/* mv_http_client_wake: from another thread: a call that waits asks for its progress now. */
+void mv_http_client_wake(mv_http_client *client);
+
 /* One request and what came back. Zero-initialise; clear with mv_http_call_clear. */
 typedef struct mv_http_call {
     const char *method, *target;
@@ -34,6 +37,7 @@ typedef struct mv_http_call {
     const char *range;
     const char *if_none_match;
     bool has_body;       /* body_len bytes follow the headers: */
+    bool is_part;        /* of an upload that the relay has room for: sent without asking */
     const uint8_t *body; /* in memory, or NULL: */
     int body_fd;         /* in this file, from body_offset on */
     uint64_t body_offset, body_len;

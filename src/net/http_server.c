@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -127,6 +128,13 @@ static void set_quiet(mv_http_server *server, struct MHD_Connection *c, double s
     }
 }
 
+/* Else each flight of the handshake would wait until the one before it is acknowledged. */
+static void send_at_once(int fd)
+{
+    const int yes = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+}
+
 static void on_connection(void *user, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -138,6 +146,7 @@ static void on_connection(void *user, struct MHD_Connection *c, void **context,
             MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
         mine = info == NULL ? NULL : calloc(1, sizeof *mine);
         if (mine != NULL) {
+            send_at_once(info->connect_fd);
             *mine = (open_line){info->connect_fd, mv_clock_ms(), server->open, &server->open};
             if (server->open != NULL) {
                 server->open->link = &mine->next;
@@ -447,6 +456,10 @@ void mv_http_server_stop(mv_http_server **server, unsigned grace_ms)
     if (s->daemon != NULL) {
         const MHD_socket listener = MHD_quiesce_daemon(s->daemon);
         const double until_ms = mv_clock_ms() + grace_ms;
+        if (listener != MHD_INVALID_SOCKET) {
+            (void)shutdown(listener,
+                           SHUT_RDWR); /* who comes now hears at once that nobody is here */
+        }
         while (atomic_load(&s->running) != 0 && mv_clock_ms() < until_ms) {
             (void)poll(NULL, 0, 10);
         }

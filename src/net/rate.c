@@ -12,6 +12,7 @@
 #define TAKE_MIN      1024.0 /* fewer bytes are not worth a packet */
 #define STREAMS_FIRST 2
 #define STREAM_MS     2.5 /* a line is worth a stream for each of these of its round trip */
+#define LONG_MS       20.0
 #define WORSE         0.5 /* of the rate before: a change that was none too good; rates are noisy */
 #define PROBE_STEPS   12  /* steps without a change after which more streams are tried again */
 
@@ -88,6 +89,7 @@ mv_streams mv_streams_make(unsigned max)
 void mv_streams_line(mv_streams *s, double round_trip_ms)
 {
     const double streams = round_trip_ms / STREAM_MS;
+    s->is_long = s->is_long || round_trip_ms >= LONG_MS;
     const unsigned wanted = streams < s->max ? (unsigned)streams : s->max;
     if (wanted > s->now) {
         s->now = wanted;

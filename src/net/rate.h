@@ -36,6 +36,7 @@ typedef struct mv_streams {
     unsigned before;    /* the number before the last change; 0: none is being tried */
     double rate_before; /* bytes per second with that number */
     unsigned settled;   /* steps since the last change */
+    bool is_long;       /* the line's round trip is worth saving */
 } mv_streams;
 
 /* mv_streams_share: how much of what is left the next stream takes, so that they end together: much

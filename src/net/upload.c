@@ -235,6 +235,7 @@ mv_status mv_send_part(mv_client *c, const uint8_t upload[MV_UPLOAD_ID_LEN], int
     mv_http_call call = {.method = "PUT",
                          .target = target,
                          .has_body = true,
+                         .is_part = true,
                          .body_fd = fd,
                          .body_offset = part->first,
                          .body_len = part->end - part->first,

@@ -4,6 +4,7 @@
  */
 #include "store/archive.h"
 
+#include "base/rng.h"
 #include "store/archive_internal.h"
 #include "store/disk.h"
 #include "wire/hex.h"
@@ -21,6 +22,7 @@
 #define OFFER_LIFE_S  600   /* of one to which nothing has come yet */
 #define TICK_MAX_S    120   /* the most that one call counts as served */
 #define EXPIRE_BATCH  500
+#define TRY_LEN       (1u << 20)
 
 void mv_archive_lock(mv_archive *archive)
 {
@@ -439,6 +441,23 @@ mv_status mv_archive_count(mv_archive_stats *out, mv_archive *archive)
                                 "(SELECT value FROM counter WHERE name = 'bytes'), "
                                 "(SELECT COUNT(*) FROM upload), (SELECT COUNT(*) FROM receipt)",
                                 NULL, 0, take_counts, out);
+}
+
+mv_status mv_archive_try_disk(mv_archive *archive)
+{
+    mv_status st = MV_OK;
+    uint8_t random[8];
+    char name[2 + 2 * sizeof random + 1] = "t-";
+    int fd = -1;
+
+    MV_TRY(mv_random_bytes(random, sizeof random));
+    mv_hex_write(name + 2, random, sizeof random);
+    MV_TRY(mv_disk_create(&fd, archive->incoming_fd, name, TRY_LEN));
+    st = mv_disk_write(fd, random, sizeof random, TRY_LEN - sizeof random);
+    (void)close(fd);
+    mv_disk_remove(archive->incoming_fd, name);
+done:
+    return st;
 }
 
 /* ---- time ---- */

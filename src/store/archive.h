@@ -177,6 +177,10 @@ typedef struct mv_archive_stats {
 
 MV_MUST_CHECK mv_status mv_archive_count(mv_archive_stats *out, mv_archive *archive);
 
+/* mv_archive_try_disk: whether there is room for another megabyte; nothing is left of the attempt.
+ * errors: MV_E_POLICY (the disk is full), MV_E_IO and others (it cannot be written) */
+MV_MUST_CHECK mv_status mv_archive_try_disk(mv_archive *archive);
+
 /* ---- care ---- */
 
 /* mv_archive_tick: call about once a minute with the wall clock: counts served time, removes what

@@ -6,10 +6,11 @@
  * CUBIC at both ends, where that may be chosen, so that figures mean something elsewhere.
  *
  *     impair [delay=MS] [loss=PERCENT] [reorder=PERCENT] [rate=MBIT] [outage=FROM_S,LEN_S] [seed=N]
- *            FIRST SECOND
+ *            [trace=1] FIRST SECOND
  *
  * FIRST and SECOND are for sh -c. Delay, loss and rate are of each direction. When SECOND has
  * ended, FIRST is told to stop; the result is SECOND's, or 77 where there can be no namespaces.
+ * With trace, each quarter of a second says what part of the rate either direction used.
  */
 #include "base/clock.h"
 #include "base/rng.h"
@@ -36,6 +37,7 @@
 #define CANNOT       77
 #define PACKET_MAX   2048
 #define HELD_MAX     8192
+#define TRACE_MS     250.0
 #define QUEUE_MS_MAX 200.0 /* a packet that would wait longer for its turn is dropped */
 
 typedef struct packet {
@@ -51,12 +53,14 @@ typedef struct way {
     packet *held[HELD_MAX]; /* ascending by due_ms */
     size_t count;
     unsigned long passed, dropped;
+    double bytes; /* that came out since the last line of the trace */
 } way;
 
 static struct {
     double delay_ms, loss, reorder, bytes_per_ms, outage_from_ms, outage_len_ms;
     mv_rand rand;
-    double start_ms;
+    double start_ms, traced_ms;
+    bool traces;
 } line;
 
 static bool read_option(const char *text)
@@ -75,6 +79,8 @@ static bool read_option(const char *text)
         line.outage_len_ms = 1e3 * b;
     } else if (sscanf(text, "seed=%lf", &a) == 1) {
         line.rand = mv_rand_make((uint64_t)a);
+    } else if (sscanf(text, "trace=%lf", &a) == 1) {
+        line.traces = a != 0;
     } else {
         return false;
     }
@@ -249,6 +255,7 @@ static void let_out(way *w)
     while (out < w->count && w->held[out]->due_ms <= now) {
         w->dropped += write(w->to, w->held[out]->bytes, w->held[out]->len) < 0;
         w->passed++;
+        w->bytes += (double)w->held[out]->len;
         free(w->held[out++]);
     }
     memmove(w->held, w->held + out, (w->count - out) * sizeof w->held[0]);
@@ -264,6 +271,17 @@ static double wait_ms(const way *a, const way *b)
     return next > now ? next - now : 0;
 }
 
+static void trace(way *there, way *back)
+{
+    const double now = mv_clock_ms(), room = TRACE_MS * line.bytes_per_ms / 100;
+    if (line.traces && line.bytes_per_ms > 0 && now - line.traced_ms >= TRACE_MS) {
+        fprintf(stderr, "the line: %6.2f s  there %3.0f %%  back %3.0f %%\n",
+                (now - line.start_ms) / 1e3, there->bytes / room, back->bytes / room);
+        there->bytes = back->bytes = 0;
+        line.traced_ms = now;
+    }
+}
+
 /* Until the second command has ended; its status. */
 static int carry(int first_fd, int second_fd, pid_t second)
 {
@@ -271,7 +289,7 @@ static int carry(int first_fd, int second_fd, pid_t second)
     int status = 0;
     there.from = back.to = second_fd;
     there.to = back.from = first_fd;
-    line.start_ms = mv_clock_ms();
+    line.start_ms = line.traced_ms = mv_clock_ms();
     while (waitpid(second, &status, WNOHANG) == 0) {
         struct pollfd f[2] = {{first_fd, POLLIN, 0}, {second_fd, POLLIN, 0}};
         const double ms = wait_ms(&there, &back);
@@ -281,6 +299,7 @@ static int carry(int first_fd, int second_fd, pid_t second)
         take_in(&back);
         let_out(&there);
         let_out(&back);
+        trace(&there, &back);
     }
     fprintf(stderr, "the line: %lu packets passed, %lu dropped\n", there.passed + back.passed,
             there.dropped + back.dropped);
@@ -296,7 +315,7 @@ int main(int argc, char **argv)
     }
     if (argc - at != 2) {
         fputs("impair [delay=MS] [loss=PERCENT] [reorder=PERCENT] [rate=MBIT] "
-              "[outage=FROM_S,LEN_S] [seed=N] FIRST SECOND\n",
+              "[outage=FROM_S,LEN_S] [seed=N] [trace=1] FIRST SECOND\n",
               stderr);
         return 2;
     }
