@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SEND_MAX       ((uint64_t)4 << 20) /* bytes of one request */
+#define SEND_MIN       1024
 #define PAUSE_FIRST_MS 100.0
 #define PAUSE_MAX_MS   2000.0
 
@@ -44,6 +45,8 @@ struct mv_live_sending {
     uint8_t name[MV_UPLOAD_ID_LEN];
     mv_mailbox mailbox;
     uint64_t at;     /* the next byte to send */
+    bool unsure;     /* a request broke: the relay may have more than at */
+    uint64_t most;   /* bytes of the next request */
     double pause_ms; /* after a failure */
 };
 
@@ -100,7 +103,7 @@ static mv_status ask(mv_live_sending *s, mv_error *err)
     mv_route_write(target, &route);
     MV_TRY(mv_client_call(s->client, &call, err));
     if (call.status == 404) {
-        s->begun = false; /* the relay has forgotten it: once more, from the start */
+        s->begun = s->unsure = false; /* the relay has forgotten it: once more, from the start */
         goto done;
     }
     if (call.status != 200) {
@@ -110,10 +113,20 @@ static mv_status ask(mv_live_sending *s, mv_error *err)
     st = mv_runs_read(runs, call.reply.bytes, call.reply.len);
     MV_REQUIRE(st == MV_OK, err, MV_E_NETWORK, "the relay's answer is not in the expected format");
     s->at = runs->len;
+    s->unsure = false; /* what arrived of a broken request stays there */
 done:
     free(runs);
     mv_http_call_clear(&call);
     return st;
+}
+
+/* A line that breaks early carries short requests only: of a TLS record that is cut nothing counts.
+ */
+static void learn(mv_live_sending *s, uint64_t tried, bool arrived)
+{
+    const uint64_t next = arrived ? 2 * s->most : tried / 2;
+    s->most = next < SEND_MIN ? SEND_MIN : next > SEND_MAX ? SEND_MAX : next;
+    s->unsure = !arrived;
 }
 
 static mv_status add(mv_live_sending *s, uint64_t end, mv_error *err)
@@ -126,11 +139,13 @@ static mv_status add(mv_live_sending *s, uint64_t end, mv_error *err)
                          .has_body = true,
                          .body_fd = s->fd,
                          .body_offset = s->at,
-                         .body_len = end - s->at < SEND_MAX ? end - s->at : SEND_MAX};
+                         .body_len = end - s->at < s->most ? end - s->at : s->most};
 
     memcpy(route.upload, s->name, sizeof s->name);
     mv_route_write(target, &route);
-    MV_TRY(mv_client_call(s->client, &call, err));
+    st = mv_client_call(s->client, &call, err);
+    learn(s, call.body_len, st == MV_OK);
+    MV_TRY(st);
     if (call.status == 204) {
         s->at += call.body_len;
     } else if (call.status == 404 || call.status == 409) {
@@ -216,6 +231,8 @@ static void step(mv_live_sending *s, uint64_t end, const mv_client_file *file, b
 
     if (!s->begun) {
         st = begin(s, &err);
+    } else if (s->unsure) {
+        st = ask(s, &err);
     } else if (s->at < end) {
         st = add(s, end, &err);
     } else if (ended) {
@@ -334,6 +351,7 @@ mv_status mv_live_sending_new(mv_live_sending **out, const mv_live_sending_opts 
     MV_REQUIRE(s != NULL, err, MV_E_MEMORY, "out of memory");
     s->opts = *opts;
     s->fd = -1;
+    s->most = SEND_MAX;
     (void)crypto_generichash_init(&s->hash, NULL, 0, MV_FILE_HASH_LEN);
     (void)pthread_mutex_init(&s->mutex, NULL);
     (void)pthread_condattr_init(&monotonic);

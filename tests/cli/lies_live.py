@@ -3,7 +3,8 @@
 """A relay that lies about live streams, galleries and receipts: a real one, behind a front that holds
 its TLS key and alters what it answers. No frame is shown that was not sent, twice or out of its place;
 no rows are taken for right that are not; nothing counts as delivered; every command ends by itself, or
-at an interrupt, with a sentence.
+at an interrupt, with a sentence. With MEDVEIL_TEST_POSTGRES (tests/support/with_postgres) the relay's
+database is that server.
 """
 import http.client
 import os
@@ -131,6 +132,8 @@ class Play:
     def start(self):
         with open(self.path("relay.ini"), "w", encoding="ascii") as f:
             f.write(f"[relay]\nlisten = 127.0.0.1:0\nstate = {self.path('state')}\n")
+            if "MEDVEIL_TEST_POSTGRES" in os.environ:
+                f.write(f"postgres = {os.environ['MEDVEIL_TEST_POSTGRES']}\n")
         log = open(self.path("relay.log"), "wb")
         self.relay = subprocess.Popen([MEDVEIL, "relay", "--config", "relay.ini", "--address-file", "address"],
                                       cwd=self.work, stdout=log, stderr=log, stdin=subprocess.DEVNULL)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sender, relay and receiver are killed (SIGKILL) at random moments while files go from one to the
 other. However often: each file ends in the hands of its recipient exactly once and unaltered, and the
-sender ends with a receipt for each. Meanwhile somebody takes the files out of the inbox, as a program
-that imports them would. With MEDVEIL_TEST_POSTGRES (tests/support/with_postgres) the relay's database
-is that server, which is restarted now and then too. The seed is printed; --seed repeats a run as far
-as timing allows."""
+sender ends with a receipt for each; the relay's audit log is a whole chain. Meanwhile somebody takes
+the files out of the inbox, as a program that imports them would. With MEDVEIL_TEST_POSTGRES
+(tests/support/with_postgres) the relay's database is that server, which is restarted now and then too.
+The seed is printed; --seed repeats a run as far as timing allows."""
 
 import argparse
 import hashlib
@@ -194,6 +194,8 @@ class Run:
             self.batch(number)
             number += 1
         self.check()
+        self.relay.stop()
+        self.call("audit", "verify", "state/audit.log")
         return (f"{len(self.sent)} files delivered once each, unaltered, with receipts; killed: sender "
                 f"{self.sender_kills}, relay {self.relay.kills}, receiver {self.receiver_kills} times; "
                 f"PostgreSQL restarted {self.postgres_restarts} times")

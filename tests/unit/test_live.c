@@ -566,6 +566,23 @@ static void a_stream_over_lines_that_break_again_and_again_arrives(void **state)
     proxy_stop(&back);
 }
 
+/* All frames are there before the first is sent: more than goes through one connection. */
+static void a_backlog_longer_than_any_connection_lasts_arrives(void **state)
+{
+    const fixture *f = *state;
+    char up[MV_ADDRESS_MAX];
+    proxy there = {.limit_up = 4000};
+    through(up, f, &there);
+    receiver *r = start_receiver(f, f->address);
+    mv_live_sending *s = start_sending(f, up);
+    send_frames(s, 0, FRAMES, 0);
+    const mv_live_sent sent = end_sending(&s, 30000);
+    assert_true(sent.bytes > 2 * there.limit_up);
+    assert_true(sent.stored);
+    end_receiver(r, MV_OK);
+    proxy_stop(&there);
+}
+
 static void a_stream_that_its_sender_gives_up_is_told_as_such(void **state)
 {
     const fixture *f = *state;
@@ -657,6 +674,7 @@ int main(void)
         WITH_RELAY(a_receiver_that_comes_after_the_end_gets_the_file),
         WITH_RELAY(a_relay_killed_in_the_middle_of_a_stream_loses_no_frame),
         WITH_RELAY(a_stream_over_lines_that_break_again_and_again_arrives),
+        WITH_RELAY(a_backlog_longer_than_any_connection_lasts_arrives),
         WITH_RELAY(a_stream_that_its_sender_gives_up_is_told_as_such),
         WITH_RELAY(without_a_relay_the_whole_stream_is_kept_here),
         WITH_RELAY(only_the_owner_sees_that_a_stream_is_live),
