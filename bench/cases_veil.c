@@ -10,6 +10,7 @@
 #include "codec/veil_pixels.h"
 #include "codec/veil_sum.h"
 #include "image/phantom.h"
+#include "medveil/fidelity.h"
 #include "medveil/veil.h"
 
 #include <stdlib.h>
@@ -249,10 +250,20 @@ done:
     return st;
 }
 
+static mv_status compact_judge(void *user, mv_error *err)
+{
+    compact_state *s = user;
+    mv_fidelity record = {0};
+    (void)err;
+    return mv_fidelity_judge(&record, s->veil, &s->image);
+}
+
 const bench_case bench_cases_veil[] = {
     {"veil compact encode", "224x224 8 bit", "small net", compact_prepare, compact_encode,
      compact_finish},
     {"veil compact decode", "224x224 8 bit", "small net", compact_prepare, compact_decode,
+     compact_finish},
+    {"veil compact verdict", "224x224 8 bit", "portable", compact_prepare, compact_judge,
      compact_finish},
     {"veil pixels encode", "512x512 16 bit", "small net", prepare, encode, finish},
     {"veil pixels decode", "512x512 16 bit", "small net", prepare, decode, finish},

@@ -62,7 +62,7 @@ typedef struct member_out {
     mv_buffer voxels;
     bool started, convert, exact;
     const mv_he_set *set;
-    loss lost; /* of what is reconstructed */
+    loss lost; /* of the network's or the compact image, if the sender says it */
     double decrypt_ms, he_ms, decode_ms;
 } member_out;
 
@@ -216,7 +216,6 @@ static mv_status write_reconstructed(member_out *m, mv_error *err)
     if (!can_be_rebuilt(m->member)) {
         return features_missing(m->member, err);
     }
-    MV_TRY(loss_read(&m->lost, m->opener, m->index, err));
     MV_REQUIRE(strcmp(m->path, "-") != 0, err, MV_E_ARGUMENT,
                "a reconstructed image needs a file name: its format follows from the extension");
     if (m->member->compact_len != 0) {
@@ -272,7 +271,11 @@ static void report(const member_out *m, const char *in, const sealed_file *seale
         show_sender(sender, who);
         say_what(what, m);
         ui_say("wrote %s: %s; sender %s", m->path, what, sender);
-        if (m->lost.there) {
+        if (m->lost.there && m->exact) {
+            ui_say("%s: the exact bytes came along: the picture is unlike those the model knows, "
+                   "says the sender",
+                   m->path);
+        } else if (m->lost.there) {
             loss_text(lost, &m->lost.record);
             ui_say("%s: %s", m->path, lost);
         }
@@ -300,6 +303,7 @@ static mv_status decrypt_member(job *j, sealed_file *sealed, size_t i, size_t vo
     m.voxels_index = voxels;
     m.path = cli_value(j->args, "output");
     m.exact = m.member->exact_kept && !j->reconstruct;
+    MV_TRY(loss_read(&m.lost, m.opener, i, err));
     MV_TRY(m.exact ? write_exact(&m, err) : write_reconstructed(&m, err));
     report(&m, in, sealed);
 done:
@@ -317,6 +321,7 @@ static mv_status restore_member(member_out *m, const restore *r, mv_error *err)
 
     /* what has nothing to be rebuilt from comes as it is */
     m->exact = m->member->exact_kept && !(m->j->reconstruct && can_be_rebuilt(m->member));
+    MV_TRY(loss_read(&m->lost, m->opener, m->index, err));
     if (m->exact) {
         MV_TRY(restore_exact(r, m->index, err));
         m->decrypt_ms = mv_clock_ms() - start_ms;

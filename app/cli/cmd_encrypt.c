@@ -39,7 +39,10 @@ static const cli_option options[] = {
      "encrypt features under this collection's key (needs -s) or public key"},
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     COMPACT_OPTIONS,
-    {"lossy", 0, NULL, "leave the exact image out; only the network's image can come back"},
+    {"lossy", 0, NULL,
+     "leave the exact image out, unless it is unlike those the model knows; only the network's "
+     "image can come back"},
+    {"lossy-anyway", 0, NULL, "as --lossy, whatever the picture is like"},
     {"max-error", 0, "E",
      "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
     {"exact-coding", 0, "CODER",
@@ -86,8 +89,11 @@ typedef struct job {
     features_weight weight; /* of the image in hand */
     size_t left_out;        /* images of the envelope in hand without their features */
     compact compact;        /* in place of features, when wanted */
-    mv_deid *deid;          /* NULL: files travel as they are */
-    long slice;             /* -1: all */
+    bool lossy;             /* the exact bytes are to stay behind */
+    loss lost;              /* of the image in hand, when they are */
+    size_t kept;   /* images of the envelope in hand whose exact bytes travel all the same */
+    mv_deid *deid; /* NULL: files travel as they are */
+    long slice;    /* -1: all */
     unsigned output_flags;
 } job;
 
@@ -127,7 +133,8 @@ static bool parse_numbers(job *j)
         ui_say("--frame-slices is 1 or 3");
         return false;
     }
-    if (max_error != 0 && cli_flag(j->args, "lossy")) {
+    j->lossy = cli_flag(j->args, "lossy") || cli_flag(j->args, "lossy-anyway");
+    if (max_error != 0 && j->lossy) {
         ui_say("--lossy leaves the samples out whose error --max-error bounds; give one of them");
         return false;
     }
@@ -152,7 +159,7 @@ static bool exact_choice_of(mv_exact_choice *out, const char *name)
 static bool parse_exact(job *j)
 {
     const char *name = cli_value(j->args, "exact-coding");
-    if (name != NULL && cli_flag(j->args, "lossy")) {
+    if (name != NULL && j->lossy) {
         ui_say("--lossy leaves the samples out that --exact-coding codes; give one of them");
         return false;
     }
@@ -440,7 +447,7 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
     if (!about_input || !(in->of_study || mv_image_is_dicom(in->bytes.bytes, in->bytes.len))) {
         return why;
     }
-    if (cli_flag(j->args, "lossy") || j->seal.max_error != 0) {
+    if (j->lossy || j->seal.max_error != 0) {
         mv_hint(err, "without --%s the file travels whole, without features",
                 j->seal.max_error != 0 ? "max-error" : "lossy");
         return why;
@@ -470,10 +477,12 @@ static void report(const job *j, const char *in, size_t count, const char *out, 
                                                "embedding_why", j->why[0] != '\0' ? j->why : NULL,
                                                "features_left_out", (json_int_t)j->left_out));
         (void)json_object_update_new(
-            o, json_pack("{s:s?, s:I, s:o}", "features_why",
+            o, json_pack("{s:s?, s:I, s:o, s:o, s:I}", "features_why",
                          count == 1 ? features_why(why, &j->weight, j->features) : NULL,
                          "bytes_compact", (json_int_t)s->bytes_compact, "compact",
-                         count == 1 ? compact_json(&j->compact) : json_null()));
+                         count == 1 ? compact_json(&j->compact) : json_null(), "fidelity",
+                         count == 1 ? loss_json(&j->lost) : json_null(), "kept_exact",
+                         (json_int_t)j->kept));
         ui_json(o);
     } else if (strcmp(out, "-") != 0) {
         if (count > 1) {
@@ -506,19 +515,18 @@ static void report_member(const job *j, const input *in, const mv_code *code)
 {
     char why[FEATURES_WHY_SIZE];
     if (cli_flag(j->args, "json")) {
-        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I, s:s?, s:o}", "file", in->path, "member",
+        ui_json(json_pack("{s:s, s:s, s:I, s:b, s:I, s:s?, s:o, s:o}", "file", in->path, "member",
                           in->name, "bytes_in", (json_int_t)in->bytes.len, "image",
                           code->meta.width != 0, "features", (json_int_t)code->feature_count,
                           "features_why", features_why(why, &j->weight, j->features), "compact",
-                          compact_json(&j->compact)));
+                          compact_json(&j->compact), "fidelity", loss_json(&j->lost)));
     }
 }
 
-/* An embedding, if one was made; what the picture lost, if its original stays behind. */
+/* An embedding, if one was made. */
 typedef struct described {
     mv_embedding embedding;
     bool there;
-    loss lost;
 } described;
 
 /* What cannot be embedded travels without; j->why says it. */
@@ -552,7 +560,7 @@ static mv_status encode_one(mv_code *code, mv_image *image, described *told, job
     double start_ms = 0;
 
     MV_TRY(load_image(image, &in->bytes, in->path, j->slice, err));
-    MV_REQUIRE(!image->never_lossy || !cli_flag(j->args, "lossy"), err, MV_E_POLICY,
+    MV_REQUIRE(!image->never_lossy || !j->lossy, err, MV_E_POLICY,
                "%s is a mammogram, which is not sent without its original; leave out --lossy",
                in->path);
     start_ms = mv_clock_ms();
@@ -565,8 +573,8 @@ static mv_status encode_one(mv_code *code, mv_image *image, described *told, job
     }
     MV_TRY(embed_one(told, j, image, err));
     *encode_ms += mv_clock_ms() - start_ms;
-    if (cli_flag(j->args, "lossy")) {
-        MV_TRY(loss_of(&told->lost, &j->compact, code, j->model, j->head, image, &j->codec, err));
+    if (j->lossy) {
+        MV_TRY(loss_of(&j->lost, &j->compact, code, j->model, j->head, image, &j->codec, err));
     }
 done:
     return st;
@@ -594,6 +602,23 @@ done:
     return st;
 }
 
+/* Whether the exact bytes of the image in hand are left out: not those of a picture that the model
+ * does not know, unless it is meant. */
+static bool stays_behind(const job *j)
+{
+    return j->lossy && (cli_flag(j->args, "lossy-anyway") || mv_fidelity_familiar(&j->lost.record));
+}
+
+static void say_kept(job *j, const input *in)
+{
+    if (j->lossy && !stays_behind(j)) {
+        j->kept++;
+        ui_say("%s: a picture unlike those the model knows: its exact bytes travel too; "
+               "--lossy-anyway leaves them out",
+               in->path);
+    }
+}
+
 /* What of the input itself goes into the envelope. derived: the derived object of a near-lossless
  * DICOM file, to be kept until it is in the sealer. */
 static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_code *code,
@@ -603,7 +628,7 @@ static mv_status add_input(const job *j, mv_sealer *sealer, input *in, const mv_
     const bool is_dicom = mv_image_is_dicom(in->bytes.bytes, in->bytes.len);
     mv_source exact = input_source(in, alone);
 
-    if (cli_flag(j->args, "lossy")) {
+    if (stays_behind(j)) {
         MV_TRY(mv_sealer_add(sealer, in->name, code, NULL, err));
         goto done;
     }
@@ -644,6 +669,7 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
 
     compact_forget(&j->compact);
     j->weight = (features_weight){0};
+    j->lost = (loss){.there = false};
     st = encode_one(&code, &image, &told, j, in, encode_ms, err);
     if (st != MV_OK) {
         MV_TRY(travel_whole(j, in, st, err));
@@ -653,18 +679,19 @@ static mv_status add_one(job *j, mv_sealer *sealer, input *in, bool alone, doubl
     if (told.there) {
         MV_TRY(mv_sealer_embed(sealer, &told.embedding, err));
     }
-    if (cli_flag(j->args, "lossy") && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
+    if (stays_behind(j) && mv_image_is_dicom(in->bytes.bytes, in->bytes.len)) {
         MV_TRY(dicom_out_header(sealer, &in->bytes, err)); /* behind the embedding: kinds go up */
     }
     if ((code.feature_count != 0 || j->compact.bytes != NULL) &&
-        (cli_flag(j->args, "lossy") || j->slice >= 0) && is_nifti(&in->bytes)) {
+        (stays_behind(j) || j->slice >= 0) && is_nifti(&in->bytes)) {
         MV_TRY(dicom_out_nifti_header(sealer, &in->bytes, j->slice, err));
     }
     if (j->compact.bytes != NULL) {
         MV_TRY(mv_sealer_compact(sealer, j->compact.bytes, j->compact.len, j->compact.he, err));
     }
-    if (told.lost.there) {
-        MV_TRY(add_loss(sealer, &told.lost.record, err));
+    if (j->lost.there) {
+        MV_TRY(add_loss(sealer, &j->lost.record, err));
+        say_kept(j, in);
     }
     if (!alone) {
         report_member(j, in, &code);
@@ -727,6 +754,7 @@ static mv_status encrypt_files(job *j, const study *files, const char *operand, 
 
     memcpy(j->why, j->no_head, sizeof j->why);
     j->left_out = 0;
+    j->kept = 0;
     MV_REQUIRE(in != NULL, err, MV_E_MEMORY, "out of memory");
     MV_REQUIRE(files->count != 0, err, MV_E_NOT_FOUND, "there is no file in %s", operand);
     MV_TRY(mv_sealer_new(&sealer, &j->seal, err));

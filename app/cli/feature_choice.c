@@ -12,8 +12,8 @@
 /* Options that would do nothing without features: whoever gives one wants them. */
 static const char *about_features(const cli_args *args)
 {
-    static const char *const name[] = {"bits",   "he",    "sums", "frame-slices",
-                                       "resize", "slice", "lossy"};
+    static const char *const name[] = {"bits",   "he",    "sums",  "frame-slices",
+                                       "resize", "slice", "lossy", "lossy-anyway"};
     for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
         if (cli_flag(args, name[i])) {
             return name[i];

@@ -51,6 +51,11 @@ mv_status loss_of(loss *out, const compact *c, const mv_code *code, const mv_mod
     st = mv_fidelity_measure(&out->record, image, &rebuilt);
     MV_REQUIRE(st == MV_OK, err, st, "what the picture lost cannot be measured: %s",
                mv_status_sentence(st));
+    if (c->bytes != NULL) {
+        st = mv_fidelity_judge(&out->record, c->veil, image);
+        MV_REQUIRE(st == MV_OK, err, st, "whether the model knows such pictures cannot be told: %s",
+                   mv_status_sentence(st));
+    }
     MV_TRY(score(&out->record, head, model, image, &rebuilt, err));
     out->there = true;
 done:
@@ -76,6 +81,8 @@ static mv_status take(void *user, const uint8_t *bytes, size_t len, mv_error *er
     in->len += len;
     return MV_OK;
 }
+
+enum { VERDICT_SIZE = 96 };
 
 static bool is_inside(const mv_member *m)
 {
@@ -105,12 +112,28 @@ done:
     return st;
 }
 
+static void verdict_text(char out[VERDICT_SIZE], const mv_fidelity *f)
+{
+    const bool familiar = mv_fidelity_familiar(f);
+    out[0] = '\0';
+    if (f->judged) {
+        (void)snprintf(out, VERDICT_SIZE,
+                       familiar ? "; like those of training (%.2f, of which 1 is the limit)"
+                                : ". A picture unlike those the model knows: %.2f, where 1 is the "
+                                  "limit",
+                       f->unlikeness);
+    } else if (!familiar) {
+        (void)snprintf(out, VERDICT_SIZE, ". Below 30 dB: a picture unlike those the model knows");
+    }
+}
+
 void loss_text(char out[LOSS_TEXT_SIZE], const mv_fidelity *record)
 {
     const mv_fidelity *f = record;
-    char scores[96] = "";
+    char scores[96] = "", verdict[VERDICT_SIZE];
+    verdict_text(verdict, f);
     if (f->max_error == 0) {
-        (void)snprintf(out, LOSS_TEXT_SIZE, "nothing was lost, says the sender");
+        (void)snprintf(out, LOSS_TEXT_SIZE, "nothing was lost, says the sender%s", verdict);
         return;
     }
     if (f->scored) {
@@ -121,10 +144,7 @@ void loss_text(char out[LOSS_TEXT_SIZE], const mv_fidelity *record)
                    "PSNR %.1f dB, greatest error %.6g of a range of %.6g, worst tile %.1f dB at "
                    "(%u, %u) of slice %u%s, says the sender%s",
                    f->psnr_db, f->max_error, f->range, f->worst_psnr_db, (unsigned)f->worst_x,
-                   (unsigned)f->worst_y, (unsigned)f->worst_slice, scores,
-                   mv_fidelity_familiar(f) ? ""
-                                           : ". Below 30 dB: a picture unlike those the model "
-                                             "knows");
+                   (unsigned)f->worst_y, (unsigned)f->worst_slice, scores, verdict);
 }
 
 static json_t *psnr_json(double db)
@@ -144,10 +164,11 @@ json_t *loss_json(const loss *l)
     scores = f->scored ? json_pack("{s:s, s:f, s:b}", "head_hash", hash, "drift", f->score_drift,
                                    "class_changed", f->class_changed)
                        : json_null();
-    return json_pack("{s:f, s:f, s:o, s:b, s:{s:i, s:I, s:I, s:I, s:o}, s:o}", "range", f->range,
-                     "max_error", f->max_error, "psnr_db", psnr_json(f->psnr_db), "familiar",
-                     mv_fidelity_familiar(f), "worst_tile", "side", MV_FIDELITY_TILE, "x",
-                     (json_int_t)f->worst_x, "y", (json_int_t)f->worst_y, "slice",
-                     (json_int_t)f->worst_slice, "psnr_db", psnr_json(f->worst_psnr_db), "scores",
-                     scores);
+    return json_pack("{s:f, s:f, s:o, s:b, s:o, s:{s:i, s:I, s:I, s:I, s:o}, s:o}", "range",
+                     f->range, "max_error", f->max_error, "psnr_db", psnr_json(f->psnr_db),
+                     "familiar", mv_fidelity_familiar(f), "unlikeness",
+                     f->judged ? json_real(f->unlikeness) : json_null(), "worst_tile", "side",
+                     MV_FIDELITY_TILE, "x", (json_int_t)f->worst_x, "y", (json_int_t)f->worst_y,
+                     "slice", (json_int_t)f->worst_slice, "psnr_db", psnr_json(f->worst_psnr_db),
+                     "scores", scores);
 }

@@ -19,7 +19,8 @@ typedef struct loss {
 
 /* loss_of: rebuild what will travel, the compact form where there is one, else the features, as the
  * receiver will, and compare it with image (resized as codec says). model made the features; head
- * and model score both pictures, unless head is NULL or cannot (then without scores). */
+ * and model score both pictures, unless head is NULL or cannot (then without scores). A compact
+ * picture is judged by its networks. */
 MV_MUST_CHECK mv_status loss_of(loss *out, const compact *c, const mv_code *code,
                                 const mv_model *model, const mv_head *head, const mv_image *image,
                                 const mv_codec_opts *codec, mv_error *err);
@@ -28,7 +29,7 @@ MV_MUST_CHECK mv_status loss_of(loss *out, const compact *c, const mv_code *code
 MV_MUST_CHECK mv_status loss_read(loss *out, mv_opener *opener, size_t i, mv_error *err);
 
 /* One or two sentences without a final stop: "PSNR 45.2 dB, ..." */
-enum { LOSS_TEXT_SIZE = 320 };
+enum { LOSS_TEXT_SIZE = 400 };
 void loss_text(char out[LOSS_TEXT_SIZE], const mv_fidelity *record);
 json_t *loss_json(const loss *l); /* an object, or null */
 

@@ -5,11 +5,14 @@
 #include "medveil/fidelity.h"
 
 #include "base/bytes.h"
+#include "codec/familiar.h"
+#include "codec/veil_file.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { SCORED = 1, CLASS_CHANGED = 2, FLAGS = SCORED | CLASS_CHANGED };
+enum { SCORED = 1, CLASS_CHANGED = 2, JUDGED = 4, FLAGS = SCORED | CLASS_CHANGED | JUDGED };
+enum { LEN_BEFORE = 92 }; /* of records that know no verdict */
 
 /* ---- samples ---- */
 
@@ -104,7 +107,24 @@ done:
 
 bool mv_fidelity_familiar(const mv_fidelity *record)
 {
-    return record->psnr_db >= MV_FIDELITY_FAMILIAR_DB;
+    return record->judged ? record->unlikeness <= 1 : record->psnr_db >= MV_FIDELITY_FAMILIAR_DB;
+}
+
+mv_status mv_fidelity_judge(mv_fidelity *record, const mv_veil *veil, const mv_image *original)
+{
+    mv_status st = MV_OK;
+    int32_t stats[MV_FAMILIAR_STATS];
+    bool enough = false;
+    if (memcmp(veil->hash, mv_familiar_networks, sizeof mv_familiar_networks) != 0) {
+        return MV_OK;
+    }
+    MV_TRY(mv_familiar_stats(stats, &enough, original));
+    if (enough) {
+        record->judged = true;
+        record->unlikeness = mv_familiar_distance(stats, mv_familiar_table, MV_FAMILIAR_KINDS);
+    }
+done:
+    return st;
 }
 
 /* ---- scores ---- */
@@ -178,9 +198,11 @@ void mv_fidelity_write(uint8_t out[MV_FIDELITY_LEN], const mv_fidelity *record)
     mv_store_u32le(out + 40, record->worst_y);
     mv_store_u32le(out + 44, record->worst_slice);
     mv_store_f64le(out + 48, record->score_drift);
-    mv_store_u32le(out + 56,
-                   (record->scored ? SCORED : 0u) | (record->class_changed ? CLASS_CHANGED : 0u));
+    mv_store_u32le(out + 56, (record->scored ? SCORED : 0u) |
+                                 (record->class_changed ? CLASS_CHANGED : 0u) |
+                                 (record->judged ? JUDGED : 0u));
     memcpy(out + 60, record->head_hash, sizeof record->head_hash);
+    mv_store_f64le(out + LEN_BEFORE, record->unlikeness);
 }
 
 static bool is_psnr(double db, double max_error)
@@ -221,9 +243,22 @@ static mv_status read_scores(mv_fidelity *f, mv_reader *r)
     MV_ENSURE((flags & ~(uint32_t)FLAGS) == 0, MV_E_RANGE);
     f->scored = (flags & SCORED) != 0;
     f->class_changed = (flags & CLASS_CHANGED) != 0;
+    f->judged = (flags & JUDGED) != 0;
     MV_ENSURE(f->scored || (f->score_drift == 0 && !f->class_changed &&
                             memcmp(f->head_hash, nobody, sizeof nobody) == 0),
               MV_E_RANGE);
+done:
+    return st;
+}
+
+static mv_status read_verdict(mv_fidelity *f, mv_reader *r)
+{
+    mv_status st = MV_OK;
+    if (mv_reader_left(r) != 0) {
+        MV_TRY(mv_read_f64le(r, &f->unlikeness));
+    }
+    MV_ENSURE(isfinite(f->unlikeness) && f->unlikeness >= 0, MV_E_RANGE);
+    MV_ENSURE(f->judged || f->unlikeness == 0, MV_E_RANGE);
 done:
     return st;
 }
@@ -233,10 +268,12 @@ mv_status mv_fidelity_read(mv_fidelity *out, const uint8_t *bytes, size_t len)
     mv_status st = MV_OK;
     mv_reader r = mv_reader_make(bytes, len);
     memset(out, 0, sizeof *out);
-    MV_ENSURE(len >= MV_FIDELITY_LEN, MV_E_TRUNCATED);
-    MV_ENSURE(len == MV_FIDELITY_LEN, MV_E_FORMAT);
+    MV_ENSURE(len >= LEN_BEFORE, MV_E_TRUNCATED);
+    MV_ENSURE(len == LEN_BEFORE || len == MV_FIDELITY_LEN, MV_E_FORMAT);
     MV_TRY(read_errors(out, &r));
     MV_TRY(read_scores(out, &r));
+    MV_TRY(read_verdict(out, &r));
+    MV_ENSURE(len == MV_FIDELITY_LEN || !out->judged, MV_E_RANGE);
 done:
     if (st != MV_OK) {
         memset(out, 0, sizeof *out);

@@ -5,9 +5,9 @@
  * originals", has the bytes.
  *
  * The sealer uses a coding only after it has rebuilt the file from it and compared; otherwise the
- * file travels as it is. Both directions work strip by strip. JPEG-LS streams of others are decoded
- * in the sandbox of image/sandbox.h; those that the sealer has just made itself, and the pixel
- * coder's, which is our own code, in the process itself.
+ * file travels as it is. Both directions work strip by strip (exact_strips.h). Streams of others
+ * are decoded in sandboxed children (exact_apart.h), those that the sealer has just made itself in
+ * the process.
  */
 #ifndef MV_EXACT_CODING_H
 #define MV_EXACT_CODING_H
@@ -51,23 +51,10 @@ MV_MUST_CHECK mv_status mv_exact_decoder_write(void *decoder, const uint8_t *byt
  * errors: MV_E_FORMAT */
 MV_MUST_CHECK mv_status mv_exact_decoder_end(mv_exact_decoder *decoder, mv_error *err);
 
-/* How the frames are cut into strips of whole rows. */
-typedef struct mv_exact_strips {
-    mv_raster raster;
-    uint32_t coding;
-    uint32_t rows; /* of a strip; the last of a frame may have fewer */
-    uint32_t per_frame;
-} mv_exact_strips;
-
-mv_exact_strips mv_exact_strips_of(const mv_raster *raster, uint32_t coding);
-
-/* mv_exact_strip: strip k of the file as a raster of its own, whose place means nothing. */
-mv_raster mv_exact_strip(const mv_exact_strips *strips, uint64_t k);
-
-/* mv_exact_rebuild: whole strips from number first on, each with its head, one after another, into
- * out, which has room for as many as there are heads. Called here, in the sandboxed child, and by
- * the fuzzer. */
-bool mv_exact_rebuild(uint8_t *out, const mv_exact_strips *strips, uint64_t first, unsigned threads,
-                      const uint8_t *batch, size_t len);
+/* For the encoder, whose decoder goes along. mv_exact_decoder_trust: the streams were made in this
+ * process a moment ago, and are rebuilt in it. mv_exact_decoder_digest: SHA-256 of the file so far,
+ * which goes no further; false: libcrypto failed. */
+void mv_exact_decoder_trust(mv_exact_decoder *decoder);
+MV_MUST_CHECK bool mv_exact_decoder_digest(uint8_t out[32], const mv_exact_decoder *decoder);
 
 #endif

@@ -6,6 +6,7 @@
  * Input: 1 byte, what is done; 2 bytes, width and height; 1 byte of flags; the rest.
  */
 #include "envelope/exact_coding.h"
+#include "envelope/exact_strips.h"
 
 #include <stdlib.h>
 #include <string.h>

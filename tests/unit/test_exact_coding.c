@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "codec/jpegls.h"
 #include "codec/veil_strip.h"
+#include "envelope/exact_apart.h"
 #include "envelope/exact_coding.h"
 
 #include <openssl/evp.h>
@@ -377,6 +378,57 @@ static void a_frame_of_many_strips_takes_the_smaller_coder_for_each(void **state
     mv_buffer_clear(&back);
 }
 
+/* The strips of a coded file that has nothing behind its samples; *first_len: of strip 0's stream
+ */
+static mv_exact_strips strips_in(const uint8_t **batch, size_t *len, size_t *first_len,
+                                 const mv_buffer *coded, uint64_t file_len)
+{
+    mv_raster raster;
+    assert_true(mv_exact_head_read(&raster, coded->bytes, file_len));
+    *batch = coded->bytes + MV_EXACT_HEAD_LEN + raster.at;
+    *len = coded->len - MV_EXACT_HEAD_LEN - (size_t)raster.at - MV_EXACT_DIGEST_LEN;
+    *first_len = mv_load_u32le(*batch + 1);
+    return mv_exact_strips_of(&raster, MV_CODING_STRIPS);
+}
+
+/* 24 frames of 128 KiB: enough for as many children as there are processors, up to 12. */
+static void strips_shared_among_children_come_back_each_in_its_place(void **state)
+{
+    const made m = {"<u2", 24, 256, 256, 1, 100, 12};
+    mv_buffer file = npy_of(&m), coded = mv_buffer_make((size_t)1 << 28);
+    const size_t want = file.len - 128;
+    uint8_t *out = malloc(want), *batch = NULL;
+    const uint8_t *view = NULL;
+    size_t len = 0, first_len = 0;
+    mv_error err = {0};
+    (void)state;
+    for (size_t i = 0; i < want / 2; i++) { /* no two frames alike */
+        uint8_t *p = file.bytes + 128 + 2 * i;
+        mv_store_u16le(p, (uint16_t)(mv_load_u16le(p) + i / 65536 * 37));
+    }
+    assert_true(encode(&coded, &file, &pixels, 0));
+    const mv_exact_strips s = strips_in(&view, &len, &first_len, &coded, file.len);
+    assert_non_null(out);
+    assert_non_null(batch = malloc(len));
+    memcpy(batch, view, len);
+    assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len, &err), MV_OK);
+    assert_memory_equal(out, file.bytes + 128, want);
+    /* whatever does not add up is refused: a batch cut short, another size, a head that lies */
+    assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len - 1, &err), MV_E_FORMAT);
+    assert_int_equal(mv_exact_rebuild_apart(out, want - 1, &s, 0, batch, len, &err), MV_E_FORMAT);
+    assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, 0, &err), MV_E_FORMAT);
+    mv_store_u32le(batch + 1, (uint32_t)first_len + 1);
+    assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len, &err), MV_E_FORMAT);
+    mv_store_u32le(batch + 1, (uint32_t)first_len);
+    batch[0] = MV_EXACT_KIND_JPEGLS; /* in the child: the stream is of the other coder */
+    assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len, &err), MV_E_FORMAT);
+    assert_string_equal(err.text, "the coded original inside cannot be rebuilt");
+    free(batch);
+    free(out);
+    mv_buffer_clear(&file);
+    mv_buffer_clear(&coded);
+}
+
 static int32_t sample_at(const mv_buffer *file, size_t i)
 {
     return (int16_t)mv_load_u16le(file->bytes + 128 + 2 * i);
@@ -538,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_stated_error_is_kept_by_every_sample_and_saves_bytes),
         cmocka_unit_test(a_coding_is_not_taken_for_the_other),
         cmocka_unit_test(a_frame_of_many_strips_takes_the_smaller_coder_for_each),
+        cmocka_unit_test(strips_shared_among_children_come_back_each_in_its_place),
         cmocka_unit_test(odd_pictures_fall_back_by_size_and_keep_a_stated_error),
         cmocka_unit_test(a_strip_of_colour_is_that_of_the_format_page),
         cmocka_unit_test(a_sample_above_the_range_is_refused),

@@ -101,7 +101,9 @@ static mv_fidelity example(void)
                      .worst_psnr_db = 29,
                      .scored = true,
                      .class_changed = true,
-                     .score_drift = 0.125};
+                     .score_drift = 0.125,
+                     .judged = true,
+                     .unlikeness = 2.5};
     memset(f.head_hash, 0xab, sizeof f.head_hash);
     return f;
 }
@@ -110,13 +112,13 @@ static void a_record_comes_back_from_its_bytes(void **state)
 {
     /* as docs/formats/mv.md prints it */
     static const uint8_t want[MV_FIDELITY_LEN] = {
-        0,    0,    0,    0,    0,    0xe0, 0x6f, 0x40, 0,    0,    0,    0,    0,    0x80,
-        0x3f, 0x40, 0,    0,    0,    0,    0,    0xa0, 0x44, 0x40, 0,    0,    0,    0,
-        0,    0,    0x3d, 0x40, 16,   0,    0,    0,    208,  0,    0,    0,    16,   0,
-        0,    0,    3,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0xc0, 0x3f,
-        3,    0,    0,    0,    0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab,
-        0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab,
-        0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab};
+        0,    0,    0,    0,    0,    0xe0, 0x6f, 0x40, 0,    0,    0,    0,    0,    0x80, 0x3f,
+        0x40, 0,    0,    0,    0,    0,    0xa0, 0x44, 0x40, 0,    0,    0,    0,    0,    0,
+        0x3d, 0x40, 16,   0,    0,    0,    208,  0,    0,    0,    16,   0,    0,    0,    3,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0xc0, 0x3f, 7,    0,    0,    0,
+        0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab,
+        0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab, 0xab,
+        0xab, 0xab, 0,    0,    0,    0,    0,    0,    0x04, 0x40};
     const mv_fidelity f = example();
     mv_fidelity back;
     uint8_t bytes[MV_FIDELITY_LEN], again[MV_FIDELITY_LEN];
@@ -139,11 +141,11 @@ static void expect_refused(const mv_fidelity *f)
 
 static void records_that_say_what_cannot_be_are_refused(void **state)
 {
-    mv_fidelity f[12];
+    mv_fidelity f[15];
     uint8_t bytes[MV_FIDELITY_LEN + 1] = {0};
     mv_fidelity back;
     (void)state;
-    for (size_t i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 15; i++) {
         f[i] = example();
     }
     f[0].range = 0;
@@ -160,18 +162,37 @@ static void records_that_say_what_cannot_be_are_refused(void **state)
     memset(f[11].head_hash, 0, sizeof f[11].head_hash);
     f[11].scored = false;
     f[11].class_changed = false;
-    for (size_t i = 0; i < 12; i++) {
+    f[12].unlikeness = -0.5;
+    f[13].unlikeness = NAN;
+    f[14].judged = false; /* although it lies somewhere */
+    for (size_t i = 0; i < 15; i++) {
         expect_refused(&f[i]);
     }
     f[0] = example();
     mv_fidelity_write(bytes, &f[0]);
-    assert_int_equal(mv_fidelity_read(&back, bytes, MV_FIDELITY_LEN - 1), MV_E_TRUNCATED);
+    assert_int_equal(mv_fidelity_read(&back, bytes, MV_FIDELITY_LEN - 1), MV_E_FORMAT);
     assert_int_equal(mv_fidelity_read(&back, bytes, MV_FIDELITY_LEN + 1), MV_E_FORMAT);
-    bytes[56] |= 4; /* a flag that there is not */
+    bytes[56] |= 8; /* a flag that there is not */
     assert_int_equal(mv_fidelity_read(&back, bytes, MV_FIDELITY_LEN), MV_E_RANGE);
-    bytes[56] &= 3;
+    bytes[56] &= 7;
     bytes[32] = 8; /* tiles of another side */
     assert_int_equal(mv_fidelity_read(&back, bytes, MV_FIDELITY_LEN), MV_E_RANGE);
+}
+
+static void records_from_before_the_verdict_are_read(void **state)
+{
+    mv_fidelity f = example(), back;
+    uint8_t bytes[MV_FIDELITY_LEN];
+    (void)state;
+    mv_fidelity_write(bytes, &f);
+    assert_int_equal(mv_fidelity_read(&back, bytes, 92), MV_E_RANGE); /* it says there is one */
+    f.judged = false;
+    f.unlikeness = 0;
+    mv_fidelity_write(bytes, &f);
+    assert_int_equal(mv_fidelity_read(&back, bytes, 92), MV_OK);
+    assert_true(!back.judged && back.psnr_db == 41.25 && back.scored);
+    assert_int_equal(mv_fidelity_read(&back, bytes, 91), MV_E_TRUNCATED);
+    assert_int_equal(mv_fidelity_read(&back, bytes, 93), MV_E_FORMAT);
 }
 
 int main(void)
@@ -182,6 +203,7 @@ int main(void)
         cmocka_unit_test(pictures_that_do_not_belong_together_are_refused),
         cmocka_unit_test(a_record_comes_back_from_its_bytes),
         cmocka_unit_test(records_that_say_what_cannot_be_are_refused),
+        cmocka_unit_test(records_from_before_the_verdict_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
