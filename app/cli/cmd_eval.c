@@ -30,6 +30,7 @@ static const cli_option options[] = {
     {"timing-images", 0, "N", "images of each set in the serial timing pass (default: 20)"},
     {"repeats", 0, "N", "of each timing; the median counts (default: 5)"},
     {"threads", 0, "N", "processors for the quality pass (default: all)"},
+    {"integer", 0, NULL, "networks in whole numbers, as encrypt --integer runs them"},
     {"any-budget", 0, NULL, "take models of another budget too; their rows are marked"},
     {"force", 'f', NULL, "begin anew where DIR holds another evaluation"},
     {NULL, 0, NULL, NULL},
@@ -148,18 +149,29 @@ done:
     return st;
 }
 
-static mv_status count_features(eval_model *model, mv_error *err)
+/* Features of an image; both ways, so that a network without whole numbers is known now. */
+static mv_status count_features(eval_model *model, const eval_job *job, mv_error *err)
 {
     mv_status st = MV_OK;
-    mv_image image = {0};
+    mv_image image = {0}, back = {0};
     mv_code code = {.feature = NULL};
-    const mv_codec_opts opts = eval_codec_opts(EVAL_AFTER);
+    mv_error why = {0};
+    const mv_codec_opts opts = eval_codec_opts(job, EVAL_AFTER);
 
     MV_TRY(mv_image_alloc(&image, EVAL_SIDE, EVAL_SIDE, 1, 1, MV_SAMPLE_U8));
-    MV_TRY(mv_codec_encode(&code, model->model, &image, &opts, err));
+    MV_TRY(mv_codec_encode(&code, model->model, &image, &opts, &why));
+    MV_TRY(mv_codec_decode(&back, model->model, &code, &opts, &why));
     model->features = code.feature_count;
 done:
+    if (st == MV_E_UNSUPPORTED && job->integer) {
+        mv_hint(err, "leave it out of --models, or leave out --integer");
+    }
+    if (st != MV_OK) {
+        (void)mv_fail(err, st, "%s: %s", model->info.name,
+                      why.text[0] != '\0' ? why.text : mv_status_sentence(st));
+    }
     mv_image_clear(&image);
+    mv_image_clear(&back);
     mv_code_clear(&code);
     return st;
 }
@@ -179,7 +191,7 @@ static mv_status add_model(eval_job *job, const char *name, bool any_budget, mv_
     } else if (mv_model_each(note_path, model) != MV_E_EXISTS) {
         model->path[0] = '\0';
     }
-    MV_TRY(count_features(model, err));
+    MV_TRY(count_features(model, job, err));
     MV_TRY(check_budget(model, any_budget, err));
     if (mv_head_find_for(&model->head, model->model, NULL) == MV_OK) {
         mv_head_describe(&model->head_info, model->head);
@@ -267,9 +279,10 @@ static void say_end(const eval_job *job, const cli_args *args)
     }
     const double minutes = (mv_clock_ms() - job->started_ms) / 60e3;
     if (cli_flag(args, "json")) {
-        ui_json(json_pack("{s:s, s:I, s:I, s:I, s:f}", "report", "report.html", "images",
-                          (json_int_t)images, "models", (json_int_t)job->model_count, "unreadable",
-                          (json_int_t)job->unreadable_count, "minutes", minutes));
+        ui_json(json_pack("{s:s, s:I, s:I, s:b, s:I, s:f}", "report", "report.html", "images",
+                          (json_int_t)images, "models", (json_int_t)job->model_count, "integer",
+                          job->integer, "unreadable", (json_int_t)job->unreadable_count, "minutes",
+                          minutes));
         return;
     }
     ui_say("%zu images, %zu model%s, %.1f minutes: see %s/report.html", images, job->model_count,
@@ -314,6 +327,11 @@ static bool fit_together(const cli_args *args)
         ui_say("--native and --every go with --curves");
         return false;
     }
+    if (reports != 0 && cli_flag(args, "integer")) {
+        ui_say("--integer goes with the comparison of networks, not with --exact, --encrypted or "
+               "--curves");
+        return false;
+    }
     return true;
 }
 
@@ -350,6 +368,7 @@ static int run(const cli_args *args)
     job->timing_images = (size_t)timing;
     job->repeats = (size_t)repeats;
     job->every = (size_t)every;
+    job->integer = cli_flag(args, "integer");
     job->threads = (unsigned)threads;
     const mv_status st = evaluate(job, args, &err);
     const bool partial = job->unreadable_count != 0;
@@ -375,6 +394,7 @@ const cli_command cmd_eval = {
         "DIR/../manifest.tsv, where there is one, names each image's origin.\n"
         "An interrupted evaluation goes on when the same command is given again. Images that\n"
         "cannot be read are named, left out, and make the exit code 15.\n"
+        "With --integer the networks run in whole numbers; bp and lstm cannot, and are refused.\n"
         "With --exact there is no network: every file in and beneath the folders is sealed and\n"
         "opened, and its samples are coded by others too, per DICOM modality or format.\n"
         "With --encrypted the embeddings of the first of --models are ranked and classified three\n"

@@ -118,6 +118,7 @@ typedef struct eval_job {
     const char *out; /* folder */
     unsigned threads;
     size_t timing_images, repeats;
+    bool integer; /* networks in whole numbers, not in floating point */
     size_t every; /* of the images of each set one in so many; --curves alone */
     uint8_t key_bytes[MV_COLLECTION_KEY_LEN];
     mv_he_key *key; /* pack4096 */
@@ -153,7 +154,7 @@ MV_MUST_CHECK mv_status eval_codec_pass(eval_job *job, mv_error *err);  /* eval_
 MV_MUST_CHECK mv_status eval_load(mv_image *out, const char *path, eval_way way, mv_error *err);
 MV_MUST_CHECK mv_status eval_prepare(mv_image *out, const mv_image *image, eval_way way,
                                      mv_error *err);
-mv_codec_opts eval_codec_opts(eval_way way);
+mv_codec_opts eval_codec_opts(const eval_job *job, eval_way way);
 
 /* eval_gray8: the middle slice, gray, stretched to 0..255, 8 bits. side: of the square it is
  * resized to; 0: its own size. errors: those of mv_image_resize, MV_E_RANGE, MV_E_MEMORY */

@@ -346,8 +346,8 @@ done:
 static mv_status network(curve_point *out, const sight *x, size_t m, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_codec_opts opts = eval_codec_opts(EVAL_AFTER);
     const eval_job *job = x->c->job;
+    const mv_codec_opts opts = eval_codec_opts(job, EVAL_AFTER);
     mv_code code = {.feature = NULL};
     mv_image back = {0};
     bool exact = true;

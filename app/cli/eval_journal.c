@@ -165,6 +165,9 @@ static void name_evaluation(char out[65], const eval_job *job)
     }
     const uint64_t settings[] = {1, job->timing_images, job->repeats, EVAL_CODEC_IMAGES};
     (void)crypto_generichash_update(&h, (const uint8_t *)settings, sizeof settings);
+    if (job->integer) { /* journals of floating point keep their name */
+        (void)crypto_generichash_update(&h, (const uint8_t *)"integer", 7);
+    }
     (void)crypto_generichash_final(&h, hash, sizeof hash);
     (void)sodium_bin2hex(out, 65, hash, sizeof hash);
 }

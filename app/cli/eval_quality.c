@@ -16,11 +16,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
-mv_codec_opts eval_codec_opts(eval_way way)
+mv_codec_opts eval_codec_opts(const eval_job *job, eval_way way)
 {
     mv_codec_opts opts = mv_codec_defaults();
     opts.feature_bits = EVAL_BITS;
     opts.threads = 1;
+    opts.integer = job->integer;
     opts.full_range = way == EVAL_BEFORE;
     return opts;
 }
@@ -107,7 +108,7 @@ static mv_status measure_way(eval_item *item, const eval_job *job, const eval_mo
                              const mv_image *image, eval_way way, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_codec_opts opts = eval_codec_opts(way);
+    const mv_codec_opts opts = eval_codec_opts(job, way);
     eval_quality *q = &item->way[way];
     mv_image sent = {0}, back = {0};
     mv_code code = {.feature = NULL};
@@ -135,7 +136,7 @@ static mv_status label_way(eval_item *item, const eval_job *job, const eval_mode
                            const mv_image *image, eval_way way, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_codec_opts opts = eval_codec_opts(way);
+    const mv_codec_opts opts = eval_codec_opts(job, way);
     mv_image square = {0}, sent = {0};
     mv_code code = {.feature = NULL};
     mv_embedding embedding = {{0}, {0}};

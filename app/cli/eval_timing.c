@@ -67,7 +67,7 @@ static mv_status time_way(eval_time *out, const eval_job *job, const eval_model 
                           const char *path, eval_way way, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_codec_opts opts = eval_codec_opts(way);
+    const mv_codec_opts opts = eval_codec_opts(job, way);
     mv_image image = {0};
     mv_code code = {.feature = NULL};
     stopwatch w;
@@ -102,7 +102,7 @@ static mv_status features_of(mv_code *code, const eval_job *job, size_t s, size_
 {
     mv_status st = MV_OK;
     const eval_set *set = &job->set[s];
-    const mv_codec_opts opts = eval_codec_opts(EVAL_AFTER);
+    const mv_codec_opts opts = eval_codec_opts(job, EVAL_AFTER);
     mv_image image = {0};
     MV_TRY(eval_load(&image, set->list.image[set->timed[t]].path, EVAL_AFTER, err));
     MV_TRY(mv_codec_encode(code, job->model[0].model, &image, &opts, err));

@@ -233,7 +233,10 @@ static void put_intro(report *r)
         images - job->unreadable_count, job->set_count, job->set_count == 1 ? "" : "s",
         job->model_count, job->model_count == 1 ? "" : "s", MV_VERSION, day);
     report_processor(r);
-    put(r, ". For research; not for diagnosis.</p>\n");
+    put(r, "; networks %s. For research; not for diagnosis.</p>\n",
+        job->integer ? "in whole numbers (<code>--integer</code>), the same results from every "
+                       "processor"
+                     : "in floating point");
     put(r, "<p class=\"note\">The comparison follows Suvitha and Murugan, &ldquo;Integrating Deep "
            "Learning and Homomorphic Encryption for Secure Image Transmission&rdquo;, Journal of "
            "Machine and Computing 4(4), 2024 (<i>the paper</i>). Every figure here was measured by "

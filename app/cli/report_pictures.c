@@ -80,7 +80,7 @@ static mv_status through(mv_image *back, uint8_t *cipher, const report *r, size_
                          const mv_image *image)
 {
     mv_status st = MV_OK;
-    const mv_codec_opts opts = eval_codec_opts(EVAL_AFTER);
+    const mv_codec_opts opts = eval_codec_opts(r->job, EVAL_AFTER);
     const mv_model *model = r->job->model[m].model;
     mv_code code = {.feature = NULL};
     uint8_t *bytes = NULL;

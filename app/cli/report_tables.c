@@ -92,6 +92,7 @@ void report_table_3(report *r)
         put(r, "</td></tr>\n");
         put_csv(r, "3,,%s,,,weights,%llu,,,,,\n", info->name,
                 (unsigned long long)info->parameter_count);
+        put_csv(r, "3,,%s,,,in whole numbers,%d,,,,,\n", info->name, r->job->integer);
     }
     report_table_end(r);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nn_conv16_avx2.c: convolutions of six pixels by one block of outputs, and dense layers.
+ * nn_conv16_avx2.c: convolutions of six or four pixels by one block of outputs, and dense layers.
  * Compiled with its own flags; called only when the processor has MV_CPU_AVX2.
  */
 #include "nn/nn_conv16.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum { SIDE = MV_CONV16_SIDE, TILE = 6 };
+enum { SIDE = MV_CONV16_SIDE, TILE = 6, SMALL = 4 };
 
 static inline __m256i load(const void *p)
 {
@@ -71,13 +72,20 @@ static void tile_of_six(int16_t *y, size_t y_step, const int16_t *x, size_t x_ro
     tile(y, y_step, x, x_row, x_step, c, block, TILE);
 }
 
+static void tile_of_four(int16_t *y, size_t y_step, const int16_t *x, size_t x_row, size_t x_step,
+                         const mv_conv16 *c, size_t block)
+{
+    tile(y, y_step, x, x_row, x_step, c, block, SMALL);
+}
+
 static void tile_of_one(int16_t *y, size_t y_step, const int16_t *x, size_t x_row, size_t x_step,
                         const mv_conv16 *c, size_t block)
 {
     tile(y, y_step, x, x_row, x_step, c, block, 1);
 }
 
-/* A last tile that would pass the row's end starts earlier and makes some outputs again. */
+/* A last tile, the smaller one where it is enough, that would pass the row's end starts earlier and
+ * makes some outputs again. */
 void mv_conv16_avx2(int16_t *y, size_t y_step, const int16_t *x, size_t x_row, size_t x_step,
                     size_t width, const mv_conv16 *c)
 {
@@ -87,8 +95,38 @@ void mv_conv16_avx2(int16_t *y, size_t y_step, const int16_t *x, size_t x_row, s
             tile_of_one(to + s * y_step, y_step, x + s * x_step, x_row, x_step, c, block);
         }
         for (size_t s = 0; s < width && width >= TILE; s += TILE) {
-            const size_t at = s + TILE <= width ? s : width - TILE;
-            tile_of_six(to + at * y_step, y_step, x + at * x_step, x_row, x_step, c, block);
+            const bool small = s + SMALL >= width;
+            const size_t end = s + (small ? SMALL : TILE);
+            const size_t at = end <= width ? s : s - (end - width);
+            (small ? tile_of_four : tile_of_six)(to + at * y_step, y_step, x + at * x_step, x_row,
+                                                 x_step, c, block);
+        }
+    }
+}
+
+/* Four positions at a time, so that one vector of weights serves four products. */
+static inline __attribute__((always_inline)) void dense(float *y, const float *x,
+                                                        const float *weight, const float *bias,
+                                                        size_t in, size_t out, const size_t count)
+{
+    for (size_t o = 0; o < out; o += 16) {
+        __m256 low[4], high[4];
+        for (size_t k = 0; k < count; k++) {
+            low[k] = _mm256_loadu_ps(bias + o);
+            high[k] = _mm256_loadu_ps(bias + o + 8);
+        }
+        for (size_t i = 0; i < in; i++) {
+            const float *w = weight + i * out + o;
+            const __m256 w0 = _mm256_loadu_ps(w), w1 = _mm256_loadu_ps(w + 8);
+            for (size_t k = 0; k < count; k++) {
+                const __m256 xi = _mm256_set1_ps(x[k * in + i]);
+                low[k] = _mm256_add_ps(low[k], _mm256_mul_ps(xi, w0));
+                high[k] = _mm256_add_ps(high[k], _mm256_mul_ps(xi, w1));
+            }
+        }
+        for (size_t k = 0; k < count; k++) {
+            _mm256_storeu_ps(y + k * out + o, low[k]);
+            _mm256_storeu_ps(y + k * out + o + 8, high[k]);
         }
     }
 }
@@ -96,17 +134,11 @@ void mv_conv16_avx2(int16_t *y, size_t y_step, const int16_t *x, size_t x_row, s
 void mv_dense_avx2(float *y, const float *x, const float *weight, const float *bias, size_t count,
                    size_t in, size_t out)
 {
-    for (size_t k = 0; k < count; k++, x += in, y += out) {
-        for (size_t o = 0; o < out; o += 16) {
-            __m256 low = _mm256_loadu_ps(bias + o), high = _mm256_loadu_ps(bias + o + 8);
-            for (size_t i = 0; i < in; i++) {
-                const __m256 xi = _mm256_set1_ps(x[i]);
-                const float *w = weight + i * out + o;
-                low = _mm256_add_ps(low, _mm256_mul_ps(xi, _mm256_loadu_ps(w)));
-                high = _mm256_add_ps(high, _mm256_mul_ps(xi, _mm256_loadu_ps(w + 8)));
-            }
-            _mm256_storeu_ps(y + o, low);
-            _mm256_storeu_ps(y + o + 8, high);
-        }
+    size_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        dense(y + k * out, x + k * in, weight, bias, in, out, 4);
+    }
+    for (; k < count; k++) {
+        dense(y + k * out, x + k * in, weight, bias, in, out, 1);
     }
 }

@@ -129,6 +129,52 @@ evaluate 1 first --data body=body --data head=head --models cnn
 says 'is damaged'
 evaluate 0 first --data body=body --models cnn --force
 
+step 'networks run in whole numbers on request, in a report and a journal of their own'
+mkdir -p few/chest few/belly
+cp body/test/chest/xtest1.png few/chest
+cp body/test/belly/ctest1.png few/belly
+evaluate 0 real --data body=few --models cnn
+evaluate 0 whole --data body=few --models cnn --integer --json
+is integer 'v is True'
+grep -q 'networks in whole numbers' whole/report.html || fail 'the report says which engine made it'
+grep -q 'networks in floating point' real/report.html || fail 'the other report does, too'
+grep -q '^3,,cnn,,,in whole numbers,1,' whole/tables.csv || fail 'the table says it'
+grep -q '^3,,cnn,,,in whole numbers,0,' real/tables.csv || fail 'the other table does, too'
+/usr/bin/python3 -c '
+import csv
+def mse(path): return [10 ** (-float(r[7]) / 10) for r in csv.reader(open(path))
+                       if r[0] == "5-7" and r[4] == "all" and r[5] == "PSNR dB"]
+a, b = mse("real/tables.csv"), mse("whole/tables.csv")
+assert len(a) == len(b) == 2 and a != b and all(abs(x - y) < 1e-6 for x, y in zip(a, b))' ||
+    fail 'its figures are others, by an error below 60 dB'
+evaluate 2 whole --data body=few --models cnn
+says 'other models, images or settings'
+evaluate 2 real --data body=few --models cnn --integer
+says 'other models, images or settings'
+errors() { grep '^5-7.*PSNR\|^5-7.*RMSE' whole/tables.csv; }
+errors >"$work/log/wanted"
+head -n 2 whole/journal.tsv >"$work/log/part"
+cp "$work/log/part" whole/journal.tsv
+MV_CPU_MASK=avx2
+export MV_CPU_MASK
+evaluate 0 whole --data body=few --models cnn --integer
+unset MV_CPU_MASK
+says 'going on after 1 rows'
+errors | cmp -s - "$work/log/wanted" || fail 'another processor goes on with the same figures'
+
+step 'networks without whole numbers are refused by name, and nothing is written'
+for model in bp lstm; do
+    evaluate 2 none --data body=body --models cnn,$model --integer
+    says "$model: this network has"
+    says 'leave it out of --models, or leave out --integer'
+    absent none
+done
+for report in --exact --encrypted --curves; do
+    evaluate 2 none --data body=body --integer $report
+    says '--integer goes with the comparison of networks'
+    absent none
+done
+
 step 'what cannot be read is named, left out, and makes the exit code 15'
 mkdir -p odd/test/one odd/test/two odd/test/none
 picture mr 50x70 1 odd/test/one/a.png

@@ -78,31 +78,29 @@ static void add_samples(crypto_generichash_state *h, const mv_image *image)
     }
 }
 
-/* Bytes and what they give back go into the hash once, and are the same on three threads. */
+/* Bytes and what they give back go into the hash; one thread and three make and read the same. */
 static void compact_there_and_back(crypto_generichash_state *h, const mv_veil *veil,
-                                   const mv_image *image, uint32_t quality)
+                                   const mv_image *image, uint32_t quality, unsigned threads)
 {
     const mv_progress none = {0};
+    const mv_veil_opts opts[2] = {{.quality = quality, .threads = threads},
+                                  {.quality = quality, .threads = 4 - threads}};
     uint8_t *bytes[2] = {NULL, NULL};
     size_t len[2] = {0};
-    mv_image back[2] = {{0}, {0}};
-    for (unsigned t = 0; t < 2; t++) {
-        const mv_veil_opts opts = {.quality = quality, .threads = 1 + 2 * t};
-        assert_int_equal(mv_veil_encode(&bytes[t], &len[t], NULL, veil, image, &opts, NULL), MV_OK);
-        assert_int_equal(
-            mv_veil_decode(&back[t], veil, bytes[t], len[t], NULL, opts.threads, none, NULL),
-            MV_OK);
+    mv_image back = {0};
+    for (size_t t = 0; t < 2; t++) {
+        assert_int_equal(mv_veil_encode(&bytes[t], &len[t], NULL, veil, image, &opts[t], NULL),
+                         MV_OK);
     }
     assert_int_equal(len[0], len[1]);
     assert_memory_equal(bytes[0], bytes[1], len[0]);
-    assert_memory_equal(back[0].sample, back[1].sample,
-                        mv_image_sample_count(&back[0]) * mv_sample_size(back[0].type));
+    assert_int_equal(mv_veil_decode(&back, veil, bytes[0], len[0], NULL, threads, none, NULL),
+                     MV_OK);
     add(h, bytes[0], len[0]);
-    add_samples(h, &back[0]);
-    for (size_t t = 0; t < 2; t++) {
-        mv_veil_free_bytes(&bytes[t], len[t]);
-        mv_image_clear(&back[t]);
-    }
+    add_samples(h, &back);
+    mv_veil_free_bytes(&bytes[0], len[0]);
+    mv_veil_free_bytes(&bytes[1], len[1]);
+    mv_image_clear(&back);
 }
 
 static void compact_images_are_the_same_bytes_and_samples_everywhere(void **state)
@@ -122,7 +120,7 @@ static void compact_images_are_the_same_bytes_and_samples_everywhere(void **stat
                                kinds[k].bits);
         const bool large = mv_image_sample_count(&image) > 50000;
         for (uint32_t quality = large ? 60 : 15; quality <= 100; quality += large ? 50 : 42) {
-            compact_there_and_back(&h, veil, &image, quality);
+            compact_there_and_back(&h, veil, &image, quality, k % 2 == 0 ? 1 : 3);
         }
         mv_image_clear(&image);
     }
@@ -172,14 +170,16 @@ static void exact_strips_are_the_same_bytes_everywhere(void **state)
         for (uint32_t bits = large ? 16 : 8; bits <= 16; bits += 2) {
             const mv_veil_strip gray = {sizes[s][0], sizes[s][1], 1, (1U << bits) - 1};
             strip_there_and_back(&h, &gray, 0);
-            strip_there_and_back(&h, &gray, bits - 5);
+            if (!large) {
+                strip_there_and_back(&h, &gray, bits - 5);
+            }
         }
         const mv_veil_strip colour = {sizes[s][0], sizes[s][1], 3, 255};
         if (!large) {
             strip_there_and_back(&h, &colour, 0);
         }
     }
-    check(&h, "f4f411b46df30a93def5a74a389fc6d1");
+    check(&h, "22d464ae8b3bc85aaacc6923e30dfe79");
 }
 
 int main(void)
