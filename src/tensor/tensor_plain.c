@@ -43,6 +43,38 @@ void mv_plain_unblock8(float *x, const float *y, size_t planes, size_t height, s
     }
 }
 
+void mv_plain_block8_beside(float *y, const float *x, const mv_net_shape *at, size_t channels)
+{
+    const size_t rows = at->height / BLOCK, columns = at->width / BLOCK;
+    for (size_t k = 0; k < at->batch * rows * columns; k++) {
+        const size_t b = k / (rows * columns), r = k / columns % rows, s = k % columns;
+        for (size_t c = 0; c < channels; c++) {
+            const float *from =
+                x + ((b * channels + c) * at->height + r * BLOCK) * at->width + s * BLOCK;
+            for (size_t u = 0; u < BLOCK; u++, y += BLOCK) {
+                memcpy(y, from + u * at->width, BLOCK * sizeof *y);
+            }
+        }
+    }
+}
+
+void mv_plain_unblock8_beside(float *x, const float *y, const mv_net_shape *at, size_t channels)
+{
+    const size_t rows = at->height / BLOCK, columns = at->width / BLOCK;
+    if (at->height % BLOCK != 0 || at->width % BLOCK != 0) {
+        memset(x, 0, at->batch * channels * at->height * at->width * sizeof *x);
+    }
+    for (size_t k = 0; k < at->batch * rows * columns; k++) {
+        const size_t b = k / (rows * columns), r = k / columns % rows, s = k % columns;
+        for (size_t c = 0; c < channels; c++) {
+            float *to = x + ((b * channels + c) * at->height + r * BLOCK) * at->width + s * BLOCK;
+            for (size_t u = 0; u < BLOCK; u++, y += BLOCK) {
+                memcpy(to + u * at->width, y, BLOCK * sizeof *y);
+            }
+        }
+    }
+}
+
 /* ---- asinh and sinh: written without branches and calls, so that compilers use vectors; within
  * 4e-7 of the value (tests/unit/test_tensor.c) ---- */
 
@@ -140,6 +172,13 @@ void mv_plain_add(float *y, const float *a, const float *b, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
         y[k] = a[k] + b[k];
+    }
+}
+
+void mv_plain_add_bf16(float *a, const uint16_t *b, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        a[k] += from_bits((uint32_t)b[k] << 16);
     }
 }
 
