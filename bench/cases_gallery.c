@@ -4,12 +4,12 @@
  * client and relay in this one process, scans on two threads.
  */
 #include "bench.h"
+#include "bench_relay.h"
 
 #include "base/bytes.h"
 #include "base/rng.h"
 #include "medveil/analysis.h"
 #include "medveil/client.h"
-#include "relay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,7 @@ enum { DIM = MV_SEARCH_DIM, GROUP = MV_SEARCH_GROUP_MAX, BLOCK = 8192 };
 static const uint8_t collection_key[32] = {1}, head[MV_SEARCH_HASH_LEN] = {2};
 
 typedef struct state {
-    char dir[128];
-    relay *relay;
+    bench_relay at;
     mv_gallery_access access;
     mv_client *client;
     mv_search_key *key;
@@ -34,15 +33,10 @@ typedef struct state {
 static void finish(void *user)
 {
     state *s = user;
-    char command[160];
     mv_client_free(&s->client);
-    relay_stop(&s->relay);
+    bench_relay_stop(&s->at);
     mv_search_key_free(&s->key);
     mv_search_sender_free(&s->sender);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", s->dir);
-    if (system(command) != 0) {
-        (void)fprintf(stderr, "bench: %s is left behind\n", s->dir);
-    }
     free(s->message);
     free(s);
 }
@@ -50,19 +44,11 @@ static void finish(void *user)
 static mv_status start_relay(state *s, mv_error *err)
 {
     mv_status st = MV_OK;
-    relay_config config = relay_config_defaults();
     mv_client_opts opts = mv_client_defaults();
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(s->dir, sizeof s->dir, "%.80s/medveil-bench-XXXXXX",
-                   base == NULL ? "/tmp" : base);
-    MV_REQUIRE(mkdtemp(s->dir) != NULL, err, MV_E_IO, "%s cannot be made", s->dir);
-    config.listen_port = 0;
-    config.requests_per_minute = 0;
-    config.searches_per_key = 0;
-    (void)snprintf(config.state, sizeof config.state, "%s/state", s->dir);
-    MV_TRY(relay_start(&s->relay, &config, NULL, err));
+
+    MV_TRY(bench_relay_start(&s->at, err));
     opts.gallery = &s->access;
-    MV_TRY(mv_client_new(&s->client, relay_address(s->relay), &opts, err));
+    MV_TRY(mv_client_new(&s->client, relay_address(s->at.relay), &opts, err));
 done:
     return st;
 }

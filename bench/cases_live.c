@@ -7,9 +7,9 @@
  */
 #include "base/clock.h"
 #include "bench.h"
+#include "bench_relay.h"
 #include "image/phantom.h"
 #include "medveil/live_line.h"
-#include "relay.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -21,10 +21,8 @@
 enum { SIDE = 224, FRAMES = 90, EVERY = 30, PATH_LEN = 256 };
 
 typedef struct state {
-    char dir[128];
-    relay *relay;
-    mv_identity *owner, *sender;
-    mv_card card;
+    bench_relay at;
+    mv_identity *sender;
     mv_image image; /* FRAMES slices */
     mv_client *client;
     uint64_t after; /* the last stream's number */
@@ -39,42 +37,26 @@ typedef struct state {
 static void finish(void *user)
 {
     state *s = user;
-    char command[PATH_LEN];
     mv_client_free(&s->client);
-    relay_stop(&s->relay);
-    mv_identity_free(&s->owner);
+    bench_relay_stop(&s->at);
     mv_identity_free(&s->sender);
     mv_image_clear(&s->image);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", s->dir);
-    if (system(command) != 0) {
-        (void)fprintf(stderr, "bench: %s is left behind\n", s->dir);
-    }
     free(s);
 }
 
 static mv_status start(state *s, mv_error *err)
 {
     mv_status st = MV_OK;
-    relay_config config = relay_config_defaults();
     mv_phantom_opts picture = mv_phantom_defaults();
     mv_client_opts opts = mv_client_defaults();
-    const char *base = getenv("TMPDIR"), *postgres = getenv("MEDVEIL_BENCH_POSTGRES");
 
-    (void)snprintf(s->dir, sizeof s->dir, "%.80s/medveil-bench-XXXXXX",
-                   base == NULL ? "/tmp" : base);
-    MV_REQUIRE(mkdtemp(s->dir) != NULL, err, MV_E_IO, "cannot make a folder in /tmp");
-    config.listen_port = 0;
-    (void)snprintf(config.state, sizeof config.state, "%s/state", s->dir);
-    (void)snprintf(config.postgres, sizeof config.postgres, "%s", postgres == NULL ? "" : postgres);
-    MV_TRY(relay_start(&s->relay, &config, NULL, err));
-    MV_TRY(mv_identity_generate(&s->owner));
+    MV_TRY(bench_relay_start(&s->at, err));
     MV_TRY(mv_identity_generate(&s->sender));
-    mv_identity_card(&s->card, s->owner);
     picture.width = picture.height = SIDE;
     picture.depth = FRAMES;
     MV_TRY(mv_phantom_make(&s->image, &picture, err));
-    opts.identity = s->owner;
-    MV_TRY(mv_client_new(&s->client, relay_address(s->relay), &opts, err));
+    opts.identity = s->at.owner;
+    MV_TRY(mv_client_new(&s->client, relay_address(s->at.relay), &opts, err));
 done:
     return st;
 }
@@ -107,7 +89,7 @@ static mv_status receive(state *s, mv_error *err)
     bool found = false;
     const mv_live_watch watch = {see, s};
 
-    MV_TRY(mv_live_opener_new(&opener, s->owner, &watch, err));
+    MV_TRY(mv_live_opener_new(&opener, s->at.owner, &watch, err));
     const mv_sink sink = {mv_live_opener_write, opener};
     while (!found) {
         MV_TRY(mv_live_find(s->client, &stream, &found, s->after, 10, err));
@@ -162,13 +144,13 @@ static mv_status stream(state *s, mv_error *err)
     mv_live_sending *line = NULL;
     mv_live_sent sent;
     pthread_t receiver;
-    const mv_live_sending_opts opts = {.relay = relay_address(s->relay),
-                                       .recipient = &s->card,
+    const mv_live_sending_opts opts = {.relay = relay_address(s->at.relay),
+                                       .recipient = &s->at.card,
                                        .sender = s->sender,
                                        .format = {SIDE, SIDE, 1, 8},
                                        .path = path};
 
-    (void)snprintf(path, sizeof path, "%s/stream-%llu", s->dir, (unsigned long long)s->round++);
+    (void)snprintf(path, sizeof path, "%s/stream-%llu", s->at.dir, (unsigned long long)s->round++);
     atomic_store(&s->seen, 0);
     MV_REQUIRE(pthread_create(&receiver, NULL, receive_thread, s) == 0, err, MV_E_MEMORY,
                "cannot start another thread");

@@ -2,16 +2,15 @@
  *
  * cases_relay.c: pre-sealed bytes through a relay on loopback, TLS and flushes to disk included;
  * both ends and the relay in this one process, and the send queue in a folder of the bench's own.
- * With MEDVEIL_BENCH_POSTGRES (a libpq connection string; tests/support/with_postgres starts a
- * server) the relay's database is that one, else SQLite.
+ * tests/support/with_postgres starts a server for MEDVEIL_BENCH_POSTGRES.
  */
 #include "bench.h"
+#include "bench_relay.h"
 
 #include "base/file.h"
 #include "base/rng.h"
 #include "medveil/client.h"
 #include "medveil/queue.h"
-#include "relay.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,13 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BIG_LEN = 256 << 20, OBJECTS = 1000, OBJECT_LEN = 50000, SENDERS = 16, PATH_LEN = 256 };
+enum { BIG_LEN = 256 << 20, OBJECTS = 5000, OBJECT_LEN = 50000, SENDERS = 16, PATH_LEN = 256 };
 
 typedef struct state {
-    char dir[128];
-    relay *relay;
-    mv_identity *owner;
-    mv_card card;
+    bench_relay at;
     uint64_t round;
 } state;
 
@@ -40,34 +36,8 @@ typedef struct sender {
 static void finish(void *user)
 {
     state *s = user;
-    char command[PATH_LEN];
-    relay_stop(&s->relay);
-    mv_identity_free(&s->owner);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", s->dir);
-    if (system(command) != 0) {
-        (void)fprintf(stderr, "bench: %s is left behind\n", s->dir);
-    }
+    bench_relay_stop(&s->at);
     free(s);
-}
-
-static mv_status start(state *s, mv_error *err)
-{
-    mv_status st = MV_OK;
-    relay_config config = relay_config_defaults();
-    const char *base = getenv("TMPDIR"), *postgres = getenv("MEDVEIL_BENCH_POSTGRES");
-
-    (void)snprintf(s->dir, sizeof s->dir, "%.80s/medveil-bench-XXXXXX",
-                   base == NULL ? "/tmp" : base);
-    MV_REQUIRE(mkdtemp(s->dir) != NULL, err, MV_E_IO, "cannot make a folder in /tmp");
-    config.listen_port = 0;
-    config.requests_per_minute = 0;
-    (void)snprintf(config.state, sizeof config.state, "%s/state", s->dir);
-    (void)snprintf(config.postgres, sizeof config.postgres, "%s", postgres == NULL ? "" : postgres);
-    MV_TRY(relay_start(&s->relay, &config, NULL, err));
-    MV_TRY(mv_identity_generate(&s->owner));
-    mv_identity_card(&s->card, s->owner);
-done:
-    return st;
 }
 
 /* A file of bytes that no round before had; not flushed, since sending is measured, not making. */
@@ -102,8 +72,8 @@ static mv_status prepare(void **out, size_t *bytes, mv_error *err)
     MV_ENSURE(s != NULL, MV_E_MEMORY);
     *out = s;
     *bytes = BIG_LEN;
-    MV_TRY(start(s, err));
-    (void)snprintf(path, sizeof path, "%s/big", s->dir);
+    MV_TRY(bench_relay_start(&s->at, err));
+    (void)snprintf(path, sizeof path, "%s/big", s->at.dir);
     MV_TRY(write_fresh(path, BIG_LEN, 1, err));
 done:
     return st;
@@ -116,7 +86,7 @@ static mv_status prepare_objects(void **out, size_t *bytes, mv_error *err)
     MV_ENSURE(s != NULL, MV_E_MEMORY);
     *out = s;
     *bytes = (size_t)OBJECTS * OBJECT_LEN;
-    MV_TRY(start(s, err));
+    MV_TRY(bench_relay_start(&s->at, err));
 done:
     return st;
 }
@@ -124,8 +94,8 @@ done:
 static mv_status connect_as(mv_client **out, const state *s, bool owner, mv_error *err)
 {
     mv_client_opts opts = mv_client_defaults();
-    opts.identity = owner ? s->owner : NULL;
-    return mv_client_new(out, relay_address(s->relay), &opts, err);
+    opts.identity = owner ? s->at.owner : NULL;
+    return mv_client_new(out, relay_address(s->at.relay), &opts, err);
 }
 
 /* Sent, listed, fetched, removed; with fetched = false only sent and removed. */
@@ -137,11 +107,11 @@ static mv_status one_way(state *s, bool fetched, mv_error *err)
     bool duplicate = false;
     char path[PATH_LEN], part[PATH_LEN];
 
-    (void)snprintf(path, sizeof path, "%s/big", s->dir);
-    (void)snprintf(part, sizeof part, "%s/part", s->dir);
+    (void)snprintf(path, sizeof path, "%s/big", s->at.dir);
+    (void)snprintf(part, sizeof part, "%s/part", s->at.dir);
     MV_TRY(connect_as(&from, s, false, err));
     MV_TRY(connect_as(&to, s, true, err));
-    MV_TRY(mv_client_send(from, &file, &duplicate, path, &s->card, err));
+    MV_TRY(mv_client_send(from, &file, &duplicate, path, &s->at.card, err));
     if (fetched) {
         MV_TRY(mv_client_fetch(to, &file, part, err));
         (void)unlink(part);
@@ -172,10 +142,10 @@ static void *send_objects(void *user)
         char path[PATH_LEN];
         mv_client_file file;
         bool duplicate = false;
-        (void)snprintf(path, sizeof path, "%s/object-%d", me->s->dir, i);
+        (void)snprintf(path, sizeof path, "%s/object-%d", me->s->at.dir, i);
         me->st = write_fresh(path, OBJECT_LEN, me->s->round * OBJECTS + (uint64_t)i, NULL);
         if (me->st == MV_OK) {
-            me->st = mv_client_send(c, &file, &duplicate, path, &me->s->card, NULL);
+            me->st = mv_client_send(c, &file, &duplicate, path, &me->s->at.card, NULL);
         }
     }
     mv_client_free(&c);
@@ -207,13 +177,13 @@ done:
 static mv_status through_queue(const state *s, mv_queue *queue, mv_error *err)
 {
     mv_status st = MV_OK;
-    const mv_queue_order order = {.relay = relay_address(s->relay), .recipient = &s->card};
+    const mv_queue_order order = {.relay = relay_address(s->at.relay), .recipient = &s->at.card};
     mv_queue_run_opts opts = mv_queue_run_defaults();
     mv_queue_item *item = malloc(sizeof *item);
     char path[PATH_LEN];
 
     MV_REQUIRE(item != NULL, err, MV_E_MEMORY, "out of memory");
-    (void)snprintf(path, sizeof path, "%s/object", s->dir);
+    (void)snprintf(path, sizeof path, "%s/object", s->at.dir);
     for (int i = 0; i < OBJECTS; i++) {
         MV_TRY(write_fresh(path, OBJECT_LEN, s->round * OBJECTS + (uint64_t)i, err));
         MV_TRY(mv_queue_add(queue, item, path, &order, err));
@@ -241,7 +211,7 @@ static mv_status queued(void *user, mv_error *err)
     char home[PATH_LEN];
 
     s->round++;
-    (void)snprintf(home, sizeof home, "%s/home-%llu", s->dir, (unsigned long long)s->round);
+    (void)snprintf(home, sizeof home, "%s/home-%llu", s->at.dir, (unsigned long long)s->round);
     MV_REQUIRE(mkdir(home, 0700) == 0 && setenv("MEDVEIL_HOME", home, 1) == 0, err, MV_E_IO,
                "cannot make a folder");
     MV_TRY(mv_queue_open(&queue, err));
@@ -256,7 +226,7 @@ done:
 const bench_case bench_cases_relay[] = {
     {"relay whole path", "256 MiB sent, fetched", "TLS 1.3", prepare, whole_path, finish},
     {"relay upload", "256 MiB sent", "TLS 1.3", prepare, upload, finish},
-    {"relay objects", "1000 x 50 kB, 16 senders", "TLS 1.3", prepare_objects, objects, finish},
-    {"relay queue", "1000 x 50 kB, added, sent", "TLS 1.3", prepare_objects, queued, finish},
+    {"relay objects", "5000 x 50 kB, 16 senders", "TLS 1.3", prepare_objects, objects, finish},
+    {"relay queue", "5000 x 50 kB, added, sent", "TLS 1.3", prepare_objects, queued, finish},
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

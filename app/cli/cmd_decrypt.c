@@ -418,8 +418,9 @@ static bool pair_wanted(size_t *header, const job *j, const mv_opener *opener)
     return false;
 }
 
-static mv_status decrypt_one(job *j, const char *in, bool folder, mv_error *err)
+static mv_status decrypt_operand(void *context, const char *in, bool folder, mv_error *err)
 {
+    job *j = context;
     mv_status st = MV_OK;
     sealed_file sealed = {0};
     size_t header = 0;
@@ -443,26 +444,6 @@ done:
     ui_progress_end();
     sealed_close(&sealed);
     return st;
-}
-
-static int decrypt_all(job *j)
-{
-    const bool folder = path_wants_folder(cli_value(j->args, "output"), j->args->operand_count);
-    size_t failed = 0;
-    int code = CLI_OK;
-
-    for (size_t i = 0; i < j->args->operand_count; i++) {
-        mv_error err = {0};
-        const mv_status st = decrypt_one(j, j->args->operand[i], folder, &err);
-        if (st != MV_OK) {
-            failed++;
-            code = ui_fail(st, &err);
-            if (st == MV_E_INTERRUPTED) {
-                return code;
-            }
-        }
-    }
-    return failed != 0 && failed < j->args->operand_count ? CLI_PARTIAL : code;
 }
 
 static int run(const cli_args *args)
@@ -491,7 +472,7 @@ static int run(const cli_args *args)
         MV_TRY(mv_card_find(&j.from, cli_value(args, "from"), &err));
         j.has_from = true;
     }
-    code = decrypt_all(&j);
+    code = ui_each(args, decrypt_operand, &j);
 done:
     mv_identity_free(&j.identity);
     return st == MV_OK ? code : ui_fail(st, &err);

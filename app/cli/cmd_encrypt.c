@@ -818,8 +818,9 @@ done:
     return st == MV_OK ? CLI_OK : ui_fail(st, &err);
 }
 
-static mv_status encrypt_operand(job *j, const char *operand, bool folder, mv_error *err)
+static mv_status encrypt_operand(void *context, const char *operand, bool folder, mv_error *err)
 {
+    job *j = context;
     mv_status st = MV_OK;
     char out[PATH_SIZE];
     study files = {0};
@@ -830,26 +831,6 @@ static mv_status encrypt_operand(job *j, const char *operand, bool folder, mv_er
 done:
     study_clear(&files);
     return st;
-}
-
-static int encrypt_all(job *j)
-{
-    const bool folder = path_wants_folder(cli_value(j->args, "output"), j->args->operand_count);
-    size_t failed = 0;
-    int code = CLI_OK;
-
-    for (size_t i = 0; i < j->args->operand_count; i++) {
-        mv_error err = {0};
-        const mv_status st = encrypt_operand(j, j->args->operand[i], folder, &err);
-        if (st != MV_OK) {
-            failed++;
-            code = ui_fail(st, &err);
-            if (st == MV_E_INTERRUPTED) {
-                return code;
-            }
-        }
-    }
-    return failed != 0 && failed < j->args->operand_count ? CLI_PARTIAL : code;
 }
 
 /* An embedding travels when the model has a head; when not, j->no_head says why. */
@@ -903,7 +884,7 @@ static int run(const cli_args *args)
     if (cli_flag(args, "deidentify")) {
         MV_TRY(deidentified_session(&j.deid, args, &err));
     }
-    code = wants_study(&j) ? encrypt_study(&j) : encrypt_all(&j);
+    code = wants_study(&j) ? encrypt_study(&j) : ui_each(args, encrypt_operand, &j);
     if (j.deid != NULL && code == CLI_OK && !cli_flag(args, "json")) {
         deidentified_summary(j.deid);
     }

@@ -5,6 +5,7 @@
 #include "ui.h"
 
 #include "base/clock.h"
+#include "paths.h"
 #include "ui_internal.h"
 
 #include <stdio.h>
@@ -78,6 +79,26 @@ int ui_fail(mv_status status, const mv_error *err)
         ui_hint("%s", err->hint);
     }
     return ui_exit_code(status);
+}
+
+int ui_each(const cli_args *args, ui_operand work, void *context)
+{
+    const bool folder = path_wants_folder(cli_value(args, "output"), args->operand_count);
+    size_t failed = 0;
+    int code = CLI_OK;
+
+    for (size_t i = 0; i < args->operand_count; i++) {
+        mv_error err = {0};
+        const mv_status st = work(context, args->operand[i], folder, &err);
+        if (st != MV_OK) {
+            failed++;
+            code = ui_fail(st, &err);
+            if (st == MV_E_INTERRUPTED) {
+                return code;
+            }
+        }
+    }
+    return failed != 0 && failed < args->operand_count ? CLI_PARTIAL : code;
 }
 
 void ui_json(json_t *object)

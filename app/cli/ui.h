@@ -17,6 +17,12 @@ void ui_hint(const char *format, ...) MV_PRINTF(1, 2); /* "medveil: hint: ..." *
 int ui_fail(mv_status status, const mv_error *err);
 int ui_exit_code(mv_status status);
 
+/* ui_each: work on one operand after another, whatever became of those before; an interrupt ends
+ * it. folder: they go into a folder, each by its own name (path_wants_folder of --output). The exit
+ * code: of the last that failed, or CLI_PARTIAL when others did not. */
+typedef mv_status (*ui_operand)(void *context, const char *operand, bool folder, mv_error *err);
+int ui_each(const cli_args *args, ui_operand work, void *context);
+
 /* ui_json: print one object on one line of stdout and release it. */
 void ui_json(json_t *object);
 

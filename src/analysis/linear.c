@@ -93,19 +93,10 @@ done:
     return st;
 }
 
-static void put_double(uint8_t *out, double value)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    mv_store_u64le(out, bits);
-}
-
 static mv_status read_scale(mv_reader *r, double *out)
 {
     mv_status st = MV_OK;
-    uint64_t bits = 0;
-    MV_TRY(mv_read_u64le(r, &bits));
-    memcpy(out, &bits, sizeof bits);
+    MV_TRY(mv_read_f64le(r, out));
     MV_ENSURE(isfinite(*out) && *out > 0, MV_E_RANGE);
 done:
     return st;
@@ -157,7 +148,7 @@ mv_status mv_linear_write(uint8_t *out, size_t cap, const mv_linear_model *model
     mv_search_header_write(out, MV_LINEAR_MODEL, &nobody);
     mv_store_u32le(out + MV_SEARCH_HEADER_LEN, (uint32_t)model->kind);
     mv_store_u32le(out + MV_SEARCH_HEADER_LEN + 4, model->labels.classes);
-    put_double(out + MV_SEARCH_HEADER_LEN + 8, model->labels.scale);
+    mv_store_f64le(out + MV_SEARCH_HEADER_LEN + 8, model->labels.scale);
     for (uint32_t c = 0; c < model->labels.classes; c++) {
         write_row(out + MODEL_HEAD + (size_t)c * CLASS_LEN, model, c);
     }
@@ -243,7 +234,7 @@ mv_status mv_linear_labels_write(uint8_t out[MV_LINEAR_LABELS_LEN], const mv_lin
     memset(out, 0, MV_LINEAR_LABELS_LEN);
     mv_search_header_write(out, MV_LINEAR_LABELS, &owner);
     mv_store_u32le(out + MV_SEARCH_HEADER_LEN, labels->classes);
-    put_double(out + MV_SEARCH_HEADER_LEN + 8, labels->scale);
+    mv_store_f64le(out + MV_SEARCH_HEADER_LEN + 8, labels->scale);
     for (uint32_t c = 0; c < labels->classes; c++) {
         write_class(out + MV_SEARCH_HEADER_LEN + 16 + (size_t)c * 2 * NAME, &labels->class_of[c]);
     }

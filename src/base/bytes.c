@@ -63,6 +63,16 @@ mv_status mv_read_u64le(mv_reader *r, uint64_t *out)
     return st;
 }
 
+mv_status mv_read_f64le(mv_reader *r, double *out)
+{
+    const uint8_t *view = NULL;
+    const mv_status st = mv_read_view(r, &view, 8);
+    if (st == MV_OK) {
+        *out = mv_load_f64le(view);
+    }
+    return st;
+}
+
 mv_status mv_buffer_reserve(mv_buffer *b, size_t more)
 {
     size_t cap = b->cap;
@@ -135,6 +145,13 @@ mv_status mv_buffer_put_u64le(mv_buffer *b, uint64_t v)
 {
     uint8_t bytes[8];
     mv_store_u64le(bytes, v);
+    return mv_buffer_append(b, bytes, sizeof bytes);
+}
+
+mv_status mv_buffer_put_f64le(mv_buffer *b, double v)
+{
+    uint8_t bytes[8];
+    mv_store_f64le(bytes, v);
     return mv_buffer_append(b, bytes, sizeof bytes);
 }
 

@@ -12,6 +12,7 @@
 #include "base/status.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 typedef struct mv_reader {
     const uint8_t *next;
@@ -34,6 +35,7 @@ MV_MUST_CHECK mv_status mv_read_u8(mv_reader *r, uint8_t *out);
 MV_MUST_CHECK mv_status mv_read_u16le(mv_reader *r, uint16_t *out);
 MV_MUST_CHECK mv_status mv_read_u32le(mv_reader *r, uint32_t *out);
 MV_MUST_CHECK mv_status mv_read_u64le(mv_reader *r, uint64_t *out);
+MV_MUST_CHECK mv_status mv_read_f64le(mv_reader *r, double *out);
 MV_MUST_CHECK mv_status mv_read_view(mv_reader *r, const uint8_t **view, size_t len); /* borrows */
 MV_MUST_CHECK mv_status mv_read_copy(mv_reader *r, uint8_t *out, size_t len);
 
@@ -72,6 +74,29 @@ static inline void mv_store_u64le(uint8_t *p, uint64_t v)
     mv_store_u32le(p + 4, (uint32_t)(v >> 32));
 }
 
+/* binary64 and binary32 of IEEE 754, as they travel: their bits, little-endian. */
+static inline double mv_load_f64le(const uint8_t *p)
+{
+    const uint64_t bits = mv_load_u64le(p);
+    double v = 0;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline void mv_store_f64le(uint8_t *p, double v)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    mv_store_u64le(p, bits);
+}
+
+static inline void mv_store_f32le(uint8_t *p, float v)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    mv_store_u32le(p, bits);
+}
+
 /* A growing byte string with a maximum; zero-initialise with mv_buffer_make. The bytes are wiped
  * before they are freed or moved, so a buffer may hold secrets for a short time. */
 typedef struct mv_buffer {
@@ -94,6 +119,7 @@ MV_MUST_CHECK mv_status mv_buffer_put_u8(mv_buffer *b, uint8_t v);
 MV_MUST_CHECK mv_status mv_buffer_put_u16le(mv_buffer *b, uint16_t v);
 MV_MUST_CHECK mv_status mv_buffer_put_u32le(mv_buffer *b, uint32_t v);
 MV_MUST_CHECK mv_status mv_buffer_put_u64le(mv_buffer *b, uint64_t v);
+MV_MUST_CHECK mv_status mv_buffer_put_f64le(mv_buffer *b, double v);
 void mv_buffer_clear(mv_buffer *b); /* wipes, frees, leaves it empty with the same maximum */
 
 /* mv_size_mul: a * b, or MV_E_LIMIT when that does not fit. */

@@ -167,34 +167,17 @@ done:
 
 /* ---- bytes: doubles and numbers, little-endian, as docs/formats/mv.md lists them ---- */
 
-static void put_double(uint8_t *out, double value)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    mv_store_u64le(out, bits);
-}
-
-static mv_status read_double(mv_reader *r, double *out)
-{
-    mv_status st = MV_OK;
-    uint64_t bits = 0;
-    MV_TRY(mv_read_u64le(r, &bits));
-    memcpy(out, &bits, sizeof bits);
-done:
-    return st;
-}
-
 void mv_fidelity_write(uint8_t out[MV_FIDELITY_LEN], const mv_fidelity *record)
 {
-    put_double(out, record->range);
-    put_double(out + 8, record->max_error);
-    put_double(out + 16, record->psnr_db);
-    put_double(out + 24, record->worst_psnr_db);
+    mv_store_f64le(out, record->range);
+    mv_store_f64le(out + 8, record->max_error);
+    mv_store_f64le(out + 16, record->psnr_db);
+    mv_store_f64le(out + 24, record->worst_psnr_db);
     mv_store_u32le(out + 32, MV_FIDELITY_TILE);
     mv_store_u32le(out + 36, record->worst_x);
     mv_store_u32le(out + 40, record->worst_y);
     mv_store_u32le(out + 44, record->worst_slice);
-    put_double(out + 48, record->score_drift);
+    mv_store_f64le(out + 48, record->score_drift);
     mv_store_u32le(out + 56,
                    (record->scored ? SCORED : 0u) | (record->class_changed ? CLASS_CHANGED : 0u));
     memcpy(out + 60, record->head_hash, sizeof record->head_hash);
@@ -209,10 +192,10 @@ static mv_status read_errors(mv_fidelity *f, mv_reader *r)
 {
     mv_status st = MV_OK;
     uint32_t tile = 0;
-    MV_TRY(read_double(r, &f->range));
-    MV_TRY(read_double(r, &f->max_error));
-    MV_TRY(read_double(r, &f->psnr_db));
-    MV_TRY(read_double(r, &f->worst_psnr_db));
+    MV_TRY(mv_read_f64le(r, &f->range));
+    MV_TRY(mv_read_f64le(r, &f->max_error));
+    MV_TRY(mv_read_f64le(r, &f->psnr_db));
+    MV_TRY(mv_read_f64le(r, &f->worst_psnr_db));
     MV_ENSURE(isfinite(f->range) && f->range > 0, MV_E_RANGE);
     MV_ENSURE(isfinite(f->max_error) && f->max_error >= 0, MV_E_RANGE);
     MV_ENSURE(is_psnr(f->psnr_db, f->max_error) && is_psnr(f->worst_psnr_db, f->max_error),
@@ -231,7 +214,7 @@ static mv_status read_scores(mv_fidelity *f, mv_reader *r)
     static const uint8_t nobody[MV_EMBEDDING_HASH_LEN];
     mv_status st = MV_OK;
     uint32_t flags = 0;
-    MV_TRY(read_double(r, &f->score_drift));
+    MV_TRY(mv_read_f64le(r, &f->score_drift));
     MV_TRY(mv_read_u32le(r, &flags));
     MV_TRY(mv_read_copy(r, f->head_hash, sizeof f->head_hash));
     MV_ENSURE(f->score_drift >= 0 && f->score_drift <= 1, MV_E_RANGE); /* nor NaN */

@@ -42,21 +42,6 @@ static uint32_t processors(unsigned threads)
 
 /* ---- the head's bytes ---- */
 
-static mv_status put_f64(mv_buffer *out, double v)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &v, sizeof bits);
-    return mv_buffer_put_u64le(out, bits);
-}
-
-static mv_status read_f64(mv_reader *in, double *out)
-{
-    uint64_t bits = 0;
-    const mv_status st = mv_read_u64le(in, &bits);
-    memcpy(out, &bits, sizeof bits);
-    return st;
-}
-
 static mv_status put_head(mv_buffer *out, const head *h, const mv_veil *veil)
 {
     mv_status st = MV_OK;
@@ -70,8 +55,8 @@ static mv_status put_head(mv_buffer *out, const head *h, const mv_veil *veil)
     MV_TRY(mv_veil_put_number(out, h->height));
     MV_TRY(mv_veil_put_number(out, h->depth));
     if (h->scaled) {
-        MV_TRY(put_f64(out, h->low));
-        MV_TRY(put_f64(out, h->high));
+        MV_TRY(mv_buffer_put_f64le(out, h->low));
+        MV_TRY(mv_buffer_put_f64le(out, h->high));
     } else {
         MV_TRY(mv_veil_put_number(out, low < 0 ? 2 * (uint64_t)-low - 1 : 2 * (uint64_t)low));
     }
@@ -97,8 +82,8 @@ static mv_status read_range(mv_reader *in, head *h)
     mv_status st = MV_OK;
     uint64_t low = 0;
     if (h->scaled) {
-        MV_TRY(read_f64(in, &h->low));
-        MV_TRY(read_f64(in, &h->high));
+        MV_TRY(mv_read_f64le(in, &h->low));
+        MV_TRY(mv_read_f64le(in, &h->high));
         MV_ENSURE(isfinite(h->low) && isfinite(h->high) && isfinite(h->high - h->low), MV_E_FORMAT);
         MV_TRY(read_u32(in, &h->range, RANGE_MAX));
         MV_ENSURE(h->range == (h->low < h->high ? RANGE_MAX : 0) && h->low <= h->high, MV_E_FORMAT);

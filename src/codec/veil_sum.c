@@ -113,21 +113,6 @@ bool mv_sum_fits(const mv_sum_plan *p, const mv_image *image)
 
 /* ---- bytes ---- */
 
-static void store_double(uint8_t *out, double v)
-{
-    uint64_t word;
-    memcpy(&word, &v, sizeof word);
-    mv_store_u64le(out, word);
-}
-
-static double load_double(const uint8_t *in)
-{
-    const uint64_t word = mv_load_u64le(in);
-    double v;
-    memcpy(&v, &word, sizeof v);
-    return v;
-}
-
 /* Classes of 5 bits, low bits first. */
 static size_t class_bytes(const mv_sum_plan *p)
 {
@@ -148,8 +133,8 @@ mv_status mv_sum_plan_write(mv_buffer *out, const mv_sum_plan *p)
     mv_store_u32le(b + 8, p->height);
     mv_store_u32le(b + 12, p->depth);
     mv_store_u32le(b + 16, p->channels);
-    store_double(b + 20, p->low);
-    store_double(b + 28, p->unit);
+    mv_store_f64le(b + 20, p->low);
+    mv_store_f64le(b + 28, p->unit);
     mv_store_u32le(b + 36, p->step16);
     mv_store_u32le(b + 40, p->sums);
     for (size_t i = 0; i < block_count(p); i++) {
@@ -189,8 +174,8 @@ mv_status mv_sum_plan_read(mv_sum_plan *out, const uint8_t *b, size_t len)
                       .height = mv_load_u32le(b + 8),
                       .depth = mv_load_u32le(b + 12),
                       .channels = mv_load_u32le(b + 16),
-                      .low = load_double(b + 20),
-                      .unit = load_double(b + 28),
+                      .low = mv_load_f64le(b + 20),
+                      .unit = mv_load_f64le(b + 28),
                       .step16 = mv_load_u32le(b + 36),
                       .sums = mv_load_u32le(b + 40)};
     MV_ENSURE(is_sane(&p) && len == PLAN_HEAD + class_bytes(&p), MV_E_FORMAT);

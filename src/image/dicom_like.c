@@ -59,21 +59,6 @@ static uint32_t place_work(const mv_sandbox_job *job)
     return mv_dicom_find_place(job->answer, job->bytes, job->len);
 }
 
-static void store_f32(uint8_t *out, double value)
-{
-    const float v = (float)value;
-    uint32_t bits = 0;
-    memcpy(&bits, &v, sizeof bits);
-    mv_store_u32le(out, bits);
-}
-
-static void store_f64(uint8_t *out, double value)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    mv_store_u64le(out, bits);
-}
-
 /* Length of a column: the size of a voxel along that axis. */
 static double step_mm(const mv_dicom_place *place, size_t axis)
 {
@@ -99,16 +84,16 @@ static void put_place(uint8_t *head, bool is_v2, const mv_dicom_place *place)
     enum { SCANNER = 1 };
     for (size_t axis = 0; axis < 3; axis++) {
         if (is_v2) {
-            store_f64(head + 104 + 8 * (axis + 1), step_mm(place, axis));
+            mv_store_f64le(head + 104 + 8 * (axis + 1), step_mm(place, axis));
         } else {
-            store_f32(head + 76 + 4 * (axis + 1), step_mm(place, axis));
+            mv_store_f32le(head + 76 + 4 * (axis + 1), (float)step_mm(place, axis));
         }
     }
     for (size_t i = 0; i < 12; i++) {
         if (is_v2) {
-            store_f64(head + 400 + 8 * i, place->affine[i / 4][i % 4]);
+            mv_store_f64le(head + 400 + 8 * i, place->affine[i / 4][i % 4]);
         } else {
-            store_f32(head + 280 + 4 * i, place->affine[i / 4][i % 4]);
+            mv_store_f32le(head + 280 + 4 * i, (float)place->affine[i / 4][i % 4]);
         }
     }
     if (is_v2) {

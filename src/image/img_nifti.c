@@ -575,21 +575,6 @@ static bool nifti_recognises(const mv_image_source *source)
 
 /* ---- writing: little-endian NIfTI-1, or NIfTI-2 where NIfTI-1 cannot hold the numbers ---- */
 
-static void put_f32(uint8_t *at, double value)
-{
-    const float v = (float)value;
-    uint32_t bits = 0;
-    memcpy(&bits, &v, sizeof bits);
-    mv_store_u32le(at, bits);
-}
-
-static void put_f64(uint8_t *at, double value)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, &value, sizeof bits);
-    mv_store_u64le(at, bits);
-}
-
 int mv_nifti_code(const mv_image *image)
 {
     for (size_t i = 0; i < NIFTI_TYPES; i++) {
@@ -620,13 +605,13 @@ static void fill_v1(uint8_t *h, const mv_image *image, const uint64_t dim[4])
     mv_store_u32le(h, HEADER1_LEN);
     for (size_t i = 0; i < 8; i++) {
         mv_store_u16le(h + 40 + 2 * i, i < 4 ? (uint16_t)dim[i] : 1);
-        put_f32(h + 76 + 4 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
+        mv_store_f32le(h + 76 + 4 * i, (float)(i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1));
     }
     mv_store_u16le(h + 70, (uint16_t)mv_nifti_code(image));
     mv_store_u16le(h + 72, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
-    put_f32(h + 108, HEADER1_LEN + 4);
-    put_f32(h + 112, image->slope);
-    put_f32(h + 116, image->intercept);
+    mv_store_f32le(h + 108, HEADER1_LEN + 4);
+    mv_store_f32le(h + 112, (float)image->slope);
+    mv_store_f32le(h + 116, (float)image->intercept);
     h[123] = image->spacing_mm[0] > 0 ? UNITS_MM : 0;
     memcpy(h + 344, "n+1", 4);
 }
@@ -639,11 +624,11 @@ static void fill_v2(uint8_t *h, const mv_image *image, const uint64_t dim[4])
     mv_store_u16le(h + 14, (uint16_t)(8 * mv_sample_size(image->type) * image->channels));
     for (size_t i = 0; i < 8; i++) {
         mv_store_u64le(h + 16 + 8 * i, i < 4 ? dim[i] : 1);
-        put_f64(h + 104 + 8 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
+        mv_store_f64le(h + 104 + 8 * i, i >= 1 && i <= 3 ? spacing_or_1(image, i - 1) : 1);
     }
     mv_store_u64le(h + 168, HEADER2_LEN + 4);
-    put_f64(h + 176, image->slope);
-    put_f64(h + 184, image->intercept);
+    mv_store_f64le(h + 176, image->slope);
+    mv_store_f64le(h + 184, image->intercept);
     mv_store_u32le(h + 500, image->spacing_mm[0] > 0 ? UNITS_MM : 0);
 }
 

@@ -68,21 +68,6 @@ void mv_train_fingerprint(uint8_t out[32], const mv_trainer *t)
     (void)crypto_generichash_final(&h, out, HASH_LEN);
 }
 
-static mv_status put_f64(mv_buffer *b, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return mv_buffer_put_u64le(b, bits);
-}
-
-static mv_status get_f64(mv_reader *r, double *value)
-{
-    uint64_t bits = 0;
-    const mv_status st = mv_read_u64le(r, &bits);
-    memcpy(value, &bits, sizeof bits);
-    return st;
-}
-
 static mv_status put_floats(mv_buffer *b, const float *value, size_t count)
 {
     mv_status st = MV_OK;
@@ -112,12 +97,12 @@ static mv_status put_point(mv_buffer *b, const mv_train_point *p)
 {
     mv_status st = MV_OK;
     MV_TRY(mv_buffer_put_u64le(b, p->step));
-    MV_TRY(put_f64(b, p->seconds));
-    MV_TRY(put_f64(b, p->rate));
-    MV_TRY(put_f64(b, p->loss));
-    MV_TRY(put_f64(b, p->score_db));
+    MV_TRY(mv_buffer_put_f64le(b, p->seconds));
+    MV_TRY(mv_buffer_put_f64le(b, p->rate));
+    MV_TRY(mv_buffer_put_f64le(b, p->loss));
+    MV_TRY(mv_buffer_put_f64le(b, p->score_db));
     for (size_t i = 0; i < MV_TRAIN_SETS_MAX; i++) {
-        MV_TRY(put_f64(b, p->psnr_db[i]));
+        MV_TRY(mv_buffer_put_f64le(b, p->psnr_db[i]));
     }
 done:
     return st;
@@ -127,12 +112,12 @@ static mv_status get_point(mv_reader *r, mv_train_point *p)
 {
     mv_status st = MV_OK;
     MV_TRY(mv_read_u64le(r, &p->step));
-    MV_TRY(get_f64(r, &p->seconds));
-    MV_TRY(get_f64(r, &p->rate));
-    MV_TRY(get_f64(r, &p->loss));
-    MV_TRY(get_f64(r, &p->score_db));
+    MV_TRY(mv_read_f64le(r, &p->seconds));
+    MV_TRY(mv_read_f64le(r, &p->rate));
+    MV_TRY(mv_read_f64le(r, &p->loss));
+    MV_TRY(mv_read_f64le(r, &p->score_db));
     for (size_t i = 0; i < MV_TRAIN_SETS_MAX; i++) {
-        MV_TRY(get_f64(r, &p->psnr_db[i]));
+        MV_TRY(mv_read_f64le(r, &p->psnr_db[i]));
     }
 done:
     return st;
@@ -142,10 +127,10 @@ static mv_status put_state(mv_buffer *b, const mv_train_state *s, size_t weights
 {
     mv_status st = MV_OK;
     MV_TRY(mv_buffer_put_u64le(b, s->step));
-    MV_TRY(put_f64(b, s->seconds));
-    MV_TRY(put_f64(b, s->loss_mean));
+    MV_TRY(mv_buffer_put_f64le(b, s->seconds));
+    MV_TRY(mv_buffer_put_f64le(b, s->loss_mean));
     MV_TRY(mv_buffer_put_u64le(b, s->stale));
-    MV_TRY(put_f64(b, s->best_db));
+    MV_TRY(mv_buffer_put_f64le(b, s->best_db));
     for (int i = 0; i < 4; i++) {
         MV_TRY(mv_buffer_put_u64le(b, s->rand.state[i]));
     }
@@ -168,10 +153,10 @@ static mv_status get_state(mv_reader *r, mv_train_state *s, size_t weights)
     mv_status st = MV_OK;
     uint64_t count = 0;
     MV_TRY(mv_read_u64le(r, &s->step));
-    MV_TRY(get_f64(r, &s->seconds));
-    MV_TRY(get_f64(r, &s->loss_mean));
+    MV_TRY(mv_read_f64le(r, &s->seconds));
+    MV_TRY(mv_read_f64le(r, &s->loss_mean));
     MV_TRY(mv_read_u64le(r, &s->stale));
-    MV_TRY(get_f64(r, &s->best_db));
+    MV_TRY(mv_read_f64le(r, &s->best_db));
     for (int i = 0; i < 4; i++) {
         MV_TRY(mv_read_u64le(r, &s->rand.state[i]));
     }

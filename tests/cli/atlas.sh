@@ -3,20 +3,6 @@
 # A gallery that everybody may read, asked in secret: made, asked, answered, each side by files.
 . "$(dirname "$0")/lib.sh"
 
-# vector FILE SEED [NOISE]: a .npy of 128 float32; the same seed gives nearly the same direction
-vector() {
-    python3 - "$1" "$2" "${3:-0}" <<'PY'
-import random, struct, sys
-base, own = random.Random(int(sys.argv[2])), random.Random(sys.argv[1])
-values = [base.gauss(0, 1) + float(sys.argv[3]) * own.gauss(0, 1) for _ in range(128)]
-head = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 128), }"
-head += " " * (-(10 + len(head) + 1) % 64) + "\n"
-with open(sys.argv[1], "wb") as file:
-    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-    file.write(struct.pack("<128f", *values))
-PY
-}
-
 # wanted VECTOR FILE...: "name score" of each, from the bytes of the vectors alone
 wanted() {
     python3 - "$@" <<'PY'

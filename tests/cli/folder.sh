@@ -124,17 +124,10 @@ wait "$pid" || code=$?
 ! ls -d interrupted* >/dev/null 2>&1 || fail 'an interruption leaves nothing behind'
 
 step 'a study through a relay, opened on arrival'
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >relay.ini
-"$MEDVEIL" relay --config relay.ini --address-file address >"$work/log/relay" 2>&1 &
-background="$background $!"
-tries=0
-until [ -s address ]; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || fail 'the relay says its address within 30 s'
-    sleep 0.1
-done
-expect 0 send exam.mv --to "$(cat address)" -r bob.id.card
-expect 0 receive --from "$(cat address)" -i bob.id -o inbox --open
+relay_ini
+start_relay
+expect 0 send exam.mv --to "$url" -r bob.id.card
+expect 0 receive --from "$url" -i bob.id -o inbox --open
 says "$files files"
 same inbox/*.mv exam.mv
 for folder in inbox/*/; do same_tree exam "$folder"; done
@@ -146,8 +139,8 @@ expect 0 phantom --kind ct --size 64x64 --depth 5 --type i16 -o ward/volume.nii
 expect 0 phantom --kind xray --size 50x50 --type u16 -o ward/thorax.png
 study=$(find ward -type f | wc -l)
 expect 0 encrypt -s bob.id -r alice.id.card ward -o ward.mv --resize 64x64
-expect 0 send ward.mv --to "$(cat address)" -r alice.id.card
-expect 0 receive --from "$(cat address)" -i alice.id -o arrived
+expect 0 send ward.mv --to "$url" -r alice.id.card
+expect 0 receive --from "$url" -i alice.id -o arrived
 expect 0 verify -i alice.id arrived/*.mv
 prints "bit-identical: $study/$study"
 expect 0 decrypt -i alice.id --from bob.id.card arrived/*.mv -o opened

@@ -97,3 +97,54 @@ people() {
     expect 0 keygen -o alice.id
     expect 0 keygen -o bob.id
 }
+
+# waits SENTENCE COMMAND...: within 30 s the command holds
+waits() {
+    sentence=$1
+    shift
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "$sentence within 30 s"
+        sleep 0.1
+    done
+}
+
+# relay_ini [LINE...]: relay.ini, a relay on any free port of loopback with its state in $work
+relay_ini() {
+    printf '%s\n' '[relay]' 'listen = 127.0.0.1:0' "state = $work/state" "$@" >relay.ini
+}
+
+# start_relay [CONFIG]: a relay in the background, $relay; its address is in $url, its port in $port
+start_relay() {
+    rm -f address
+    "$MEDVEIL" relay --config "${1:-relay.ini}" --address-file address >>"$work/log/address" \
+        2>>"$work/log/relay" 3>&- & # without the pipe that a script may hold open at 3
+    relay=$!
+    background="$background $relay"
+    waits 'the relay says its address' test -s address
+    url=$(cat address)
+    port=${url%%#*}
+    port=${port##*:}
+}
+
+stop_relay() {
+    kill -TERM "$relay"
+    code=0
+    wait "$relay" || code=$?
+    [ "$code" = 0 ] || fail "a relay that is asked to stop ends with 0, not $code"
+}
+
+# vector FILE SEED [NOISE]: a .npy of 128 float32; the same seed gives nearly the same direction
+vector() {
+    /usr/bin/python3 - "$1" "$2" "${3:-0}" <<'END'
+import random, struct, sys
+base, own = random.Random(int(sys.argv[2])), random.Random(sys.argv[1])
+values = [base.gauss(0, 1) + float(sys.argv[3]) * own.gauss(0, 1) for _ in range(128)]
+head = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 128), }"
+head += " " * (-(10 + len(head) + 1) % 64) + "\n"
+with open(sys.argv[1], "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
+    file.write(struct.pack("<128f", *values))
+END
+}

@@ -4,28 +4,7 @@
 # killed, broken off, altered; and those that nobody watched.
 . "$(dirname "$0")/lib.sh"
 people
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >relay.ini
-
-start_relay() {
-    rm -f address
-    "$MEDVEIL" relay --config relay.ini --address-file address >"$work/log/relay" 2>&1 3>&- &
-    relay=$! # without the writing end of the pipe, as below
-    background="$background $relay"
-    waits 'the relay says its address' test -s address
-    url=$(cat address)
-}
-
-# waits SENTENCE COMMAND...: within 30 s the command holds
-waits() {
-    sentence=$1
-    shift
-    tries=0
-    until "$@"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail "$sentence within 30 s"
-        sleep 0.1
-    done
-}
+relay_ini
 
 # raw FILE COUNT: frames of 64x48, 8 bit
 raw() {

@@ -10,29 +10,8 @@ expect 0 encrypt -s alice.id -r bob.id.card other.png -o other.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o third.mv
 expect 0 encrypt -s alice.id -r bob.id.card other.png -o fourth.mv
 
-start_relay() {
-    rm -f address
-    "$MEDVEIL" relay --config relay.ini --address-file address >"$work/log/relay" 2>&1 &
-    relay=$!
-    background="$background $relay"
-    tries=0
-    until [ -s address ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail 'the relay says its address within 30 s'
-        sleep 0.1
-    done
-    url=$(cat address)
-}
-
-stop_relay() {
-    kill -TERM "$relay"
-    code=0
-    wait "$relay" || code=$?
-    [ "$code" = 0 ] || fail "a relay that is asked to stop ends with 0, not $code"
-}
-
 step 'a configuration is checked before it is used'
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >relay.ini
+relay_ini
 expect 0 relay check-config --config relay.ini
 printf '[relay]\nlisten = 127.0.0.1:0\nstate = x\ncolour = blue\n' >wrong.ini
 code=0

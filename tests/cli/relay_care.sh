@@ -9,27 +9,6 @@ image two.png 64 64 2
 expect 0 encrypt -s alice.id -r bob.id.card one.png -o one.mv
 expect 0 encrypt -s alice.id -r bob.id.card two.png -o two.mv
 
-start_relay() { # CONFIG
-    rm -f address
-    "$MEDVEIL" relay --config "$1" --address-file address >"$work/log/address" 2>"$work/log/relay" &
-    relay=$!
-    background="$background $relay"
-    tries=0
-    until [ -s address ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail 'the relay says its address within 30 s'
-        sleep 0.1
-    done
-    url=$(cat address)
-    port=${url#https://127.0.0.1:}
-    port=${port%%#*}
-}
-
-stop_relay() {
-    kill -TERM "$relay"
-    wait "$relay" || fail 'a relay that is asked to stop ends with 0'
-}
-
 # ask TARGET [CERTIFICATE]: one GET; the status, then the body
 ask() {
     python3 - "$port" "$@" <<'END'
@@ -184,7 +163,7 @@ rm -f address
 ) >"$work/log/address" 2>"$work/log/relay" &
 relay=$!
 background="$background $relay"
-until [ -s address ]; do sleep 0.1; done
+waits 'the relay says its address' test -s address
 url=$(cat address)
 expect 0 keygen -o dora.id
 expect 0 encrypt -r dora.id.card one.png -o first.mv

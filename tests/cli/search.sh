@@ -5,19 +5,6 @@
 people
 expect 0 collection new -i alice.id -o ward.mv
 
-# vector FILE SEED: a .npy of 128 float32; the same seed gives nearly the same direction
-vector() {
-    python3 - "$1" "$2" "${3:-0}" <<'PY'
-import random, struct, sys
-base, own = random.Random(int(sys.argv[2])), random.Random(sys.argv[1])
-values = [base.gauss(0, 1) + float(sys.argv[3]) * own.gauss(0, 1) for _ in range(128)]
-head = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 128), }"
-head += " " * (-(10 + len(head) + 1) % 64) + "\n"
-with open(sys.argv[1], "wb") as file:
-    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-    file.write(struct.pack("<128f", *values))
-PY
-}
 for n in 1 2 3 4; do vector v$n.npy $n; done
 vector near3.npy 3 0.2
 

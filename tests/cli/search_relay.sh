@@ -7,25 +7,7 @@ people
 expect 0 collection new -i alice.id -o ward.mv
 expect 0 collection new -i alice.id -o other.mv
 
-start_relay() {
-    rm -f address
-    "$MEDVEIL" relay --config relay.ini --address-file address >"$work/log/relay" 2>&1 &
-    relay=$!
-    background="$background $relay"
-    tries=0
-    until [ -s address ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail 'the relay says its address within 30 s'
-        sleep 0.1
-    done
-    url=$(cat address)
-}
-stop_relay() {
-    kill -TERM "$relay"
-    wait "$relay" || fail 'a relay that is asked to stop ends with 0'
-}
-
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\nsearches_per_key = 12\n' "$work" >relay.ini
+relay_ini 'searches_per_key = 12'
 start_relay
 alice="-i alice.id --collection ward.mv --relay $url"
 

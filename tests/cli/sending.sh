@@ -8,45 +8,24 @@ image scan.png 64 64
 image other.png 64 64 2
 expect 0 encrypt -s alice.id -r bob.id.card scan.png other.png -o study.mv
 
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >relay.ini
-start_relay() {
-    rm -f address
-    "$MEDVEIL" relay --config relay.ini --address-file address >>"$work/log/relay" 2>&1 &
-    relay=$!
-    background="$background $relay"
-    wait_for 'the relay says its address' test -s address
-    url=$(cat address)
-    port=${url%%#*}
-    printf '[relay]\nlisten = 127.0.0.1:%s\nstate = %s/state\n' "${port##*:}" "$work" >relay.ini
-}
+relay_ini
+start_relay
+sed -i "s/:0$/:$port/" relay.ini # from now on at the same port
 
 unplug() {
     kill -9 "$relay"
     wait "$relay" 2>/dev/null || true
 }
 
-wait_for() { # SENTENCE COMMAND...: up to 30 s
-    sentence=$1
-    shift
-    tries=0
-    until "$@"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail "$sentence"
-        sleep 0.1
-    done
-}
-
-start_relay
-
 step 'unplugged, a sender that waits says so once, and goes on when the line is back'
 unplug
 "$MEDVEIL" send study.mv --to "$url" -r bob.id.card -s alice.id --wait >"$work/log/sender" 2>&1 &
 sender=$!
 background="$background $sender"
-wait_for 'the sender says that the relay is away' grep -q 'trying until it is back' "$work/log/sender"
+waits 'the sender says that the relay is away' grep -q 'trying until it is back' "$work/log/sender"
 start_relay
-wait_for 'the sender says that the relay is back' grep -q 'the relay is back' "$work/log/sender"
-wait_for 'the study is sent' grep -q '^medveil: sent study.mv' "$work/log/sender"
+waits 'the sender says that the relay is back' grep -q 'the relay is back' "$work/log/sender"
+waits 'the study is sent' grep -q '^medveil: sent study.mv' "$work/log/sender"
 [ "$(grep -c 'trying until' "$work/log/sender")" = 1 ] || fail 'it is said once'
 
 step 'the receiver who watches gets it over a break, and the sender ends with the receipt'
@@ -54,7 +33,7 @@ unplug
 "$MEDVEIL" receive --watch inbox --from "$url" -i bob.id >"$work/log/watcher" 2>&1 &
 watcher=$!
 background="$background $watcher"
-wait_for 'the watcher says that the relay is away' grep -q 'trying until it is back' "$work/log/watcher"
+waits 'the watcher says that the relay is away' grep -q 'trying until it is back' "$work/log/watcher"
 start_relay
 code=0
 wait "$sender" || code=$?

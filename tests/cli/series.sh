@@ -30,23 +30,15 @@ expect 0 phantom --kind ct --size "${side}x$side" --depth 9 --type i16 -o volume
 rm volume.npy
 printf 'list of files' >ct/DICOMDIR.txt
 
-printf '[relay]\nlisten = 127.0.0.1:0\nstate = %s/state\n' "$work" >"$work/relay.ini"
-"$MEDVEIL" relay --config "$work/relay.ini" --address-file "$work/address" >"$work/log/relay" 2>&1 &
-relay=$!
-background="$background $relay"
+relay_ini
+start_relay
 
 step 'sealed, sent, received, verified and opened'
 # shellcheck disable=SC2086 -- no option, or FEATURES=--features
 bounded encrypt encrypt -s alice.id -r bob.id.card ct ${FEATURES:-} -o ct.mv
 says "a study of $((slices + 1)) files"
-tries=0
-until [ -s "$work/address" ]; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || fail 'the relay says its address within 30 s'
-    sleep 0.1
-done
-bounded send send ct.mv --to "$(cat "$work/address")" -r bob.id.card -s alice.id
-bounded receive receive --from "$(cat "$work/address")" -i bob.id -o inbox
+bounded send send ct.mv --to "$url" -r bob.id.card -s alice.id
+bounded receive receive --from "$url" -i bob.id -o inbox
 same inbox/*.mv ct.mv
 resident=$(awk '/^VmHWM:/ { print $2 }' "/proc/$relay/status")
 printf '  relay: at most %s MB\n' "$((resident / 1000))"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_envelope_fail.c: no memory and no random bytes, at every place where envelopes ask for
- * them; reading and writing that fail at every call; and nothing secret in memory
- * that is given back. Linked with --wrap of malloc, calloc, realloc, strdup, free, sodium_malloc,
- * mv_random_bytes, tmpfile (in its 64-bit form) and of libcrypto's EVP_CIPHER_CTX_new,
- * EVP_MD_CTX_new and EVP_MAC_CTX_new.
+ * them; reading and writing that fail at every call; and nothing secret in memory that is given
+ * back. Linked with --wrap of free, tmpfile (in its 64-bit form) and of libcrypto's
+ * EVP_CIPHER_CTX_new, EVP_MD_CTX_new and EVP_MAC_CTX_new, and as failing.h says.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,22 +19,12 @@
 #include "envelope/envelope_internal.h"
 #include "envelope/envelope_io.h"
 #include "envelope_sample.h"
+#include "failing.h"
 
 #include <openssl/evp.h>
 
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t count, size_t len);
-void *__real_realloc(void *p, size_t len);
 void __real_free(void *p);
-void *__real_sodium_malloc(size_t len);
-mv_status __real_mv_random_bytes(uint8_t *out, size_t len);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t count, size_t len);
-void *__wrap_realloc(void *p, size_t len);
-char *__wrap_strdup(const char *text);
 void __wrap_free(void *p);
-void *__wrap_sodium_malloc(size_t len);
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
 FILE *__real_tmpfile64(void);
 FILE *__wrap_tmpfile64(void);
 EVP_CIPHER_CTX *__real_EVP_CIPHER_CTX_new(void);
@@ -47,67 +36,8 @@ EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
 
 /* ---- what fails, and when ---- */
 
-static int memory_left = -1; /* so many allocations succeed, the next one fails; -1: all succeed */
-static int random_left = -1;
 static int read_left = -1, write_left = -1; /* of sources and sinks */
 static bool no_tmpfile;
-
-static bool comes_to_zero(int *left)
-{
-    return *left >= 0 && (*left)-- == 0;
-}
-
-/* Bytes in use and their peak, while counting. */
-static bool counting;
-static size_t live, peak;
-
-static void *counted(void *p)
-{
-    if (counting && p != NULL) {
-        live += malloc_usable_size(p);
-        peak = live > peak ? live : peak;
-    }
-    return p;
-}
-
-void *__wrap_malloc(size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : counted(__real_malloc(len));
-}
-
-void *__wrap_calloc(size_t count, size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : counted(__real_calloc(count, len));
-}
-
-void *__wrap_realloc(void *p, size_t len)
-{
-    const size_t before = counting && p != NULL ? malloc_usable_size(p) : 0;
-    void *moved = comes_to_zero(&memory_left) ? NULL : counted(__real_realloc(p, len));
-    live -= moved != NULL ? before : 0;
-    return moved;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    const size_t len = strlen(text) + 1;
-    char *copy = comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
-    return copy == NULL ? NULL : memcpy(copy, text, len);
-}
-
-void *__wrap_sodium_malloc(size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : __real_sodium_malloc(len);
-}
-
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
-{
-    if (comes_to_zero(&random_left)) {
-        memset(out, 0, len);
-        return MV_E_RANDOM;
-    }
-    return __real_mv_random_bytes(out, len);
-}
 
 EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void)
 {
@@ -219,23 +149,6 @@ static mv_status open_once(void)
     }
     mv_content_clear(&c);
     return st;
-}
-
-/* Calls work with the first, second, .. of *left failing until none fails any more; each failure
- * must be this status. Returns how many there were. */
-static int fail_each(int *left, mv_status expected, mv_status (*work)(void))
-{
-    for (int n = 0;; n++) {
-        *left = n;
-        const mv_status st = work();
-        const bool none_failed = *left >= 0;
-        *left = -1;
-        if (none_failed) {
-            assert_int_equal(st, MV_OK);
-            return n;
-        }
-        assert_int_equal(st, expected);
-    }
 }
 
 static void sealing_without_memory_gives_nothing(void **state)
@@ -501,7 +414,7 @@ static void a_study_of_any_size_takes_little_memory(void **state)
 static void a_spool_without_a_temporary_file_says_so(void **state)
 {
     mv_spool spool = mv_spool_make();
-    uint8_t *much = __real_calloc(1, MV_SPOOL_MEMORY);
+    uint8_t *much = calloc(1, MV_SPOOL_MEMORY);
     (void)state;
     assert_int_equal(mv_spool_append(&spool, much, MV_SPOOL_MEMORY, NULL), MV_OK);
     no_tmpfile = true;
@@ -510,7 +423,7 @@ static void a_spool_without_a_temporary_file_says_so(void **state)
     assert_int_equal(mv_spool_append(&spool, much, 1, NULL), MV_OK);
     assert_int_equal(spool.len, (uint64_t)MV_SPOOL_MEMORY + 1);
     mv_spool_clear(&spool);
-    __real_free(much);
+    free(much);
 }
 
 /* ---- leftovers ---- */

@@ -2,8 +2,7 @@
  *
  * test_keys_fail.c: no memory, no random bytes and no working disk, at every place where
  * identities, passphrases, cards, the card book and revocations ask for them: one status, no
- * output, no half file. Linked with --wrap of malloc, calloc, realloc, strdup, sodium_malloc,
- * mv_random_bytes, read, fread and fwrite.
+ * output, no half file. Linked with --wrap of read, fread and fwrite, and as failing.h says.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,18 +17,8 @@
 #include <unistd.h>
 
 #include "envelope/identity.h"
+#include "failing.h"
 
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t count, size_t len);
-void *__real_realloc(void *p, size_t len);
-void *__real_sodium_malloc(size_t len);
-mv_status __real_mv_random_bytes(uint8_t *out, size_t len);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t count, size_t len);
-void *__wrap_realloc(void *p, size_t len);
-char *__wrap_strdup(const char *text);
-void *__wrap_sodium_malloc(size_t len);
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
 ssize_t __real_read(int fd, void *out, size_t len);
 size_t __real_fread(void *out, size_t size, size_t count, FILE *f);
 size_t __real_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
@@ -37,50 +26,7 @@ ssize_t __wrap_read(int fd, void *out, size_t len);
 size_t __wrap_fread(void *out, size_t size, size_t count, FILE *f);
 size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f);
 
-static int memory_left = -1; /* so many allocations succeed, the next one fails; -1: all succeed */
-static int random_left = -1;
 static int disk_left = -1;
-
-static bool comes_to_zero(int *left)
-{
-    return *left >= 0 && (*left)-- == 0;
-}
-
-void *__wrap_malloc(size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
-}
-
-void *__wrap_calloc(size_t count, size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : __real_calloc(count, len);
-}
-
-void *__wrap_realloc(void *p, size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : __real_realloc(p, len);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    const size_t len = strlen(text) + 1;
-    char *copy = comes_to_zero(&memory_left) ? NULL : __real_malloc(len);
-    return copy == NULL ? NULL : memcpy(copy, text, len);
-}
-
-void *__wrap_sodium_malloc(size_t len)
-{
-    return comes_to_zero(&memory_left) ? NULL : __real_sodium_malloc(len);
-}
-
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
-{
-    if (comes_to_zero(&random_left)) {
-        memset(out, 0, len);
-        return MV_E_RANDOM;
-    }
-    return __real_mv_random_bytes(out, len);
-}
 
 ssize_t __wrap_read(int fd, void *out, size_t len)
 {
@@ -106,22 +52,6 @@ size_t __wrap_fwrite(const void *bytes, size_t size, size_t count, FILE *f)
         return 0;
     }
     return __real_fwrite(bytes, size, count, f);
-}
-
-/* Let the first, the second, .. request fail until none is left to fail; how many there were. */
-static int fail_each(int *left, mv_status expected, mv_status (*once)(void))
-{
-    for (int n = 0;; n++) {
-        *left = n;
-        const mv_status st = once();
-        const bool failed = *left < 0;
-        *left = -1;
-        if (!failed) {
-            assert_int_equal(st, MV_OK);
-            return n;
-        }
-        assert_int_equal(st, expected);
-    }
 }
 
 /* ---- a folder with one locked identity ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_pack_fail.c: no memory and no random bytes, at every place where they are asked for. Linked
- * with --wrap of malloc, calloc and mv_random_bytes.
+ * as failing.h says.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,47 +10,11 @@
 
 #include <cmocka.h>
 
+#include "failing.h"
 #include "he/pack_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t count, size_t len);
-mv_status __real_mv_random_bytes(uint8_t *out, size_t len);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t count, size_t len);
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len);
-
-static int fail_after = -1; /* this many allocations succeed, the next fails; -1: never */
-static int random_fails_after = -1;
-
-static int comes_to_zero(int *counter)
-{
-    if (*counter < 0) {
-        return 0;
-    }
-    return (*counter)-- == 0;
-}
-
-void *__wrap_malloc(size_t len)
-{
-    return comes_to_zero(&fail_after) ? NULL : __real_malloc(len);
-}
-
-void *__wrap_calloc(size_t count, size_t len)
-{
-    return comes_to_zero(&fail_after) ? NULL : __real_calloc(count, len);
-}
-
-mv_status __wrap_mv_random_bytes(uint8_t *out, size_t len)
-{
-    if (comes_to_zero(&random_fails_after)) {
-        memset(out, 0, len);
-        return MV_E_RANDOM;
-    }
-    return __real_mv_random_bytes(out, len);
-}
 
 static const uint8_t collection_key[MV_COLLECTION_KEY_LEN] = {3};
 static const mv_pack_shape shape = {8, 2, 40, MV_HE_SYM};
@@ -67,26 +31,20 @@ static void assert_untouched_or_zero(const void *bytes, size_t len)
     }
 }
 
+static mv_status key_once(void)
+{
+    mv_he_key *key = NULL;
+    const mv_status st = mv_he_key_new(&key, mv_he_set_find("pack1024"), collection_key);
+    assert_true((key == NULL) == (st != MV_OK));
+    mv_he_key_free(&key);
+    return st;
+}
+
 static void a_key_without_memory_is_no_key(void **state)
 {
-    const mv_he_set *set = mv_he_set_find("pack1024");
-    int allocations = 0;
     (void)state;
-    for (;; allocations++) {
-        mv_he_key *key = NULL;
-        fail_after = allocations;
-        const mv_status st = mv_he_key_new(&key, set, collection_key);
-        const int all_succeeded = fail_after >= 0;
-        fail_after = -1;
-        if (all_succeeded) {
-            assert_int_equal(st, MV_OK);
-            mv_he_key_free(&key);
-            break;
-        }
-        assert_int_equal(st, MV_E_MEMORY);
-        assert_null(key);
-    }
-    assert_true(allocations >= 2); /* the key and the set's ring */
+    assert_true(fail_each(&memory_left, MV_E_MEMORY, key_once) >=
+                2); /* the key and the set's ring */
 }
 
 static void no_memory_leaves_no_half_made_output(void **state)
@@ -97,16 +55,16 @@ static void no_memory_leaves_no_half_made_output(void **state)
     (void)state;
     assert_int_equal(mv_he_key_new(&key, set, collection_key), MV_OK);
     memset(fresh, 0xee, sizeof fresh);
-    fail_after = 0;
+    memory_left = 0;
     assert_int_equal(mv_pack_encrypt(fresh, sizeof fresh, &written, key, &shape, feature),
                      MV_E_MEMORY);
-    assert_int_equal(fail_after, -1);
+    assert_int_equal(memory_left, -1);
     assert_int_equal(written, 0);
     assert_untouched_or_zero(fresh, mv_pack_size(set, &shape));
     assert_int_equal(mv_pack_encrypt(fresh, sizeof fresh, &fresh_len, key, &shape, feature), MV_OK);
 
     memset(sum, 0xee, sizeof sum);
-    fail_after = 0;
+    memory_left = 0;
     assert_int_equal(mv_pack_add(sum, sizeof sum, &written, fresh, fresh_len, fresh, fresh_len),
                      MV_E_MEMORY);
     assert_untouched_or_zero(sum, mv_pack_sum_size(set, &shape));
@@ -114,7 +72,7 @@ static void no_memory_leaves_no_half_made_output(void **state)
                      MV_OK);
 
     memset(got, 0xee, sizeof got);
-    fail_after = 0;
+    memory_left = 0;
     assert_int_equal(mv_pack_decrypt(got, 40, key, sum, sum_len), MV_E_MEMORY);
     for (int i = 0; i < 40; i++) {
         assert_int_equal(got[i], 0);
@@ -133,10 +91,10 @@ static void no_random_bytes_means_no_ciphertext(void **state)
     assert_int_equal(mv_he_key_new(&key, set, collection_key), MV_OK);
     for (;; calls++) {
         memset(fresh, 0xee, sizeof fresh);
-        random_fails_after = calls;
+        random_left = calls;
         const mv_status st = mv_pack_encrypt(fresh, sizeof fresh, &written, key, &shape, feature);
-        const int all_succeeded = random_fails_after >= 0;
-        random_fails_after = -1;
+        const int all_succeeded = random_left >= 0;
+        random_left = -1;
         if (all_succeeded) {
             assert_int_equal(st, MV_OK);
             break;

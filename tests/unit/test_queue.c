@@ -246,11 +246,11 @@ static void small_files_go_in_bundles_and_a_large_one_in_parts(void **state)
         (void)snprintf(name, sizeof name, "s%d.mv", i);
         (void)add(f, make_file(f, name, 3000, (uint64_t)i), false);
     }
-    (void)add(f, make_file(f, "large.mv", 9000001, 7), false);
+    (void)add(f, make_file(f, "large.mv", 24000001, 7), false);
     assert_int_equal(run(f), MV_OK);
     assert_int_equal(f->relay->count, 301);
     assert_true(f->relay->bundles >= 1 && f->relay->bundles < 20);
-    assert_true(f->relay->parts >= 8 && f->relay->parts < 80);
+    assert_true(f->relay->parts >= 16 && f->relay->parts < 80);
     assert_int_equal(f->relay->puts, 0);
 }
 
