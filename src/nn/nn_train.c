@@ -3,6 +3,7 @@
  * nn_train.c: the training step and the run around it.
  */
 #include "base/clock.h"
+#include "base/large.h"
 #include "base/pool.h"
 #include "nn/nn_init.h"
 #include "nn/nn_train_internal.h"
@@ -112,10 +113,10 @@ static float *allocate_block(const array *part, size_t count)
     for (size_t i = 0; i < count; i++) {
         sum += padded(part[i].count);
     }
-    float *block = aligned_alloc(ALIGNMENT, sum * sizeof *block);
+    float *block = mv_large_new(sum * sizeof *block);
     float *next = block;
     for (size_t i = 0; block != NULL && i < count; i++) {
-        *part[i].at = memset(next, 0, part[i].count * sizeof *next);
+        *part[i].at = next;
         next += padded(part[i].count);
     }
     return block;

@@ -13,6 +13,7 @@
  * and float32 accumulators; layers that see or make the image or the features stay float32.
  */
 #include "base/cpu.h"
+#include "base/large.h"
 #include "base/secret.h"
 #include "tensor/tensor_internal.h"
 
@@ -23,6 +24,7 @@
 
 enum { ARGS_MAX = 24, STEPS_MAX = 8 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 20 * MV_NET_LAYERS_MAX };
 enum { BF16_CHANNELS_MIN = 16, ROTATION = 3, ALIGNMENT = 64 };
+enum { SLOT_SCRATCHPAD = ROTATION, SLOT_OWN }; /* the scratchpad is shared by all primitives */
 
 /* One thing to do: a primitive of oneDNN, or, where it has none, one of our own layers. */
 typedef struct step {
@@ -64,11 +66,6 @@ typedef struct kept {
     views gradients;          /* of what the caller of backward gives */
 } kept;
 
-typedef struct buffer {
-    void *bytes;
-    size_t len;
-} buffer;
-
 typedef struct own {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -79,17 +76,20 @@ typedef struct own {
     edge x, y, dx, dy; /* the caller's tensors; their handles are set in each call */
     uint32_t *order;   /* mv_net_order */
     dnnl_memory_t memory[MEMORIES_MAX];
-    buffer owned[MEMORIES_MAX + ROTATION + 3]; /* tensors, slots and the order */
-    size_t memory_count, owned_count;
-    /* Memories in rotation get their bytes when all sizes are known. */
-    dnnl_memory_t waiting[MEMORIES_MAX];
-    unsigned waiting_slot[MEMORIES_MAX];
+    size_t memory_count;
+    /* Memories that get their bytes when all sizes are known, from one block: in a slot, which
+     * several share in turn, or, in SLOT_OWN, in bytes of their own. */
+    struct {
+        dnnl_memory_t memory;
+        size_t len;
+        unsigned slot;
+    } waiting[MEMORIES_MAX];
     size_t waiting_count;
-    size_t slot_len[ROTATION + 1]; /* the last is the scratchpad shared by all primitives */
+    size_t slot_len[SLOT_OWN];
     unsigned next_slot, rotation;
+    uint8_t *block;
+    size_t block_len;
 } own;
-
-enum { SLOT_SCRATCHPAD = ROTATION };
 
 static mv_status from_dnnl(dnnl_status_t got, const char *what, mv_error *err)
 {
@@ -120,41 +120,29 @@ static bool has_bf16(void)
     return (mv_cpu_features() & MV_CPU_BF16) != 0;
 }
 
-static void *take(own *o, size_t len)
-{
-    const size_t padded = (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *bytes = padded == 0 ? NULL : aligned_alloc(ALIGNMENT, padded);
-    if (bytes != NULL) {
-        memset(bytes, 0, padded);
-        o->owned[o->owned_count].bytes = bytes;
-        o->owned[o->owned_count++].len = padded;
-    }
-    return bytes;
-}
-
 /* Where the bytes of a new memory come from. */
 typedef enum place { PLACE_CALLER, PLACE_KEPT, PLACE_ROTATING } place;
+
+/* The last of o->memory gets its len bytes in that slot. */
+static void wait_for(own *o, size_t len, unsigned slot)
+{
+    o->waiting[o->waiting_count].memory = o->memory[o->memory_count - 1];
+    o->waiting[o->waiting_count].len = len;
+    o->waiting[o->waiting_count++].slot = slot;
+}
 
 /* e->memory for e->desc. */
 static mv_status new_memory(own *o, edge *e, place where, mv_error *err)
 {
     mv_status st = MV_OK;
-    void *bytes = NULL;
     const size_t len = dnnl_memory_desc_get_size(&e->desc);
 
-    MV_REQUIRE(o->memory_count < MEMORIES_MAX && o->owned_count < MEMORIES_MAX, err, MV_E_INTERNAL,
+    MV_REQUIRE(o->memory_count < MEMORIES_MAX, err, MV_E_INTERNAL,
                "a network has more tensors than expected");
-    if (where == PLACE_KEPT) {
-        bytes = take(o, len);
-        MV_REQUIRE(bytes != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
-    }
-    DNN_TRY(dnnl_memory_create(&e->memory, &e->desc, o->engine, bytes), "make a tensor");
+    DNN_TRY(dnnl_memory_create(&e->memory, &e->desc, o->engine, NULL), "make a tensor");
     o->memory[o->memory_count++] = e->memory;
-    if (where == PLACE_ROTATING) {
-        const unsigned slot = o->next_slot++ % o->rotation;
-        o->waiting[o->waiting_count] = e->memory;
-        o->waiting_slot[o->waiting_count++] = slot;
-        o->slot_len[slot] = len > o->slot_len[slot] ? len : o->slot_len[slot];
+    if (where != PLACE_CALLER) {
+        wait_for(o, len, where == PLACE_KEPT ? SLOT_OWN : o->next_slot++ % o->rotation);
     }
 done:
     return st;
@@ -189,10 +177,7 @@ static mv_status add_step(own *o, program *p, const_dnnl_primitive_desc_t pd, st
     if (len != 0) {
         edge e = {.desc = *scratch};
         MV_TRY(new_memory(o, &e, PLACE_CALLER, err));
-        o->waiting[o->waiting_count] = e.memory;
-        o->waiting_slot[o->waiting_count++] = SLOT_SCRATCHPAD;
-        o->slot_len[SLOT_SCRATCHPAD] =
-            len > o->slot_len[SLOT_SCRATCHPAD] ? len : o->slot_len[SLOT_SCRATCHPAD];
+        wait_for(o, len, SLOT_SCRATCHPAD);
         add_arg(s, DNNL_ARG_SCRATCHPAD, &e);
     }
     *out = s;
@@ -947,22 +932,13 @@ done:
 }
 
 /* Give a memory in rotation bytes of its own. */
-static mv_status keep(own *o, const edge *e, mv_error *err)
+static void keep(own *o, const edge *e)
 {
-    mv_status st = MV_OK;
     for (size_t k = 0; k < o->waiting_count; k++) {
-        if (o->waiting[k] == e->memory) {
-            void *bytes = take(o, dnnl_memory_desc_get_size(&e->desc));
-            MV_REQUIRE(bytes != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
-            DNN_TRY(dnnl_memory_set_data_handle(e->memory, bytes), "place a tensor");
-            o->waiting_count--;
-            o->waiting[k] = o->waiting[o->waiting_count];
-            o->waiting_slot[k] = o->waiting_slot[o->waiting_count];
-            break;
+        if (o->waiting[k].memory == e->memory) {
+            o->waiting[k].slot = SLOT_OWN;
         }
     }
-done:
-    return st;
 }
 
 /* Whether nothing writes into the gradient of tensor i any more when layer i - 1 has read it. */
@@ -990,7 +966,7 @@ static mv_status add_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     }
     MV_TRY(convert(o, &o->backward, g, &o->layer[i].out.desc, PLACE_ROTATING, err));
     if (stays(net, i)) {
-        MV_TRY(keep(o, g, err));
+        keep(o, g);
         *waits = *g;
     } else {
         MV_TRY(new_edge(o, waits, &g->desc, PLACE_KEPT, err));
@@ -1345,19 +1321,37 @@ done:
     return st;
 }
 
-/* Give the rotating memories and the scratchpads their bytes. */
+static size_t padded(size_t len)
+{
+    return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Give all memories but the caller's their bytes: the slots come first. */
 static mv_status place_waiting(own *o, mv_error *err)
 {
     mv_status st = MV_OK;
-    void *slot[ROTATION + 1] = {NULL};
-    for (size_t k = 0; k < ROTATION + 1; k++) {
-        slot[k] = take(o, o->slot_len[k]);
-        MV_REQUIRE(slot[k] != NULL || o->slot_len[k] == 0, err, MV_E_MEMORY,
-                   "out of memory for a network's tensors");
-    }
+    size_t slot_at[SLOT_OWN], next = 0;
+
     for (size_t k = 0; k < o->waiting_count; k++) {
-        DNN_TRY(dnnl_memory_set_data_handle(o->waiting[k], slot[o->waiting_slot[k]]),
-                "place a tensor");
+        const size_t len = padded(o->waiting[k].len), slot = o->waiting[k].slot;
+        if (slot == SLOT_OWN) {
+            o->block_len += len;
+        } else if (len > o->slot_len[slot]) {
+            o->slot_len[slot] = len;
+        }
+    }
+    for (size_t slot = 0; slot < SLOT_OWN; slot++) {
+        slot_at[slot] = next;
+        next += o->slot_len[slot];
+    }
+    o->block_len += next;
+    o->block = mv_large_new(o->block_len + ALIGNMENT);
+    MV_REQUIRE(o->block != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
+    for (size_t k = 0; k < o->waiting_count; k++) {
+        const unsigned slot = o->waiting[k].slot;
+        const size_t at = slot == SLOT_OWN ? next : slot_at[slot];
+        next += slot == SLOT_OWN ? padded(o->waiting[k].len) : 0;
+        DNN_TRY(dnnl_memory_set_data_handle(o->waiting[k].memory, o->block + at), "place a tensor");
     }
 done:
     return st;
@@ -1366,7 +1360,7 @@ done:
 static mv_status note_order(mv_net *net, mv_error *err)
 {
     own *o = net->own;
-    o->order = take(o, (net->weight_count + 1) * sizeof *o->order);
+    o->order = calloc(net->weight_count + 1, sizeof *o->order);
     if (o->order == NULL) {
         return mv_fail(err, MV_E_MEMORY, "out of memory for a network's weights");
     }
@@ -1439,10 +1433,11 @@ static void destroy(mv_net *net)
     if (o->engine != NULL) {
         (void)dnnl_engine_destroy(o->engine);
     }
-    for (size_t i = 0; i < o->owned_count; i++) {
-        mv_wipe(o->owned[i].bytes, o->owned[i].len);
-        free(o->owned[i].bytes);
+    if (o->block != NULL) {
+        mv_wipe(o->block, o->block_len);
     }
+    free(o->block);
+    free(o->order);
     free(o);
     net->own = NULL;
 }
