@@ -20,8 +20,9 @@ static const bench_case *const lists[] = {
     bench_cases_exact, bench_cases_codec,   bench_cases_nn,   bench_cases_analysis,
     bench_cases_relay, bench_cases_gallery, bench_cases_live, bench_cases_veil};
 
-static const char *case_ran; /* by the case in hand */
-static double case_took_ms;  /* by the call in hand; below 0: as long as it took */
+static const char *case_ran;           /* by the case in hand */
+static double case_took_ms;            /* by the call in hand; below 0: as long as it took */
+static double case_images, case_gflop; /* in one call of the case in hand; 0: not said */
 
 void bench_ran(const char *kernel)
 {
@@ -31,6 +32,12 @@ void bench_ran(const char *kernel)
 void bench_took(double ms)
 {
     case_took_ms = ms;
+}
+
+void bench_does(double images, double gflop)
+{
+    case_images = images;
+    case_gflop = gflop;
 }
 
 typedef struct row {
@@ -77,6 +84,17 @@ static mv_status measure(row *out, const bench_case *c, void *state, mv_error *e
     return MV_OK;
 }
 
+/* The end of a row. */
+static void print_work(double seconds, int json)
+{
+    if (case_images > 0) {
+        printf(json ? ",\"images_per_s\":%.1f" : " %9.0f images/s", case_images / seconds);
+    }
+    if (case_gflop > 0) {
+        printf(json ? ",\"gflop_per_s\":%.1f" : " %6.0f GFLOP/s", case_gflop / seconds);
+    }
+}
+
 static void print_row(const bench_case *c, const row *r, int json)
 {
     const char *kernel = case_ran != NULL    ? case_ran
@@ -84,13 +102,15 @@ static void print_row(const bench_case *c, const row *r, int json)
                                              : mv_cpu_name(mv_cpu_features());
     if (json) {
         printf("{\"case\":\"%s\",\"size\":\"%s\",\"kernel\":\"%s\",\"median_ns\":%.0f,"
-               "\"spread\":%.3f,\"bytes\":%zu,\"peak_kib\":%ld,\"samples\":%zu}\n",
+               "\"spread\":%.3f,\"bytes\":%zu,\"peak_kib\":%ld,\"samples\":%zu",
                c->name, c->size, kernel, r->median_ns, r->spread, r->bytes, r->peak_kib,
                r->samples);
     } else {
-        printf("%-28s %-22s %-9s %14.0f %6.1f %% %10zu %9ld\n", c->name, c->size, kernel,
+        printf("%-28s %-22s %-9s %14.0f %6.1f %% %10zu %9ld", c->name, c->size, kernel,
                r->median_ns, r->spread * 100, r->bytes, r->peak_kib);
     }
+    print_work(r->median_ns / 1e9, json);
+    fputs(json ? "}\n" : "\n", stdout);
     (void)fflush(stdout);
 }
 
@@ -99,6 +119,7 @@ static mv_status run_case(const bench_case *c, int json, mv_error *err)
     row r = {0, 0, 0, 0, 0};
     void *state = NULL;
     case_ran = NULL;
+    bench_does(0, 0);
     mv_status st = c->prepare(&state, &r.bytes, err);
     if (st == MV_OK) {
         st = measure(&r, c, state, err);

@@ -42,6 +42,10 @@ void bench_ran(const char *kernel);
 /* bench_took: what this call of run counts as, where that is not how long it took. */
 void bench_took(double ms);
 
+/* bench_does: what one call of run does, from prepare: the row then ends with both per second. 0:
+ * not shown. */
+void bench_does(double images, double gflop);
+
 /* bench_run: every case whose "name size" contains filter (NULL: all); one row each on stdout, or
  * one JSON object per line. errors: the first case that failed */
 MV_MUST_CHECK mv_status bench_run(const char *filter, int json, mv_error *err);

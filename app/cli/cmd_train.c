@@ -243,7 +243,7 @@ done:
 }
 
 /* One line for the model file: data, recipe, result. */
-static void describe_run(char *out, size_t cap, const train_data *d, const mv_trainer *t,
+static void describe_run(char *out, size_t cap, const train_data *d, mv_trainer *t,
                          const mv_train_opts *o)
 {
     size_t points = 0;
@@ -264,7 +264,7 @@ static void describe_run(char *out, size_t cap, const train_data *d, const mv_tr
 }
 
 static mv_status write_model(const char *path, const cli_args *args, const train_data *d,
-                             const mv_trainer *t, const mv_train_opts *o, const mv_nn_graph *graph,
+                             mv_trainer *t, const mv_train_opts *o, const mv_nn_graph *graph,
                              mv_error *err)
 {
     mv_status st = MV_OK;

@@ -175,12 +175,13 @@ done:
     return st;
 }
 
-mv_status mv_trainer_save(const mv_trainer *t, const char *path, mv_error *err)
+mv_status mv_trainer_save(mv_trainer *t, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
     uint8_t hash[HASH_LEN];
     mv_buffer b = mv_buffer_make(CHECKPOINT_MAX);
 
+    mv_trainer_settle(t);
     MV_TRY(mv_buffer_append(&b, (const uint8_t *)magic, MAGIC_LEN));
     MV_TRY(mv_buffer_append(&b, t->fingerprint, sizeof t->fingerprint));
     MV_TRY(put_state(&b, &t->state, t->weight_count));
@@ -220,6 +221,7 @@ mv_status mv_trainer_restore(mv_trainer *t, const char *path, mv_error *err)
 
     MV_TRY(mv_file_read(&b, path, err));
     MV_TRY(open_checkpoint(&r, &b, t, path, err));
+    mv_trainer_settle(t);
     st = get_state(&r, &t->state, t->weight_count);
     MV_REQUIRE(st == MV_OK, err, MV_E_FORMAT, "the training checkpoint %s is damaged", path);
 done:

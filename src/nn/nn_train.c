@@ -3,6 +3,7 @@
  * nn_train.c: the training step and the run around it.
  */
 #include "base/clock.h"
+#include "base/large.h"
 #include "base/pool.h"
 #include "nn/nn_init.h"
 #include "nn/nn_train_internal.h"
@@ -11,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BATCH_MAX = 256, PART_PIXELS = 96 * 96 };
+enum { BATCH_MAX = 256, PART_PIXELS = 96 * 96, ALIGNMENT = 64 };
 
 mv_train_opts mv_train_defaults(void)
 {
@@ -98,18 +99,25 @@ typedef struct array {
     size_t count;
 } array;
 
-/* All of these out of one block. */
+/* Floats of an array, so that the next one starts on a line of the cache. */
+static size_t padded(size_t count)
+{
+    const size_t line = ALIGNMENT / sizeof(float);
+    return (count + line - 1) / line * line;
+}
+
+/* All of these out of one block, zero. */
 static float *allocate_block(const array *part, size_t count)
 {
     size_t sum = 0;
     for (size_t i = 0; i < count; i++) {
-        sum += part[i].count;
+        sum += padded(part[i].count);
     }
-    float *block = calloc(sum, sizeof *block);
+    float *block = mv_large_new(sum * sizeof *block);
     float *next = block;
     for (size_t i = 0; block != NULL && i < count; i++) {
         *part[i].at = next;
-        next += part[i].count;
+        next += padded(part[i].count);
     }
     return block;
 }
@@ -192,6 +200,7 @@ done:
 
 void mv_trainer_start_from(mv_trainer *t, const float *weights)
 {
+    mv_trainer_settle(t);
     memcpy(t->state.weights, weights, t->weight_count * sizeof *weights);
     memcpy(t->state.best, weights, t->weight_count * sizeof *weights);
 }
@@ -292,6 +301,7 @@ static mv_status make_nets(mv_trainer *t, mv_train_worker *w, mv_error *err)
     mv_gan_part_free(&w->critic);
     w->loaded = 0;
     o.training = true;
+    o.own_order = true;
     o.bf16 = t->bf16;
     MV_TRY(mv_net_new(&w->encoder, t->opts.table, g->encoder, g->encoder_count, &pixels, &o, err));
     o.input_gradient = true;
@@ -304,6 +314,41 @@ done:
     return st;
 }
 
+/* One array of weights from plain order to that of the training nets, or back, by way of to. */
+static void turn(float *weights, float *to, const uint32_t *order, size_t count, bool back)
+{
+    if (order == NULL) {
+        return;
+    }
+    for (size_t k = 0; k < count; k++) {
+        const size_t plain = order[k];
+        to[back ? plain : k] = weights[back ? k : plain];
+    }
+    memcpy(weights, to, count * sizeof *weights);
+}
+
+/* Weights and moments, which change in every step, lie as the training nets want them; whoever else
+ * reads them calls mv_trainer_settle first. The gradient's place is free between steps. */
+static void set_order(mv_trainer *t, bool ordered)
+{
+    mv_train_state *s = &t->state;
+    float *const changing[] = {s->weights, s->m, s->v};
+    const size_t at = mv_nn_decoder_offset(t->graph, 0);
+
+    for (size_t i = 0; t->ordered != ordered && i < sizeof changing / sizeof changing[0]; i++) {
+        const mv_train_worker *w = &t->worker[0];
+        turn(changing[i], t->gradient, mv_net_order(w->encoder), at, !ordered);
+        turn(changing[i] + at, t->gradient, mv_net_order(w->decoder), t->weight_count - at,
+             !ordered);
+    }
+    t->ordered = ordered;
+}
+
+void mv_trainer_settle(mv_trainer *t)
+{
+    set_order(t, false);
+}
+
 /* Nets in the arithmetic of this part of the run. */
 static mv_status prepare_nets(mv_trainer *t, mv_error *err)
 {
@@ -313,6 +358,7 @@ static mv_status prepare_nets(mv_trainer *t, mv_error *err)
     if (t->nets_made && bf16 == t->bf16) {
         return MV_OK;
     }
+    mv_trainer_settle(t);
     t->nets_made = false;
     t->bf16 = bf16;
     for (unsigned w = 0; w < t->opts.threads; w++) {
@@ -488,6 +534,7 @@ mv_status mv_trainer_step(mv_trainer *t, double *loss, mv_error *err)
     const double started_ms = mv_clock_ms(), rate = mv_trainer_rate(t);
 
     MV_TRY(prepare_nets(t, err));
+    set_order(t, true);
     draw_batch(t);
     draw_rounding_noise(t);
     MV_TRY(mv_train_parallel(t, t->parts, compute_part, err));
@@ -583,14 +630,15 @@ uint64_t mv_trainer_steps_done(const mv_trainer *t)
     return t->state.step;
 }
 
-const float *mv_trainer_weights(const mv_trainer *t)
+const float *mv_trainer_weights(mv_trainer *t)
 {
+    mv_trainer_settle(t);
     return t->state.weights;
 }
 
-const float *mv_trainer_best(const mv_trainer *t)
+const float *mv_trainer_best(mv_trainer *t)
 {
-    return t->state.best_db < 0 ? t->state.weights : t->state.best;
+    return t->state.best_db < 0 ? mv_trainer_weights(t) : t->state.best;
 }
 
 const mv_train_point *mv_trainer_curve(const mv_trainer *t, size_t *count)

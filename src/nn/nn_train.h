@@ -109,7 +109,7 @@ MV_MUST_CHECK mv_status mv_trainer_validate(mv_trainer *trainer, mv_train_point 
 
 /* mv_trainer_save / _restore: the whole state, written atomically. errors of restore:
  * MV_E_NOT_FOUND, MV_E_FORMAT, MV_E_MISMATCH (made with other data, network or options) */
-MV_MUST_CHECK mv_status mv_trainer_save(const mv_trainer *trainer, const char *path, mv_error *err);
+MV_MUST_CHECK mv_status mv_trainer_save(mv_trainer *trainer, const char *path, mv_error *err);
 MV_MUST_CHECK mv_status mv_trainer_restore(mv_trainer *trainer, const char *path, mv_error *err);
 
 /* mv_train_run: steps, validations and checkpoints until the end; the curve stands beside the
@@ -118,8 +118,8 @@ MV_MUST_CHECK mv_status mv_train_run(mv_trainer *trainer, const char *path, mv_p
                                      mv_error *err);
 
 uint64_t mv_trainer_steps_done(const mv_trainer *trainer);
-const float *mv_trainer_weights(const mv_trainer *trainer); /* as they are now; borrowed */
-const float *mv_trainer_best(const mv_trainer *trainer);    /* best on validation, else now */
+const float *mv_trainer_weights(mv_trainer *trainer); /* as they are now; until the next step */
+const float *mv_trainer_best(mv_trainer *trainer);    /* best on validation, else now */
 const mv_train_point *mv_trainer_curve(const mv_trainer *trainer, size_t *count);
 
 #endif

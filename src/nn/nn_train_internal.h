@@ -18,7 +18,7 @@ typedef struct mv_train_state {
     uint64_t stale; /* validations since the best one */
     double best_db; /* -1 before the first validation */
     mv_rand rand;
-    float *weights, *m, *v, *best; /* weight_count floats each */
+    float *weights, *m, *v, *best; /* weight_count floats each; the first three see ordered */
     mv_gan_state critic;           /* count 0: there is none */
     mv_train_point *curve;
     size_t curve_count;
@@ -43,8 +43,9 @@ struct mv_trainer {
     size_t weight_count;
     uint8_t fingerprint[32];
     mv_train_state state;
-    bool nets_made, bf16;               /* bf16: what the training nets were made with */
-    uint32_t part, parts;               /* patches in a part, parts in a batch */
+    bool nets_made, bf16; /* bf16: what the training nets were made with */
+    bool ordered;         /* weights and moments lie as mv_net_order of the training nets says */
+    uint32_t part, parts; /* patches in a part, parts in a batch */
     float *image, *output, *d_output;   /* a batch: (B,3,P,P) */
     float *feature, *d_feature, *noise; /* a batch: (B,F,P/s,P/s) */
     float *gradient;                    /* (parts, weight_count); the mean ends in the first */
@@ -67,6 +68,9 @@ void mv_train_fingerprint(uint8_t out[32], const mv_trainer *trainer);
 MV_MUST_CHECK mv_status mv_train_parallel(mv_trainer *trainer, size_t count,
                                           mv_status (*item)(void *t, unsigned worker, size_t i),
                                           mv_error *err);
+
+/* mv_trainer_settle: weights and moments in plain order, until the next step. */
+void mv_trainer_settle(mv_trainer *trainer);
 
 double mv_trainer_rate(const mv_trainer *trainer); /* learning rate of the next step */
 

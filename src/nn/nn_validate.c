@@ -110,6 +110,7 @@ mv_status mv_trainer_validate(mv_trainer *t, mv_train_point *point, mv_progress 
     size_t sets = 0;
     mv_train_point p = {.step = s->step, .loss = s->loss_mean};
 
+    mv_trainer_settle(t);
     for (unsigned w = 0; w < t->opts.threads; w++) {
         MV_TRY(prepare(t, &t->worker[w], err));
     }

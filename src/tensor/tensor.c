@@ -208,6 +208,11 @@ uint64_t mv_net_macs(const mv_net *net)
     return macs;
 }
 
+const uint32_t *mv_net_order(const mv_net *net)
+{
+    return net->table->order == NULL ? NULL : net->table->order(net);
+}
+
 mv_status mv_net_load(mv_net *net, const float *weights, mv_error *err)
 {
     return net->table->load(net, weights, err);

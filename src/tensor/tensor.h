@@ -43,6 +43,8 @@ typedef struct mv_net_opts {
     bool input_gradient; /* training: backward also gives dx */
     bool bf16;           /* multiply wide layers in bfloat16, accumulate in float32, where the table
                             and the processor can (mv_tensor_has_bf16); else float32 */
+    bool own_order; /* training: weights for mv_net_load and gradients of mv_net_backward lie in
+                       the order that suits the kernels, as mv_net_order says */
 } mv_net_opts;
 
 static inline mv_net_opts mv_net_defaults(void)
@@ -75,11 +77,15 @@ size_t mv_net_out_count(const mv_net *net);    /* floats of y */
 size_t mv_net_weight_count(const mv_net *net); /* floats of weights */
 uint64_t mv_net_macs(const mv_net *net);       /* multiply-adds of one forward call */
 
+/* mv_net_order: own[k] = plain[order[k]] for the weights of a net with own_order; each layer keeps
+ * its range, its bias at the end. NULL: plain order. Borrowed from the net. */
+const uint32_t *mv_net_order(const mv_net *net);
+
 /* mv_net_load: take weights (copied into the kernels' layout); before the first forward, and again
  * after each change. */
 MV_MUST_CHECK mv_status mv_net_load(mv_net *net, const float *weights, mv_error *err);
 
-/* mv_net_forward: y = net(x). x and y do not overlap. */
+/* mv_net_forward: y = net(x). x and y do not overlap; before a backward call x stays as it is. */
 MV_MUST_CHECK mv_status mv_net_forward(mv_net *net, float *y, const float *x, mv_error *err);
 
 /* mv_net_backward: after a forward on a training net, from dy = dL/dy:

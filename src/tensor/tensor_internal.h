@@ -18,6 +18,7 @@ struct mv_tensor_kernels {
     mv_status (*forward)(mv_net *net, float *y, const float *x, mv_error *err);
     mv_status (*backward)(mv_net *net, float *dx, float *dweights, const float *dy, mv_error *err);
     mv_status (*convolutions)(mv_net *net, float *dweights, mv_error *err); /* or NULL */
+    const uint32_t *(*order)(const mv_net *net); /* or NULL: plain, whatever the options say */
 };
 
 struct mv_net {
@@ -56,9 +57,16 @@ bool mv_net_wants_gradient(const mv_net *net, size_t i);
 void mv_plain_block8(float *y, const float *x, size_t planes, size_t height, size_t width);
 void mv_plain_unblock8(float *x, const float *y, size_t planes, size_t height, size_t width);
 
+/* The same, (batch,height/8,width/8,64 channels); at is the shape of x. */
+void mv_plain_block8_beside(float *y, const float *x, const mv_net_shape *at, size_t channels);
+void mv_plain_unblock8_beside(float *x, const float *y, const mv_net_shape *at, size_t channels);
+
 /* dx = dy times the slope, from the layer's output y: 1/cosh(y), and sqrt(1 + y^2). */
 void mv_plain_asinh_backward(float *dx, const float *dy, const float *y, size_t count);
 void mv_plain_sinh_backward(float *dx, const float *dy, const float *y, size_t count);
+
+/* a += b, b being bfloat16: the upper halves of floats. */
+void mv_plain_add_bf16(float *a, const uint16_t *b, size_t count);
 
 /* (B,C,H,W) -> (W, B*H, C), the order in which an LSTM walks, and back. */
 void mv_plain_to_steps(float *steps, const float *x, const mv_net_shape *shape, size_t channels);

@@ -13,6 +13,7 @@
  * and float32 accumulators; layers that see or make the image or the features stay float32.
  */
 #include "base/cpu.h"
+#include "base/large.h"
 #include "base/secret.h"
 #include "tensor/tensor_internal.h"
 
@@ -23,6 +24,7 @@
 
 enum { ARGS_MAX = 24, STEPS_MAX = 8 * MV_NET_LAYERS_MAX, MEMORIES_MAX = 20 * MV_NET_LAYERS_MAX };
 enum { BF16_CHANNELS_MIN = 16, ROTATION = 3, ALIGNMENT = 64 };
+enum { SLOT_SCRATCHPAD = ROTATION, SLOT_OWN }; /* the scratchpad is shared by all primitives */
 
 /* One thing to do: a primitive of oneDNN, or, where it has none, one of our own layers. */
 typedef struct step {
@@ -58,15 +60,11 @@ typedef struct kept {
     edge steps, out_steps; /* of an LSTM: its input and output as (T,N,C) */
     edge zero; /* of an LSTM: the state before the first step, and its gradient after the last */
     edge spare[4]; /* of an LSTM: the states after the last step, the gradients before the first */
-    dnnl_primitive_desc_t forward;
-    views weights;   /* of own->weights */
-    views gradients; /* of what the caller of backward gives */
+    dnnl_primitive_desc_t forward, gradient; /* the latter of a convolution's weights */
+    dnnl_memory_desc_t order; /* in which a convolution's weights and their gradient come and go */
+    views weights;            /* of what the caller of load gives; the biases are copies */
+    views gradients;          /* of what the caller of backward gives */
 } kept;
-
-typedef struct buffer {
-    void *bytes;
-    size_t len;
-} buffer;
 
 typedef struct own {
     dnnl_engine_t engine;
@@ -76,19 +74,22 @@ typedef struct own {
     edge tensor[MV_NET_LAYERS_MAX + 1];  /* what enters layer i, as it was written */
     edge pending[MV_NET_LAYERS_MAX + 1]; /* backward: gradient of it from later additions */
     edge x, y, dx, dy; /* the caller's tensors; their handles are set in each call */
-    float *weights;
+    uint32_t *order;   /* mv_net_order */
     dnnl_memory_t memory[MEMORIES_MAX];
-    buffer owned[MEMORIES_MAX + ROTATION + 3]; /* tensors, slots and the plain weights */
-    size_t memory_count, owned_count;
-    /* Memories in rotation get their bytes when all sizes are known. */
-    dnnl_memory_t waiting[MEMORIES_MAX];
-    unsigned waiting_slot[MEMORIES_MAX];
+    size_t memory_count;
+    /* Memories that get their bytes when all sizes are known, from one block: in a slot, which
+     * several share in turn, or, in SLOT_OWN, in bytes of their own. */
+    struct {
+        dnnl_memory_t memory;
+        size_t len;
+        unsigned slot;
+    } waiting[MEMORIES_MAX];
     size_t waiting_count;
-    size_t slot_len[ROTATION + 1]; /* the last is the scratchpad shared by all primitives */
+    size_t slot_len[SLOT_OWN];
     unsigned next_slot, rotation;
+    uint8_t *block;
+    size_t block_len;
 } own;
-
-enum { SLOT_SCRATCHPAD = ROTATION };
 
 static mv_status from_dnnl(dnnl_status_t got, const char *what, mv_error *err)
 {
@@ -119,41 +120,29 @@ static bool has_bf16(void)
     return (mv_cpu_features() & MV_CPU_BF16) != 0;
 }
 
-static void *take(own *o, size_t len)
-{
-    const size_t padded = (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *bytes = padded == 0 ? NULL : aligned_alloc(ALIGNMENT, padded);
-    if (bytes != NULL) {
-        memset(bytes, 0, padded);
-        o->owned[o->owned_count].bytes = bytes;
-        o->owned[o->owned_count++].len = padded;
-    }
-    return bytes;
-}
-
 /* Where the bytes of a new memory come from. */
 typedef enum place { PLACE_CALLER, PLACE_KEPT, PLACE_ROTATING } place;
+
+/* The last of o->memory gets its len bytes in that slot. */
+static void wait_for(own *o, size_t len, unsigned slot)
+{
+    o->waiting[o->waiting_count].memory = o->memory[o->memory_count - 1];
+    o->waiting[o->waiting_count].len = len;
+    o->waiting[o->waiting_count++].slot = slot;
+}
 
 /* e->memory for e->desc. */
 static mv_status new_memory(own *o, edge *e, place where, mv_error *err)
 {
     mv_status st = MV_OK;
-    void *bytes = NULL;
     const size_t len = dnnl_memory_desc_get_size(&e->desc);
 
-    MV_REQUIRE(o->memory_count < MEMORIES_MAX && o->owned_count < MEMORIES_MAX, err, MV_E_INTERNAL,
+    MV_REQUIRE(o->memory_count < MEMORIES_MAX, err, MV_E_INTERNAL,
                "a network has more tensors than expected");
-    if (where == PLACE_KEPT) {
-        bytes = take(o, len);
-        MV_REQUIRE(bytes != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
-    }
-    DNN_TRY(dnnl_memory_create(&e->memory, &e->desc, o->engine, bytes), "make a tensor");
+    DNN_TRY(dnnl_memory_create(&e->memory, &e->desc, o->engine, NULL), "make a tensor");
     o->memory[o->memory_count++] = e->memory;
-    if (where == PLACE_ROTATING) {
-        const unsigned slot = o->next_slot++ % o->rotation;
-        o->waiting[o->waiting_count] = e->memory;
-        o->waiting_slot[o->waiting_count++] = slot;
-        o->slot_len[slot] = len > o->slot_len[slot] ? len : o->slot_len[slot];
+    if (where != PLACE_CALLER) {
+        wait_for(o, len, where == PLACE_KEPT ? SLOT_OWN : o->next_slot++ % o->rotation);
     }
 done:
     return st;
@@ -188,10 +177,7 @@ static mv_status add_step(own *o, program *p, const_dnnl_primitive_desc_t pd, st
     if (len != 0) {
         edge e = {.desc = *scratch};
         MV_TRY(new_memory(o, &e, PLACE_CALLER, err));
-        o->waiting[o->waiting_count] = e.memory;
-        o->waiting_slot[o->waiting_count++] = SLOT_SCRATCHPAD;
-        o->slot_len[SLOT_SCRATCHPAD] =
-            len > o->slot_len[SLOT_SCRATCHPAD] ? len : o->slot_len[SLOT_SCRATCHPAD];
+        wait_for(o, len, SLOT_SCRATCHPAD);
         add_arg(s, DNNL_ARG_SCRATCHPAD, &e);
     }
     *out = s;
@@ -313,6 +299,105 @@ static dnnl_memory_desc_t bias_desc(const mv_nn_layer *layer)
     return desc;
 }
 
+/* Of the input's (in_channels) or the state's (out_channels) matrix of an LSTM; plain is
+ * (gate, out, in). */
+static dnnl_memory_desc_t gates_desc(uint32_t in, uint32_t out, dnnl_format_tag_t tag)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {1, 1, in, 4, out};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 5, dims, dnnl_f32, tag);
+    return desc;
+}
+
+static dnnl_memory_desc_t gates_bias_desc(uint32_t out)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t dims = {1, 1, 4, out};
+    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_ldgo);
+    return desc;
+}
+
+/* ---- weights and gradients as they come and go ---- */
+
+/* Views of layer i's kernel (of an LSTM: both matrices) and bias. */
+static mv_status new_views(mv_net *net, size_t i, views *v, place bias, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    const mv_nn_layer *l = &net->layer[i];
+    const bool lstm = l->op == MV_NN_LSTM;
+    const dnnl_memory_desc_t w =
+        lstm ? gates_desc(l->in_channels, l->out_channels, dnnl_ldgoi) : o->layer[i].order;
+    const dnnl_memory_desc_t b = lstm ? gates_bias_desc(l->out_channels) : bias_desc(l);
+
+    MV_TRY(new_edge(o, &v->kernel, &w, PLACE_CALLER, err));
+    if (lstm) {
+        const dnnl_memory_desc_t u = gates_desc(l->out_channels, l->out_channels, dnnl_ldgoi);
+        MV_TRY(new_edge(o, &v->state, &u, PLACE_CALLER, err));
+    }
+    MV_TRY(new_edge(o, &v->bias, &b, bias, err));
+done:
+    return st;
+}
+
+/* Place the kernel of layer i in an array of all weights or gradients; gives its bias there. */
+static mv_status place_kernel(const mv_net *net, size_t i, const views *v, float *array,
+                              float **bias, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_nn_layer *l = &net->layer[i];
+    const bool lstm = l->op == MV_NN_LSTM;
+    float *at = array + net->weight_at[i], *end = at + mv_nn_layer_weights(l);
+
+    DNN_TRY(dnnl_memory_set_data_handle(v->kernel.memory, at), "place weights");
+    if (lstm) {
+        DNN_TRY(dnnl_memory_set_data_handle(v->state.memory,
+                                            at + (size_t)4 * l->out_channels * l->in_channels),
+                "place weights");
+    }
+    *bias = end - (lstm ? 4 : 1) * (size_t)l->out_channels;
+done:
+    return st;
+}
+
+/* Where kernel element (o,i,u,v) of layout desc lies, in floats. */
+static size_t offset_in(const dnnl_memory_desc_t *desc, const dnnl_dims_t element)
+{
+    const dnnl_blocking_desc_t *b = &desc->format_desc.blocking;
+    size_t at = 0, inner = 1;
+    dnnl_dims_t rest;
+    memcpy(rest, element, sizeof rest);
+    for (int k = b->inner_nblks; k-- > 0;) {
+        dnnl_dim_t *d = &rest[b->inner_idxs[k]];
+        at += (size_t)(*d % b->inner_blks[k]) * inner;
+        *d /= b->inner_blks[k];
+        inner *= (size_t)b->inner_blks[k];
+    }
+    for (int d = 0; d < desc->ndims; d++) {
+        at += (size_t)(rest[d] * b->strides[d]);
+    }
+    return at;
+}
+
+/* o->order of layer i's weights: those of a kernel lie as k->order says, the others plain. */
+static void fill_order(const mv_net *net, size_t i)
+{
+    const mv_nn_layer *l = &net->layer[i];
+    const own *o = net->own;
+    const dnnl_dim_t side = mv_nn_kernel_side(l->op), in = l->in_channels, out = l->out_channels;
+    const size_t first = net->weight_at[i], end = first + mv_nn_layer_weights(l);
+    size_t plain = first;
+
+    for (dnnl_dim_t k = 0; k < out * in * side * side; k++, plain++) {
+        const dnnl_dims_t element = {k / (side * side * in), k / (side * side) % in,
+                                     k / side % side, k % side};
+        o->order[first + offset_in(&o->layer[i].order, element)] = (uint32_t)plain;
+    }
+    for (; plain < end; plain++) {
+        o->order[plain] = (uint32_t)plain;
+    }
+}
+
 static const dnnl_memory_desc_t *query(const_dnnl_primitive_desc_t pd, dnnl_query_t what)
 {
     return dnnl_primitive_desc_query_md(pd, what, 0);
@@ -332,6 +417,25 @@ static dnnl_data_type_t output_type(const mv_net *net, size_t i)
     return net->layer[i].act == MV_NN_RELU ? input_type(net, i) : dnnl_f32;
 }
 
+/* The order of a tensor of blocks: where wide layers are bfloat16, their kernels want all channels
+ * of a place side by side, and no reorder is needed if the layers around them do the same. */
+static dnnl_format_tag_t grid_tag(const mv_net *net)
+{
+    return net->opts.bf16 ? dnnl_nhwc : dnnl_nchw;
+}
+
+static dnnl_memory_desc_t plain_desc(const mv_net *net, size_t i)
+{
+    return tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+}
+
+/* Pixels from blocks are plain, and no layer's gradient reads them: as the last layer's output they
+ * go straight to the caller, and their gradient comes straight from there. */
+static bool writes_to_caller(const mv_net *net, size_t i)
+{
+    return i + 1 == net->count && net->layer[i].op == MV_NN_UNBLOCK8;
+}
+
 /* ---- convolution: 3x3 and 1x1 ---- */
 
 typedef struct conv_shape {
@@ -344,18 +448,49 @@ static conv_shape conv_of(const mv_net *net, size_t i, dnnl_data_type_t x_type,
 {
     const mv_nn_layer *layer = &net->layer[i];
     const int pad = layer->op == MV_NN_CONV3 ? 1 : 0;
+    const bool beside = layer->op == MV_NN_DENSE && grid_tag(net) == dnnl_nhwc &&
+                        layer->in_channels % 16 == 0 && layer->out_channels % 16 == 0;
+    const dnnl_format_tag_t tag = beside ? dnnl_nhwc : dnnl_format_tag_any;
     const conv_shape c = {
-        .x = tensor_desc(net, i, x_type, dnnl_format_tag_any),
+        .x = tensor_desc(net, i, x_type, tag),
         .w = kernel_desc(layer, w_type, dnnl_format_tag_any),
         .b = bias_desc(layer),
-        .y = tensor_desc(net, i + 1, y_type, dnnl_format_tag_any),
+        .y = tensor_desc(net, i + 1, y_type, tag),
         .stride = {1, 1},
         .pad = {pad, pad},
     };
     return c;
 }
 
-/* Bring the plain weights into the layout wanted, as part of loading. */
+/* The kernel that computes the gradient of layer i's weights, if they learn, and the order of both
+ * for the caller: that of this kernel if he takes it and it has no gaps, else plain. */
+static mv_status choose_order(mv_net *net, size_t i, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    kept *k = &o->layer[i];
+    const dnnl_data_type_t type = input_type(net, i);
+    const conv_shape c = conv_of(net, i, type, dnnl_f32, type);
+    dnnl_convolution_desc_t op;
+
+    k->order = kernel_desc(&net->layer[i], dnnl_f32, dnnl_abcd);
+    if (!net->opts.training || !mv_net_learns(net, i)) {
+        return MV_OK;
+    }
+    DNN_TRY(dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &c.x, &c.w,
+                                                        &c.b, &c.y, c.stride, c.pad, c.pad),
+            "describe a convolution's weight gradient");
+    MV_TRY(new_pd(o, &k->gradient, &op, MV_NN_LINEAR, k->forward, err));
+    const dnnl_memory_desc_t *dw = query(k->gradient, dnnl_query_diff_weights_md);
+    if (net->opts.own_order &&
+        dnnl_memory_desc_get_size(dw) == dnnl_memory_desc_get_size(&k->order)) {
+        k->order = *dw;
+    }
+done:
+    return st;
+}
+
+/* Bring the caller's weights into the layout wanted, as part of loading. */
 static mv_status add_weights(own *o, edge *out, const edge *plain, const dnnl_memory_desc_t *wanted,
                              mv_error *err)
 {
@@ -416,6 +551,8 @@ static mv_status conv_forward(mv_net *net, size_t i, edge *e, place where, mv_er
                 dnnl_convolution_direct, &c.x, &c.w, &c.b, &c.y, c.stride, c.pad, c.pad),
             "describe a convolution");
     MV_TRY(new_pd(o, &k->forward, &op, net->layer[i].act, NULL, err));
+    MV_TRY(choose_order(net, i, err));
+    MV_TRY(new_views(net, i, &k->weights, PLACE_KEPT, err));
     MV_TRY(convert(o, &o->forward, e, query(k->forward, dnnl_query_src_md), where, err));
     MV_TRY(add_weights(o, &w, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
     MV_TRY(add_forward(net, i, e, where, &s, err));
@@ -464,29 +601,26 @@ static mv_status conv_backward_weights(mv_net *net, size_t i, edge g, mv_error *
     mv_status st = MV_OK;
     own *o = net->own;
     kept *k = &o->layer[i];
-    const dnnl_data_type_t type = input_type(net, i);
-    conv_shape c = conv_of(net, i, type, dnnl_f32, type);
-    dnnl_convolution_desc_t op;
-    dnnl_primitive_desc_t pd = NULL;
-    edge x = k->in, dw = {.memory = NULL};
+    const dnnl_memory_desc_t *wanted = query(k->gradient, dnnl_query_diff_weights_md);
+    edge x = k->in, dw = k->gradients.kernel;
     step *s = NULL;
 
-    DNN_TRY(dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &c.x, &c.w,
-                                                        &c.b, &c.y, c.stride, c.pad, c.pad),
-            "describe a convolution's weight gradient");
-    MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
-    MV_TRY(convert(o, &o->backward, &x, query(pd, dnnl_query_src_md), PLACE_KEPT, err));
-    MV_TRY(convert(o, &o->backward, &g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
-    MV_TRY(new_edge(o, &dw, query(pd, dnnl_query_diff_weights_md), PLACE_KEPT, err));
-    MV_TRY(add_step(o, &o->backward, pd, &s, err));
+    MV_TRY(convert(o, &o->backward, &x, query(k->gradient, dnnl_query_src_md), PLACE_KEPT, err));
+    MV_TRY(convert(o, &o->backward, &g, query(k->gradient, dnnl_query_diff_dst_md), PLACE_ROTATING,
+                   err));
+    if (!dnnl_memory_desc_equal(&k->order, wanted)) {
+        MV_TRY(new_edge(o, &dw, wanted, PLACE_KEPT, err));
+    }
+    MV_TRY(add_step(o, &o->backward, k->gradient, &s, err));
     s->convolution = true;
     add_arg(s, DNNL_ARG_SRC, &x);
     add_arg(s, DNNL_ARG_DIFF_DST, &g);
     add_arg(s, DNNL_ARG_DIFF_WEIGHTS, &dw);
     add_arg(s, DNNL_ARG_DIFF_BIAS, &k->gradients.bias);
-    MV_TRY(add_reorder(o, &o->backward, &k->gradients.kernel, &dw, err));
+    if (!dnnl_memory_desc_equal(&k->order, wanted)) {
+        MV_TRY(add_reorder(o, &o->backward, &k->gradients.kernel, &dw, err));
+    }
 done:
-    drop_pd(&pd);
     return st;
 }
 
@@ -634,21 +768,41 @@ static mv_status add_plain(const mv_net *net, program *p, size_t layer,
     return MV_OK;
 }
 
+/* Pixels x to blocks y in the order of grid_tag, and back. */
+static void run_blocks(const mv_net *net, float *y, const float *x, const mv_net_shape *at,
+                       size_t channels)
+{
+    if (grid_tag(net) == dnnl_nhwc) {
+        mv_plain_block8_beside(y, x, at, channels);
+    } else {
+        mv_plain_block8(y, x, at->batch * channels, at->height, at->width);
+    }
+}
+
+static void run_unblocks(const mv_net *net, float *x, const float *y, const mv_net_shape *at,
+                         size_t channels)
+{
+    if (grid_tag(net) == dnnl_nhwc) {
+        mv_plain_unblock8_beside(x, y, at, channels);
+    } else {
+        mv_plain_unblock8(x, y, at->batch * channels, at->height, at->width);
+    }
+}
+
 /* arg: x, y, and for MV_NN_ADD the other tensor. */
 static void run_plain_forward(const mv_net *net, const step *s)
 {
     const size_t i = s->layer, count = mv_net_count_at(net, i + 1);
     const mv_net_shape *at = &net->at[i];
-    const size_t planes = (size_t)at->batch * net->channels[i];
     const float *x = data_of(s, 0);
     float *y = data_of(s, 1);
 
     switch (net->layer[i].op) {
     case MV_NN_BLOCK8:
-        mv_plain_block8(y, x, planes, at->height, at->width);
+        run_blocks(net, y, x, at, net->channels[i]);
         break;
     case MV_NN_UNBLOCK8:
-        mv_plain_unblock8(y, x, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
+        run_unblocks(net, y, x, &net->at[i + 1], net->channels[i + 1]);
         break;
     case MV_NN_ASINH:
         mv_plain_asinh(y, x, count);
@@ -669,16 +823,15 @@ static void run_plain_backward(const mv_net *net, const step *s)
 {
     const size_t i = s->layer, count = mv_net_count_at(net, i + 1);
     const mv_net_shape *at = &net->at[i];
-    const size_t planes = (size_t)at->batch * net->channels[i];
     const float *dy = data_of(s, 0), *y = data_of(s, 1);
     float *dx = data_of(s, 2);
 
     switch (net->layer[i].op) {
     case MV_NN_BLOCK8:
-        mv_plain_unblock8(dx, dy, planes, at->height, at->width);
+        run_unblocks(net, dx, dy, at, net->channels[i]);
         break;
     case MV_NN_UNBLOCK8:
-        mv_plain_block8(dx, dy, planes / 64, (size_t)8 * at->height, (size_t)8 * at->width);
+        run_blocks(net, dx, dy, &net->at[i + 1], net->channels[i + 1]);
         break;
     case MV_NN_ASINH:
         mv_plain_asinh_backward(dx, dy, y, count);
@@ -692,14 +845,16 @@ static void run_plain_backward(const mv_net *net, const step *s)
 }
 
 /* The layout in which one of our own layers reads: where it takes element by element, that of its
- * input as it is, if these are floats without gaps; else plain. */
+ * input as it is, if these are floats without gaps; blocks as grid_tag says; else plain. */
 static dnnl_memory_desc_t own_layout(const mv_net *net, size_t i, const edge *e)
 {
     const mv_nn_op op = net->layer[i].op;
     const bool single = op == MV_NN_ASINH || op == MV_NN_SINH || op == MV_NN_ADD;
     const bool floats = e->desc.data_type == dnnl_f32 &&
                         dnnl_memory_desc_get_size(&e->desc) == 4 * mv_net_count_at(net, i);
-    return single && floats ? e->desc : tensor_desc(net, i, dnnl_f32, dnnl_nchw);
+    return single && floats
+               ? e->desc
+               : tensor_desc(net, i, dnnl_f32, op == MV_NN_UNBLOCK8 ? grid_tag(net) : dnnl_nchw);
 }
 
 static mv_status plain_forward(mv_net *net, size_t i, edge *e, place where, mv_error *err)
@@ -708,9 +863,11 @@ static mv_status plain_forward(mv_net *net, size_t i, edge *e, place where, mv_e
     own *o = net->own;
     kept *k = &o->layer[i];
     const mv_nn_op op = net->layer[i].op;
-    const bool blocks = op == MV_NN_BLOCK8 || op == MV_NN_UNBLOCK8;
     const dnnl_memory_desc_t in = own_layout(net, i, e);
-    const dnnl_memory_desc_t out = blocks ? tensor_desc(net, i + 1, dnnl_f32, dnnl_nchw) : in;
+    const dnnl_memory_desc_t out = op == MV_NN_BLOCK8
+                                       ? tensor_desc(net, i + 1, dnnl_f32, grid_tag(net))
+                                   : op == MV_NN_UNBLOCK8 ? plain_desc(net, i + 1)
+                                                          : in;
     edge other = o->tensor[net->layer[i].other];
 
     MV_TRY(convert(o, &o->forward, e, &in, where, err));
@@ -718,7 +875,7 @@ static mv_status plain_forward(mv_net *net, size_t i, edge *e, place where, mv_e
     if (net->layer[i].op == MV_NN_ADD) {
         MV_TRY(convert(o, &o->forward, &other, &in, PLACE_KEPT, err));
     }
-    MV_TRY(new_edge(o, &k->out, &out, where, err));
+    MV_TRY(new_edge(o, &k->out, &out, writes_to_caller(net, i) ? PLACE_CALLER : where, err));
     const edge *const arg[] = {e, &k->out, &other};
     MV_TRY(add_plain(net, &o->forward, i, run_plain_forward, arg,
                      net->layer[i].op == MV_NN_ADD ? 3 : 2, err));
@@ -750,26 +907,70 @@ static void run_sum(const mv_net *net, const step *s)
     mv_plain_add(a, a, data_of(s, 1), mv_net_count_at(net, s->layer));
 }
 
-/* Behind MV_NN_ADD the gradient goes both ways: g as it is, and a copy that waits for the other
- * tensor's turn. */
+/* The same with b in bfloat16. */
+static void run_sum_bf16(const mv_net *net, const step *s)
+{
+    mv_plain_add_bf16(data_of(s, 0), data_of(s, 1), mv_net_count_at(net, s->layer));
+}
+
+/* sum += g, both gradients of tensor i. */
+static mv_status add_sum(mv_net *net, size_t i, const edge *sum, edge g, mv_error *err)
+{
+    mv_status st = MV_OK;
+    own *o = net->own;
+    dnnl_memory_desc_t narrow = sum->desc;
+    narrow.data_type = dnnl_bf16;
+    const bool is_narrow = dnnl_memory_desc_equal(&g.desc, &narrow);
+
+    if (!is_narrow) {
+        MV_TRY(convert(o, &o->backward, &g, &sum->desc, PLACE_ROTATING, err));
+    }
+    const edge *const arg[] = {sum, &g};
+    MV_TRY(add_plain(net, &o->backward, i, is_narrow ? run_sum_bf16 : run_sum, arg, 2, err));
+done:
+    return st;
+}
+
+/* Give a memory in rotation bytes of its own. */
+static void keep(own *o, const edge *e)
+{
+    for (size_t k = 0; k < o->waiting_count; k++) {
+        if (o->waiting[k].memory == e->memory) {
+            o->waiting[k].slot = SLOT_OWN;
+        }
+    }
+}
+
+/* Whether nothing writes into the gradient of tensor i any more when layer i - 1 has read it. */
+static bool stays(const mv_net *net, size_t i)
+{
+    const own *o = net->own;
+    return i > 0 && o->pending[i].memory == NULL && net->layer[i - 1].op != MV_NN_ADD &&
+           net->layer[i - 1].act == MV_NN_LINEAR;
+}
+
+/* Behind MV_NN_ADD the gradient goes both ways: on as it is, and to the other tensor, where it
+ * waits for that one's turn: itself if it stays so long, else a copy. */
 static mv_status add_backward(mv_net *net, size_t i, edge *g, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
     const size_t other = net->layer[i].other;
     edge *waits = &o->pending[other];
-    const dnnl_memory_desc_t layout = waits->memory == NULL ? o->layer[i].out.desc : waits->desc;
 
-    MV_TRY(convert(o, &o->backward, g, &layout, PLACE_ROTATING, err));
     if (!mv_net_wants_gradient(net, other)) {
         return MV_OK;
     }
-    if (waits->memory == NULL) {
-        MV_TRY(new_edge(o, waits, &layout, PLACE_KEPT, err));
-        MV_TRY(add_reorder(o, &o->backward, waits, g, err));
+    if (waits->memory != NULL) {
+        return add_sum(net, i, waits, *g, err);
+    }
+    MV_TRY(convert(o, &o->backward, g, &o->layer[i].out.desc, PLACE_ROTATING, err));
+    if (stays(net, i)) {
+        keep(o, g);
+        *waits = *g;
     } else {
-        const edge *const arg[] = {waits, g};
-        MV_TRY(add_plain(net, &o->backward, i, run_sum, arg, 2, err));
+        MV_TRY(new_edge(o, waits, &g->desc, PLACE_KEPT, err));
+        MV_TRY(add_reorder(o, &o->backward, waits, g, err));
     }
 done:
     return st;
@@ -779,13 +980,11 @@ done:
 static mv_status add_pending(mv_net *net, size_t i, edge *g, mv_error *err)
 {
     mv_status st = MV_OK;
-    own *o = net->own;
-    if (o->pending[i].memory == NULL) {
-        return MV_OK;
+    const own *o = net->own;
+    if (o->pending[i].memory != NULL) {
+        MV_TRY(add_sum(net, i, &o->pending[i], *g, err));
+        *g = o->pending[i];
     }
-    MV_TRY(convert(o, &o->backward, g, &o->pending[i].desc, PLACE_ROTATING, err));
-    const edge *const arg[] = {g, &o->pending[i]};
-    MV_TRY(add_plain(net, &o->backward, i, run_sum, arg, 2, err));
 done:
     return st;
 }
@@ -799,23 +998,6 @@ static dnnl_memory_desc_t steps_desc(const mv_net *net, size_t i)
     const mv_net_shape *s = &net->at[i];
     const dnnl_dims_t dims = {s->width, (dnnl_dim_t)s->batch * s->height, net->channels[i]};
     (void)dnnl_memory_desc_init_by_tag(&desc, 3, dims, dnnl_f32, dnnl_tnc);
-    return desc;
-}
-
-/* Of the input's (in_channels) or the state's (out_channels) matrix; plain is (gate, out, in). */
-static dnnl_memory_desc_t gates_desc(uint32_t in, uint32_t out, dnnl_format_tag_t tag)
-{
-    dnnl_memory_desc_t desc;
-    const dnnl_dims_t dims = {1, 1, in, 4, out};
-    (void)dnnl_memory_desc_init_by_tag(&desc, 5, dims, dnnl_f32, tag);
-    return desc;
-}
-
-static dnnl_memory_desc_t gates_bias_desc(uint32_t out)
-{
-    dnnl_memory_desc_t desc;
-    const dnnl_dims_t dims = {1, 1, 4, out};
-    (void)dnnl_memory_desc_init_by_tag(&desc, 4, dims, dnnl_f32, dnnl_ldgo);
     return desc;
 }
 
@@ -932,6 +1114,7 @@ static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_er
     edge wx = {.memory = NULL}, wh = {.memory = NULL};
     step *s = NULL;
 
+    MV_TRY(new_views(net, i, &k->weights, PLACE_KEPT, err));
     MV_TRY(convert(o, &o->forward, e, &plain, where, err));
     MV_TRY(walk_in(net, &o->forward, i, &k->steps, e, err));
     MV_TRY(lstm_states(o, k, &d.state, err));
@@ -1027,60 +1210,11 @@ done:
 
 /* ---- compiling a net ---- */
 
-/* Place the views of layer i in an array of all plain weights or gradients. */
-static mv_status place_views(const mv_net *net, size_t i, const views *v, float *array,
-                             mv_error *err)
-{
-    mv_status st = MV_OK;
-    const mv_nn_layer *l = &net->layer[i];
-    const bool lstm = l->op == MV_NN_LSTM;
-    float *at = array + net->weight_at[i], *end = at + mv_nn_layer_weights(l);
-
-    DNN_TRY(dnnl_memory_set_data_handle(v->kernel.memory, at), "place weights");
-    if (lstm) {
-        DNN_TRY(dnnl_memory_set_data_handle(v->state.memory,
-                                            at + (size_t)4 * l->out_channels * l->in_channels),
-                "place weights");
-    }
-    DNN_TRY(dnnl_memory_set_data_handle(v->bias.memory, end - (lstm ? 4 : 1) * l->out_channels),
-            "place weights");
-done:
-    return st;
-}
-
-/* Views of layer i's kernel (of an LSTM: both matrices) and bias. */
-static mv_status new_views(mv_net *net, size_t i, views *v, mv_error *err)
-{
-    mv_status st = MV_OK;
-    own *o = net->own;
-    const mv_nn_layer *l = &net->layer[i];
-    const bool lstm = l->op == MV_NN_LSTM;
-    const dnnl_memory_desc_t w = lstm ? gates_desc(l->in_channels, l->out_channels, dnnl_ldgoi)
-                                      : kernel_desc(l, dnnl_f32, dnnl_abcd);
-    const dnnl_memory_desc_t b = lstm ? gates_bias_desc(l->out_channels) : bias_desc(l);
-
-    MV_TRY(new_edge(o, &v->kernel, &w, PLACE_CALLER, err));
-    if (lstm) {
-        const dnnl_memory_desc_t u = gates_desc(l->out_channels, l->out_channels, dnnl_ldgoi);
-        MV_TRY(new_edge(o, &v->state, &u, PLACE_CALLER, err));
-    }
-    MV_TRY(new_edge(o, &v->bias, &b, PLACE_CALLER, err));
-done:
-    return st;
-}
-
 static mv_status layer_forward(mv_net *net, size_t i, edge *e, mv_error *err)
 {
-    mv_status st = MV_OK;
-    own *o = net->own;
-    kept *k = &o->layer[i];
     const bool keep = net->opts.training || mv_net_last_use(net, i + 1) != i + 1;
     const place where = keep ? PLACE_KEPT : PLACE_ROTATING;
 
-    if (mv_nn_has_weights(net->layer[i].op)) {
-        MV_TRY(new_views(net, i, &k->weights, err));
-        MV_TRY(place_views(net, i, &k->weights, o->weights, err));
-    }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
     case MV_NN_DENSE:
@@ -1094,29 +1228,27 @@ static mv_status layer_forward(mv_net *net, size_t i, edge *e, mv_error *err)
     default:
         return plain_forward(net, i, e, where, err);
     }
-done:
-    return st;
 }
 
 static mv_status compile_forward(mv_net *net, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
-    const bool keep = net->opts.training || mv_net_last_use(net, 0) != 0;
-    const dnnl_memory_desc_t x = tensor_desc(net, 0, dnnl_f32, dnnl_nchw);
-    const dnnl_memory_desc_t y = tensor_desc(net, net->count, dnnl_f32, dnnl_nchw);
+    const dnnl_memory_desc_t x = plain_desc(net, 0), y = plain_desc(net, net->count);
     edge e = {.memory = NULL};
 
     MV_TRY(new_edge(o, &o->x, &x, PLACE_CALLER, err));
-    MV_TRY(new_edge(o, &o->y, &y, PLACE_CALLER, err));
-    /* backward reads it when the caller's x is gone */
-    MV_TRY(new_edge(o, &e, &x, keep ? PLACE_KEPT : PLACE_ROTATING, err));
-    MV_TRY(add_reorder(o, &o->forward, &e, &o->x, err));
+    e = o->x;
     for (size_t i = 0; i < net->count; i++) {
         o->tensor[i] = e;
         MV_TRY(layer_forward(net, i, &e, err));
     }
-    MV_TRY(add_reorder(o, &o->forward, &o->y, &e, err));
+    if (writes_to_caller(net, net->count - 1)) {
+        o->y = e;
+    } else {
+        MV_TRY(new_edge(o, &o->y, &y, PLACE_CALLER, err));
+        MV_TRY(add_reorder(o, &o->forward, &o->y, &e, err));
+    }
 done:
     return st;
 }
@@ -1142,7 +1274,7 @@ static mv_status layer_backward(mv_net *net, size_t i, edge *g, mv_error *err)
     kept *k = &o->layer[i];
 
     if (mv_nn_has_weights(net->layer[i].op)) {
-        MV_TRY(new_views(net, i, &k->gradients, err));
+        MV_TRY(new_views(net, i, &k->gradients, PLACE_CALLER, err));
     }
     switch (net->layer[i].op) {
     case MV_NN_CONV3:
@@ -1170,8 +1302,11 @@ static mv_status compile_backward(mv_net *net, mv_error *err)
     edge g = {.memory = NULL};
 
     MV_TRY(new_edge(o, &o->dy, &o->y.desc, PLACE_CALLER, err));
-    MV_TRY(new_edge(o, &g, &o->layer[net->count - 1].out.desc, PLACE_ROTATING, err));
-    MV_TRY(add_reorder(o, &o->backward, &g, &o->dy, err));
+    g = o->dy;
+    if (!writes_to_caller(net, net->count - 1)) {
+        MV_TRY(new_edge(o, &g, &o->layer[net->count - 1].out.desc, PLACE_ROTATING, err));
+        MV_TRY(add_reorder(o, &o->backward, &g, &o->dy, err));
+    }
     for (size_t i = net->count; i-- > mv_net_backward_end(net);) {
         MV_TRY(layer_backward(net, i, &g, err));
         if (mv_net_wants_gradient(net, i)) {
@@ -1186,22 +1321,59 @@ done:
     return st;
 }
 
-/* Give the rotating memories and the scratchpads their bytes. */
+static size_t padded(size_t len)
+{
+    return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Give all memories but the caller's their bytes: the slots come first. */
 static mv_status place_waiting(own *o, mv_error *err)
 {
     mv_status st = MV_OK;
-    void *slot[ROTATION + 1] = {NULL};
-    for (size_t k = 0; k < ROTATION + 1; k++) {
-        slot[k] = take(o, o->slot_len[k]);
-        MV_REQUIRE(slot[k] != NULL || o->slot_len[k] == 0, err, MV_E_MEMORY,
-                   "out of memory for a network's tensors");
-    }
+    size_t slot_at[SLOT_OWN], next = 0;
+
     for (size_t k = 0; k < o->waiting_count; k++) {
-        DNN_TRY(dnnl_memory_set_data_handle(o->waiting[k], slot[o->waiting_slot[k]]),
-                "place a tensor");
+        const size_t len = padded(o->waiting[k].len), slot = o->waiting[k].slot;
+        if (slot == SLOT_OWN) {
+            o->block_len += len;
+        } else if (len > o->slot_len[slot]) {
+            o->slot_len[slot] = len;
+        }
+    }
+    for (size_t slot = 0; slot < SLOT_OWN; slot++) {
+        slot_at[slot] = next;
+        next += o->slot_len[slot];
+    }
+    o->block_len += next;
+    o->block = mv_large_new(o->block_len + ALIGNMENT);
+    MV_REQUIRE(o->block != NULL, err, MV_E_MEMORY, "out of memory for a network's tensors");
+    for (size_t k = 0; k < o->waiting_count; k++) {
+        const unsigned slot = o->waiting[k].slot;
+        const size_t at = slot == SLOT_OWN ? next : slot_at[slot];
+        next += slot == SLOT_OWN ? padded(o->waiting[k].len) : 0;
+        DNN_TRY(dnnl_memory_set_data_handle(o->waiting[k].memory, o->block + at), "place a tensor");
     }
 done:
     return st;
+}
+
+static mv_status note_order(mv_net *net, mv_error *err)
+{
+    own *o = net->own;
+    o->order = calloc(net->weight_count + 1, sizeof *o->order);
+    if (o->order == NULL) {
+        return mv_fail(err, MV_E_MEMORY, "out of memory for a network's weights");
+    }
+    for (size_t i = 0; i < net->count; i++) {
+        fill_order(net, i);
+    }
+    return MV_OK;
+}
+
+static const uint32_t *order(const mv_net *net)
+{
+    const own *o = net->own;
+    return o->order;
 }
 
 static mv_status create(mv_net *net, mv_error *err)
@@ -1215,8 +1387,6 @@ static mv_status create(mv_net *net, mv_error *err)
     o->rotation = net->opts.training ? ROTATION : 2;
     (void)pthread_once(&isa_once, narrow_isa);
     omp_set_num_threads((int)net->opts.threads);
-    o->weights = take(o, (net->weight_count + 1) * sizeof *o->weights);
-    MV_REQUIRE(o->weights != NULL, err, MV_E_MEMORY, "out of memory for a network's weights");
     DNN_TRY(dnnl_engine_create(&o->engine, dnnl_cpu, 0), "start");
     DNN_TRY(dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags), "start");
     MV_TRY(compile_forward(net, err));
@@ -1224,6 +1394,9 @@ static mv_status create(mv_net *net, mv_error *err)
         MV_TRY(compile_backward(net, err));
     }
     MV_TRY(place_waiting(o, err));
+    if (net->opts.own_order) {
+        MV_TRY(note_order(net, err));
+    }
 done:
     omp_set_num_threads(threads_before);
     return st;
@@ -1249,6 +1422,7 @@ static void destroy(mv_net *net)
     drop_program(&o->backward);
     for (size_t i = 0; i < MV_NET_LAYERS_MAX; i++) {
         drop_pd(&o->layer[i].forward);
+        drop_pd(&o->layer[i].gradient);
     }
     for (size_t i = 0; i < o->memory_count; i++) {
         (void)dnnl_memory_destroy(o->memory[i]);
@@ -1259,10 +1433,11 @@ static void destroy(mv_net *net)
     if (o->engine != NULL) {
         (void)dnnl_engine_destroy(o->engine);
     }
-    for (size_t i = 0; i < o->owned_count; i++) {
-        mv_wipe(o->owned[i].bytes, o->owned[i].len);
-        free(o->owned[i].bytes);
+    if (o->block != NULL) {
+        mv_wipe(o->block, o->block_len);
     }
+    free(o->block);
+    free(o->order);
     free(o);
     net->own = NULL;
 }
@@ -1293,9 +1468,22 @@ done:
 
 static mv_status load(mv_net *net, const float *weights, mv_error *err)
 {
+    mv_status st = MV_OK;
     own *o = net->own;
-    memcpy(o->weights, weights, net->weight_count * sizeof *weights);
-    return run(net, &o->load, false, err);
+    for (size_t i = 0; i < net->count; i++) {
+        const views *v = &o->layer[i].weights;
+        float *from = NULL;
+        void *bias = NULL;
+        if (v->kernel.memory != NULL) {
+            /* oneDNN's handle is not const; the program only reads it */
+            MV_TRY(place_kernel(net, i, v, (float *)(uintptr_t)weights, &from, err));
+            DNN_TRY(dnnl_memory_get_data_handle(v->bias.memory, &bias), "place weights");
+            memcpy(bias, from, dnnl_memory_desc_get_size(&v->bias.desc));
+        }
+    }
+    MV_TRY(run(net, &o->load, false, err));
+done:
+    return st;
 }
 
 static mv_status forward(mv_net *net, float *y, const float *x, mv_error *err)
@@ -1315,8 +1503,11 @@ static mv_status place_gradients(const mv_net *net, float *array, mv_error *err)
     mv_status st = MV_OK;
     const own *o = net->own;
     for (size_t i = 0; i < net->count; i++) {
-        if (o->layer[i].gradients.kernel.memory != NULL) {
-            MV_TRY(place_views(net, i, &o->layer[i].gradients, array, err));
+        const views *v = &o->layer[i].gradients;
+        float *bias = NULL;
+        if (v->kernel.memory != NULL) {
+            MV_TRY(place_kernel(net, i, v, array, &bias, err));
+            DNN_TRY(dnnl_memory_set_data_handle(v->bias.memory, bias), "place weights");
         }
     }
 done:
@@ -1357,4 +1548,5 @@ const mv_tensor_kernels mv_tensor_onednn = {
     .forward = forward,
     .backward = backward,
     .convolutions = convolutions,
+    .order = order,
 };

@@ -254,7 +254,7 @@ static void take_steps(mv_trainer *t, int count)
     }
 }
 
-static void check_same_weights(const mv_trainer *a, const mv_trainer *b)
+static void check_same_weights(mv_trainer *a, mv_trainer *b)
 {
     assert_memory_equal(mv_trainer_weights(a), mv_trainer_weights(b),
                         mv_nn_graph_weights(&tiny) * sizeof(float));

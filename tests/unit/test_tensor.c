@@ -509,6 +509,98 @@ static void bfloat16_training_stays_within_a_few_percent_of_float32(void **state
     }
 }
 
+/* Blocks, fixed layers and residuals, as in model resnet. */
+static const mv_nn_layer block_network[] = {
+    {MV_NN_BLOCK8, MV_NN_LINEAR, 1, 64},
+    {MV_NN_DENSE, MV_NN_LINEAR, 64, 64},
+    {MV_NN_ASINH, MV_NN_LINEAR, 64, 64},
+    {MV_NN_CONV3, MV_NN_RELU, 64, 96},
+    {MV_NN_CONV3, MV_NN_LINEAR, 96, 64},
+    {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 3},
+    {MV_NN_CONV3, MV_NN_RELU, 64, 64},
+    {MV_NN_CONV3, MV_NN_LINEAR, 64, 64},
+    {MV_NN_ADD, MV_NN_LINEAR, 64, 64, .other = 6},
+    {MV_NN_SINH, MV_NN_LINEAR, 64, 64},
+    {MV_NN_DENSE, MV_NN_LINEAR, 64, 64},
+    {MV_NN_UNBLOCK8, MV_NN_LINEAR, 64, 1},
+};
+
+enum { BLOCK_LAYERS = sizeof block_network / sizeof block_network[0] };
+
+static void networks_of_blocks_train_in_bfloat16_too(void **state)
+{
+    static const mv_net_shape sizes[] = {{1, 8, 8}, {2, 16, 24}, {2, 27, 19}};
+    (void)state;
+    const mv_net_opts opts = {.threads = 1, .training = true, .bf16 = true};
+    for (size_t s = 0; s < 3; s++) { /* without bfloat16 the tables agree all the more */
+        rig want = rig_scaled(block_network, BLOCK_LAYERS, sizes[s], s, 0.03);
+        rig got = rig_scaled(block_network, BLOCK_LAYERS, sizes[s], s, 0.03);
+        compute(&want, &mv_tensor_portable, (mv_net_opts){.threads = 1, .training = true});
+        compute(&got, &mv_tensor_onednn, opts);
+        assert_true(apart(got.y, want.y, got.out) < 0.02);
+        assert_true(apart(got.dx, want.dx, got.in) < 0.05);
+        assert_true(apart(got.dw, want.dw, got.weights) < 0.05);
+        rig_free(&want);
+        rig_free(&got);
+    }
+}
+
+/* The same as compute, through weights and gradients in the order of the net. */
+static void compute_in_own_order(rig *r, const mv_tensor_kernels *table, mv_net_opts opts)
+{
+    mv_net *net = NULL;
+    float *w = floats(NULL, r->weights), *dw = floats(NULL, r->weights);
+    uint8_t *seen = calloc(r->weights + 1, 1);
+    opts.input_gradient = opts.own_order = true;
+    assert_non_null(seen);
+    assert_int_equal(mv_net_new(&net, table, r->layer, r->count, &r->shape, &opts, NULL), MV_OK);
+    const uint32_t *order = mv_net_order(net);
+    for (size_t k = 0; k < r->weights; k++) {
+        const size_t plain = order == NULL ? k : order[k];
+        assert_true(plain < r->weights && seen[plain]++ == 0);
+        w[k] = r->fw[plain];
+    }
+    assert_int_equal(mv_net_load(net, w, NULL), MV_OK);
+    memset(w, 0xff, r->weights * sizeof *w); /* they were copied */
+    assert_int_equal(mv_net_forward(net, r->y, r->fx, NULL), MV_OK);
+    assert_int_equal(mv_net_backward(net, r->dx, dw, r->fdy, NULL), MV_OK);
+    for (size_t k = 0; k < r->weights; k++) {
+        r->dw[order == NULL ? k : order[k]] = dw[k];
+    }
+    mv_net_free(&net);
+    free(w);
+    free(dw);
+    free(seen);
+}
+
+static void check_own_order(const mv_tensor_kernels *table, const mv_nn_layer *layer, size_t count,
+                            bool bf16)
+{
+    const mv_net_shape shape = {2, 24, 16};
+    const mv_net_opts opts = {.threads = 1, .training = true, .bf16 = bf16};
+    rig want = rig_scaled(layer, count, shape, 7, 0.03);
+    rig got = rig_scaled(layer, count, shape, 7, 0.03);
+    compute(&want, table, opts);
+    compute_in_own_order(&got, table, opts);
+    assert_memory_equal(got.y, want.y, got.out * sizeof *got.y);
+    assert_memory_equal(got.dx, want.dx, got.in * sizeof *got.dx);
+    assert_memory_equal(got.dw, want.dw, got.weights * sizeof *got.dw);
+    rig_free(&want);
+    rig_free(&got);
+}
+
+static void weights_in_a_nets_own_order_give_the_very_same_numbers(void **state)
+{
+    const mv_tensor_kernels *tables[] = {&mv_tensor_portable, &mv_tensor_onednn};
+    (void)state;
+    for (size_t t = 0; t < 4; t++) {
+        for (size_t n = 0; n < NETWORKS; n++) {
+            check_own_order(tables[t % 2], networks[n].layer, networks[n].count, t >= 2);
+        }
+        check_own_order(tables[t % 2], block_network, BLOCK_LAYERS, t >= 2);
+    }
+}
+
 static void the_same_call_gives_the_same_floats(void **state)
 {
     (void)state;
@@ -722,6 +814,8 @@ int main(void)
         cmocka_unit_test(onednn_agrees_with_portable_on_every_layer_and_odd_size),
         cmocka_unit_test(bfloat16_training_stays_within_a_few_percent_of_float32),
         cmocka_unit_test(blocks_of_pixels_become_channels_and_come_back),
+        cmocka_unit_test(networks_of_blocks_train_in_bfloat16_too),
+        cmocka_unit_test(weights_in_a_nets_own_order_give_the_very_same_numbers),
         cmocka_unit_test(the_same_call_gives_the_same_floats),
         cmocka_unit_test(lists_that_do_not_fit_are_refused_with_a_sentence),
         cmocka_unit_test(layers_that_stay_have_no_gradient_and_change_that_of_no_other),
