@@ -126,9 +126,9 @@ for seconds in 18000 -18000; do
         does alice encrypt --force -s alice.id -r bob.id.card one.png -o one.mv
         become bob receive --watch "inbox$count" --from "$url" -i bob.id >"$work/log/watcher" 2>&1 &
         watcher=$!
-        sleep 0.5
+        sleep 0.3
         jump "$who" "$seconds"
-        sleep 0.5
+        sleep 0.2
         does alice send one.mv --to "$url" -r bob.id.card -s alice.id --wait
         says '1/1 bit-identical'
         kill -TERM "$watcher"
@@ -143,13 +143,13 @@ done
 step 'a question that the relay holds back ends in time although its clock jumps'
 for seconds in 18000 -18000; do
     clocks="the relay jumps by $seconds s"
-    become bob live receive --from "$url" -i bob.id -o none --within 3 >"$out" 2>"$err" &
+    become bob live receive --from "$url" -i bob.id -o none --within 2 >"$out" 2>"$err" &
     asking=$!
-    sleep 1
+    sleep 0.5
     jump relay "$seconds"
     code=0
     wait "$asking" || code=$?
-    [ "$code" = 10 ] || fail "live receive --within 3 ends with 10, not $code ($clocks)"
+    [ "$code" = 10 ] || fail "live receive --within 2 ends with 10, not $code ($clocks)"
     jump relay 0
 done
 

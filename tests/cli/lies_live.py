@@ -171,7 +171,7 @@ class Play:
             sender.stdin.flush()
             self.until(lambda: n > 2 or os.path.getsize(self.path("seen")) >= (n + 1) * FRAME, "frames are seen")
             self.front.now = n >= 2
-            time.sleep(0.03)
+            time.sleep(0.01)
         sender.communicate(timeout=PATIENCE_S)
         if sender.returncode != 0:
             fail("the sender, who talks to an honest relay, ends with 0")

@@ -92,21 +92,29 @@ over '80 ms, 10 % overtake' one.mv delay=40 reorder=10 seed=4
 over 'an outage of 3 s in the middle' one.mv delay=20 rate=8 outage=1,3 seed=5
 there_then_back '80 ms, 1 % lost, one way after the other' parts.mv delay=40 loss=1 rate=50 seed=11
 
-step 'half a second there and back, a small file: four round trips to send it, six to fetch it'
-rm -rf "$work/state" "$MEDVEIL_HOME" inbox address
-"$IMPAIR" delay=250 seed=13 \
-    "exec '$MEDVEIL' relay --config relay.ini --address-file address 2>'$work/log/relay'" \
-    "until [ -s address ]; do sleep 0.05; done
-     date +%s.%N >'$work/times'
-     '$MEDVEIL' send small.mv --to \"\$(cat address)\" -r bob.id.card 2>'$work/log/sender' || exit
-     date +%s.%N >>'$work/times'
-     '$MEDVEIL' receive --from \"\$(cat address)\" -i bob.id -o inbox 2>'$work/log/receiver' || exit
-     date +%s.%N >>'$work/times'" 2>"$work/log/line" || fail 'there and back over a long line'
-# to connect, for TLS, and one for each request: epochs, file; epochs, list, file, receipt
-awk '{ t[NR] = $1 } END { there = t[2] - t[1]; back = t[3] - t[2]
-      printf "  %.2f s there, %.2f s back\n", there, back
-      exit !(there >= 2 && there < 2.5 && back >= 3 && back < 3.5) }' "$work/times" ||
-    fail 'no request waits for more than its answer'
+step '0.6 s there and back, a small file: four round trips to send it, six to fetch it'
+# to connect, for TLS, and one for each request: epochs, file; epochs, list, file, receipt. Whatever else
+# the machine does adds to that, so the quickest of four tries counts.
+tries=0
+until [ "$tries" = done ]; do
+    tries=$((tries + 1))
+    rm -rf "$work/state" "$MEDVEIL_HOME" inbox address
+    "$IMPAIR" delay=300 seed=13 \
+        "exec '$MEDVEIL' relay --config relay.ini --address-file address 2>'$work/log/relay'" \
+        "until [ -s address ]; do sleep 0.05; done
+         date +%s.%N >'$work/times'
+         '$MEDVEIL' send small.mv --to \"\$(cat address)\" -r bob.id.card 2>'$work/log/sender' || exit
+         date +%s.%N >>'$work/times'
+         '$MEDVEIL' receive --from \"\$(cat address)\" -i bob.id -o inbox 2>'$work/log/receiver' || exit
+         date +%s.%N >>'$work/times'" 2>"$work/log/line" || fail 'there and back over a long line'
+    if awk '{ t[NR] = $1 } END { there = t[2] - t[1]; back = t[3] - t[2]
+            printf "  %.2f s there, %.2f s back\n", there, back
+            exit !(there >= 2.4 && there < 3.0 && back >= 3.6 && back < 4.2) }' "$work/times"; then
+        tries=done
+    elif [ "$tries" = 4 ]; then
+        fail 'no request waits for more than its answer'
+    fi
+done
 
 step 'a live stream: 80 ms, 1 % lost, an outage of 2 s in the middle'
 rm -rf "$work/state" "$MEDVEIL_HOME" address
