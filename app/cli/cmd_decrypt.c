@@ -272,7 +272,7 @@ static void report(const member_out *m, const char *in, const sealed_file *seale
         say_what(what, m);
         ui_say("wrote %s: %s; sender %s", m->path, what, sender);
         if (m->lost.there && m->exact) {
-            ui_say("%s: the exact bytes came along: the picture is unlike those the model knows, "
+            ui_say("%s: its exact bytes came along since the model does not know such pictures, "
                    "says the sender",
                    m->path);
         } else if (m->lost.there) {

@@ -40,8 +40,7 @@ static const cli_option options[] = {
     {"model", 0, "MODEL", "model name or file (default: cnn)"},
     COMPACT_OPTIONS,
     {"lossy", 0, NULL,
-     "leave the exact image out, unless it is unlike those the model knows; only the network's "
-     "image can come back"},
+     "leave the exact image out, if the model knows such images; only the network's can come back"},
     {"lossy-anyway", 0, NULL, "as --lossy, whatever the picture is like"},
     {"max-error", 0, "E",
      "near-lossless: no sample comes back more than E off (1 to 255); not the very file"},
@@ -613,7 +612,7 @@ static void say_kept(job *j, const input *in)
 {
     if (j->lossy && !stays_behind(j)) {
         j->kept++;
-        ui_say("%s: a picture unlike those the model knows: its exact bytes travel too; "
+        ui_say("%s is unlike the pictures that the model knows, so its exact bytes travel too; "
                "--lossy-anyway leaves them out",
                in->path);
     }
@@ -947,7 +946,8 @@ const cli_command cmd_encrypt = {
         "are\n"
         "left out; --features keeps them, for decrypt --reconstruct and for sums. --bits, --he,\n"
         "--sums, --frame-slices, --resize and --slice are about features and keep them too. With\n"
-        "--lossy only the features travel; with --max-error E the samples, none more than E off.\n"
+        "--lossy only the features travel, unless the picture is unlike those the model knows\n"
+        "(--lossy-anyway: even then); with --max-error E the samples, none more than E off.\n"
         "--compact sends, in place of features, the image in as few bytes as its quality allows,\n"
         "beside the original or, with --lossy, alone. It is not the exact image, and nothing can "
         "be\n"

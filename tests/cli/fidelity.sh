@@ -41,9 +41,9 @@ grep -q 'Below 30 dB: a picture unlike those the model knows' "$err" || fail 'no
 
 step 'its exact bytes travel too, unless it is meant, and both sides say why'
 expect 0 encrypt -r bob.id.card --lossy noise.npy -o kept.mv
-says 'noise.npy: a picture unlike those the model knows: its exact bytes travel too; --lossy-anyway'
+says 'noise.npy is unlike the pictures that the model knows, so its exact bytes travel too; --lossy-anyway'
 expect 0 decrypt -i bob.id kept.mv -o kept.npy
-says 'the exact bytes came along: the picture is unlike those the model knows'
+says 'its exact bytes came along since the model does not know such pictures'
 same noise.npy kept.npy
 
 step 'compact mode compares a picture with those of training, whatever its quality'
@@ -79,7 +79,7 @@ for quality in 20 90; do
     done
 done
 expect 0 decrypt -i bob.id text.mv -o back.npy
-says 'the exact bytes came along'
+says 'its exact bytes came along'
 same text.npy back.npy
 expect 0 inspect -i bob.id text.mv
 prints 'A picture unlike those the model knows: '
