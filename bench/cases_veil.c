@@ -144,8 +144,7 @@ static void finish_sums(void *user)
 static mv_status choose_plan(sums *s)
 {
     mv_status st = MV_OK;
-    const size_t blocks = mv_sum_levels_count(&s->plan) / MV_VEIL_BANDS;
-    double *cost = calloc(blocks * MV_SUM_CLASSES, sizeof *cost);
+    float *cost = calloc(mv_sum_costs_count(&s->plan), sizeof *cost);
     MV_ENSURE(cost != NULL, MV_E_MEMORY);
     MV_TRY(mv_sum_levels(s->level, &s->plan, &s->image));
     mv_sum_weigh(cost, &s->plan, s->level);

@@ -83,7 +83,7 @@ done:
 
 /* ---- features plan ---- */
 
-static mv_status weigh_one(double *cost, const mv_sum_plan *plan, const char *path, mv_error *err)
+static mv_status weigh_one(float *cost, const mv_sum_plan *plan, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_image image = {0};
@@ -105,8 +105,8 @@ done:
 static mv_status choose(mv_sum_plan *plan, const cli_args *args, mv_error *err)
 {
     mv_status st = MV_OK;
-    const size_t blocks = mv_sum_levels_count(plan) / MV_VEIL_BANDS;
-    double *cost = calloc(blocks * MV_SUM_CLASSES, sizeof *cost);
+    const size_t costs = mv_sum_costs_count(plan);
+    float *cost = calloc(costs, sizeof *cost);
     MV_REQUIRE(cost != NULL, err, MV_E_MEMORY, "out of memory for a plan");
     for (size_t i = 0; i < args->operand_count; i++) {
         MV_TRY(weigh_one(cost, plan, args->operand[i], err));
@@ -114,7 +114,7 @@ static mv_status choose(mv_sum_plan *plan, const cli_args *args, mv_error *err)
     mv_sum_choose(plan, cost);
 done:
     if (cost != NULL) {
-        mv_wipe(cost, blocks * MV_SUM_CLASSES * sizeof *cost);
+        mv_wipe(cost, costs * sizeof *cost);
     }
     free(cost);
     return st;

@@ -69,7 +69,7 @@ typedef struct made {
     mv_sum_layout layout;
     int32_t *level;
     uint32_t *word;
-    double *cost;
+    float *cost;
 } made;
 
 static void made_clear(made *m)
@@ -89,7 +89,7 @@ static mv_status plan_for(made *m, double step, const mv_image *image, const mv_
     m->plan.step16 = (uint32_t)(step * MV_SUM_GREY);
     const size_t count = mv_sum_levels_count(&m->plan);
     m->level = malloc(count * sizeof *m->level);
-    m->cost = calloc(count / MV_VEIL_BANDS * MV_SUM_CLASSES, sizeof *m->cost);
+    m->cost = calloc(mv_sum_costs_count(&m->plan), sizeof *m->cost);
     MV_ENSURE(m->level != NULL && m->cost != NULL, MV_E_MEMORY);
     MV_TRY(mv_sum_levels(m->level, &m->plan, image));
     mv_sum_weigh(m->cost, &m->plan, m->level);

@@ -63,7 +63,7 @@ MV_API MV_MUST_CHECK mv_status mv_bfv_matrix_result(int64_t *y, const mv_he_set 
 /* How features are laid out: width bits each, ready for sums of up to sums ciphertexts. The public
  * form has more noise, so fewer features fit in a coefficient, and it carries c1 in full. */
 typedef struct mv_pack_shape {
-    uint32_t bits;   /* of one fresh feature, 1..16 */
+    uint32_t bits;   /* of one fresh feature, 1..24, in sets with slots 1..16 */
     uint32_t sums;   /* n, 1..64 */
     uint32_t count;  /* features */
     mv_he_form form; /* MV_HE_SYM (0) unless said otherwise */

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * veil_sum.c: levels, classes, digits in words.
+ * veil_sum.c: plans, levels, digits in words.
  */
 #include "codec/veil_sum.h"
 
 #include "base/secret.h"
+#include "codec/veil_sum_class.h"
+#include "codec/veil_sum_low.h"
 #include "image/preprocess.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_STEP = 8 * MV_SUM_GREY, MIDDLE = 128 * MV_SUM_GREY, GREYS = 255, PLAN_HEAD = 44 };
+enum {
+    USUAL_STEP = 8 * MV_SUM_GREY,
+    MIDDLE = 128 * MV_SUM_GREY,
+    GREYS = 255,
+    PLAN_HEAD = 44,
+    TABLE = 2
+};
 
 static uint32_t planes_of(const mv_sum_plan *p)
 {
@@ -23,14 +31,9 @@ mv_veil_grid mv_sum_grid(const mv_sum_plan *p)
     return mv_veil_grid_make(p->width, p->height, false);
 }
 
-static size_t block_count(const mv_sum_plan *p) /* of all planes */
-{
-    return planes_of(p) * mv_sum_grid(p).blocks;
-}
-
 size_t mv_sum_levels_count(const mv_sum_plan *p)
 {
-    return block_count(p) * MV_VEIL_BANDS;
+    return mv_sum_block_count(p) * MV_VEIL_BANDS;
 }
 
 static uint32_t bits_of_type(mv_sample_type type)
@@ -59,16 +62,21 @@ static bool is_sane(const mv_sum_plan *p)
            p->word <= MV_SUM_WORD_MAX;
 }
 
+static size_t class_count(const mv_sum_plan *p)
+{
+    return mv_sum_block_count(p) + mv_sum_group_count(p);
+}
+
 static mv_status make_classes(mv_sum_plan *p)
 {
-    p->class_of = calloc(block_count(p), 1);
+    p->class_of = calloc(class_count(p), 1);
     return p->class_of == NULL ? MV_E_MEMORY : MV_OK;
 }
 
 void mv_sum_plan_clear(mv_sum_plan *p)
 {
     if (p->class_of != NULL) {
-        mv_wipe(p->class_of, block_count(p));
+        mv_wipe(p->class_of, class_count(p));
     }
     free(p->class_of);
     memset(p, 0, sizeof *p);
@@ -93,7 +101,7 @@ mv_status mv_sum_plan_for(mv_sum_plan *out, const mv_image *image, bool own_rang
                      .bits = image->bits,
                      .low = low,
                      .unit = high > low ? (high - low) / GREYS : 1,
-                     .step16 = TABLE_STEP,
+                     .step16 = USUAL_STEP,
                      .sums = 2,
                      .word = MV_SUM_WORD_MAX};
     MV_REQUIRE(is_sane(&p), err, MV_E_LIMIT,
@@ -113,19 +121,13 @@ bool mv_sum_fits(const mv_sum_plan *p, const mv_image *image)
 
 /* ---- bytes ---- */
 
-/* Classes of 5 bits, low bits first. */
-static size_t class_bytes(const mv_sum_plan *p)
-{
-    return (block_count(p) * 5 + 7) / 8;
-}
-
 mv_status mv_sum_plan_write(mv_buffer *out, const mv_sum_plan *p)
 {
     mv_status st = MV_OK;
-    const size_t start = out->len, len = class_bytes(p);
-    MV_TRY(mv_buffer_append_zeros(out, PLAN_HEAD + len));
+    const size_t start = out->len;
+    MV_TRY(mv_buffer_append_zeros(out, PLAN_HEAD));
     uint8_t *b = out->bytes + start;
-    b[0] = 1; /* table of classes */
+    b[0] = TABLE;
     b[1] = (uint8_t)p->type;
     b[2] = (uint8_t)p->bits;
     b[3] = (uint8_t)p->word;
@@ -137,28 +139,9 @@ mv_status mv_sum_plan_write(mv_buffer *out, const mv_sum_plan *p)
     mv_store_f64le(b + 28, p->unit);
     mv_store_u32le(b + 36, p->step16);
     mv_store_u32le(b + 40, p->sums);
-    for (size_t i = 0; i < block_count(p); i++) {
-        const size_t at = 5 * i;
-        const uint32_t v = (uint32_t)p->class_of[i] << (at % 8);
-        b[PLAN_HEAD + at / 8] |= (uint8_t)v;
-        if (v > 255) {
-            b[PLAN_HEAD + at / 8 + 1] |= (uint8_t)(v >> 8);
-        }
-    }
+    MV_TRY(mv_sum_classes_write(out, p));
 done:
     return st;
-}
-
-static void read_classes(mv_sum_plan *p, const uint8_t *b)
-{
-    for (size_t i = 0; i < block_count(p); i++) {
-        const size_t at = 5 * i;
-        uint32_t v = (uint32_t)b[at / 8] >> (at % 8);
-        if (at % 8 > 3) {
-            v |= (uint32_t)b[at / 8 + 1] << (8 - at % 8);
-        }
-        p->class_of[i] = v & (MV_SUM_CLASSES - 1);
-    }
 }
 
 mv_status mv_sum_plan_read(mv_sum_plan *out, const uint8_t *b, size_t len)
@@ -166,7 +149,7 @@ mv_status mv_sum_plan_read(mv_sum_plan *out, const uint8_t *b, size_t len)
     mv_status st = MV_OK;
     mv_sum_plan p = {0};
     memset(out, 0, sizeof *out);
-    MV_ENSURE(len >= PLAN_HEAD && b[0] == 1, MV_E_FORMAT);
+    MV_ENSURE(len >= PLAN_HEAD && b[0] == TABLE, MV_E_FORMAT);
     p = (mv_sum_plan){.type = (mv_sample_type)b[1],
                       .bits = b[2],
                       .word = b[3],
@@ -178,12 +161,16 @@ mv_status mv_sum_plan_read(mv_sum_plan *out, const uint8_t *b, size_t len)
                       .unit = mv_load_f64le(b + 28),
                       .step16 = mv_load_u32le(b + 36),
                       .sums = mv_load_u32le(b + 40)};
-    MV_ENSURE(is_sane(&p) && len == PLAN_HEAD + class_bytes(&p), MV_E_FORMAT);
+    MV_ENSURE(is_sane(&p), MV_E_FORMAT);
     MV_TRY(make_classes(&p));
-    read_classes(&p, b + PLAN_HEAD);
+    MV_TRY(mv_sum_classes_read(&p, b + PLAN_HEAD, len - PLAN_HEAD));
     *out = p;
+    p.class_of = NULL;
 done:
-    return st;
+    if (p.class_of != NULL) {
+        mv_sum_plan_clear(&p);
+    }
+    return st == MV_E_TRUNCATED ? MV_E_FORMAT : st;
 }
 
 /* ---- levels ---- */
@@ -224,6 +211,7 @@ mv_status mv_sum_levels(int32_t *level, const mv_sum_plan *p, const mv_image *im
     for (uint32_t k = 0; k < planes_of(p); k++, level += count) {
         take_plane(pixel, p, image, k);
         MV_TRY(mv_veil_forward(level, pixel, &grid));
+        mv_sum_low_turn(level, &grid, false);
         for (size_t i = 0; i < count; i++) {
             level[i] = level_of(level[i], step);
         }
@@ -234,58 +222,6 @@ done:
     }
     free(pixel);
     return st;
-}
-
-/* ---- classes ---- */
-
-/* The reach in the table, half a step more, in whole steps of the plan. */
-static uint32_t reach_of(const mv_sum_plan *p, uint32_t k, uint32_t band)
-{
-    return (2u * mv_sum_reach[k][band] + 1) * (TABLE_STEP / 2) / p->step16;
-}
-
-static int32_t centre_of(const mv_sum_plan *p, uint32_t k, uint32_t band)
-{
-    return band == 0 ? level_of(mv_sum_centre[k] * TABLE_STEP, p->step16) : 0;
-}
-
-/* What a bit is worth, in squared steps: the slope of a fine quantiser's error, step^2 / 12. */
-#define BIT_WORTH 0.1155 /* 2 ln 2 / 12 */
-
-static void weigh_band(double *cost, const mv_sum_plan *p, const int32_t *level, uint32_t kind,
-                       uint32_t band)
-{
-    const size_t blocks = mv_sum_grid(p).blocks;
-    const uint32_t reach = reach_of(p, kind, band);
-    const int32_t centre = centre_of(p, kind, band);
-    const double bits = BIT_WORTH * log2(2.0 * p->sums * reach + 1);
-    for (size_t k = 0; k < planes_of(p); k++) {
-        const int32_t *q = level + (k * MV_VEIL_BANDS + band) * blocks;
-        for (size_t i = 0; i < blocks; i++) {
-            const double off = fmax(abs(q[i] - centre) - (double)reach, 0);
-            cost[(k * blocks + i) * MV_SUM_CLASSES + kind] += bits + off * off;
-        }
-    }
-}
-
-void mv_sum_weigh(double *cost, const mv_sum_plan *p, const int32_t *level)
-{
-    for (uint32_t kind = 0; kind < MV_SUM_CLASSES; kind++) {
-        for (uint32_t band = 0; band < MV_VEIL_BANDS; band++) {
-            weigh_band(cost, p, level, kind, band);
-        }
-    }
-}
-
-void mv_sum_choose(mv_sum_plan *p, const double *cost)
-{
-    for (size_t i = 0; i < block_count(p); i++) {
-        const double *c = cost + i * MV_SUM_CLASSES;
-        p->class_of[i] = 0;
-        for (uint32_t k = 1; k < MV_SUM_CLASSES; k++) {
-            p->class_of[i] = (uint8_t)(c[k] < c[p->class_of[i]] ? k : p->class_of[i]);
-        }
-    }
 }
 
 /* ---- words ---- */
@@ -355,13 +291,12 @@ mv_status mv_sum_layout_make(mv_sum_layout *out, const mv_sum_plan *p)
     *out = (mv_sum_layout){.sums = p->sums};
     out->digit = malloc(mv_sum_levels_count(p) * sizeof *out->digit);
     MV_ENSURE(out->digit != NULL, MV_E_MEMORY);
-    for (size_t i = 0; i < block_count(p); i++) {
+    for (size_t i = 0; i < mv_sum_block_count(p); i++) {
         for (uint32_t band = 0; band < MV_VEIL_BANDS; band++) {
-            const uint32_t reach = reach_of(p, p->class_of[i], band);
-            const int32_t centre = centre_of(p, p->class_of[i], band);
+            const uint32_t reach = mv_sum_reach_at(p, i, band);
             const size_t level = (i / blocks * MV_VEIL_BANDS + band) * blocks + i % blocks;
-            if (reach != 0 || centre != 0) {
-                MV_TRY(place(out, &f, (mv_sum_digit){(uint32_t)level, 0, 0, centre, reach}));
+            if (reach != 0) {
+                MV_TRY(place(out, &f, (mv_sum_digit){(uint32_t)level, 0, 0, reach}));
             }
         }
     }
@@ -384,7 +319,7 @@ size_t mv_sum_put(uint32_t *word, const mv_sum_layout *l, const int32_t *level)
     memset(word, 0, l->words * sizeof *word);
     for (size_t i = 0; i < l->digits; i++) {
         const mv_sum_digit *d = &l->digit[i];
-        const int32_t reach = (int32_t)d->reach, q = level[d->level] - d->centre;
+        const int32_t reach = (int32_t)d->reach, q = level[d->level];
         const int32_t kept = q < -reach ? -reach : q > reach ? reach : q;
         clipped += kept != q;
         word[d->word] += d->place * (uint32_t)(kept + reach);
@@ -399,7 +334,7 @@ void mv_sum_get(int32_t *level, size_t levels, const mv_sum_layout *l, const uin
     for (size_t i = 0; i < l->digits; i++) {
         const mv_sum_digit *d = &l->digit[i];
         const uint32_t digit = word[d->word] / d->place % (2 * l->sums * d->reach + 1);
-        level[d->level] = (int32_t)digit + (int32_t)summed * (d->centre - (int32_t)d->reach);
+        level[d->level] = (int32_t)digit - (int32_t)(summed * d->reach);
     }
 }
 
@@ -433,6 +368,7 @@ mv_status mv_sum_picture(mv_image *out, const mv_sum_plan *p, const int32_t *lev
         for (size_t i = 0; i < count; i++) {
             coef[i] = (int32_t)lround(fmin(fmax(level[i] * step, -limit), limit));
         }
+        mv_sum_low_turn(coef, &grid, true);
         MV_TRY(mv_veil_inverse(pixel, coef, &grid));
         put_plane(&image, p, k, pixel);
     }

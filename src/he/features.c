@@ -68,7 +68,7 @@ static size_t cipher_len(const mv_he_set *set, mv_he_form form)
 static mv_status plan_make(plan *p, const mv_he_set *set, const mv_pack_shape *shape)
 {
     mv_status st = MV_OK;
-    MV_ENSURE(shape->bits >= 1 && shape->bits <= MV_PACK_BITS_MAX && shape->count >= 1 &&
+    MV_ENSURE(shape->bits >= 1 && shape->bits <= MV_SLOT_BITS_MAX && shape->count >= 1 &&
                   shape->sums >= 1 && shape->sums <= MV_PACK_SUMS_MAX &&
                   (shape->form == MV_HE_SYM || shape->form == MV_HE_PK),
               MV_E_ARGUMENT);

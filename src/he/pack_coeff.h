@@ -38,7 +38,7 @@ static inline mv_u128 mv_pack_gather(const uint32_t *feature, uint32_t count, ui
 static inline void mv_pack_scatter(uint32_t *feature, uint32_t count, uint32_t width, mv_u128 m,
                                    bool wide)
 {
-    const uint32_t mask = (uint32_t)(((uint64_t)1 << width) - 1); /* width <= 22 */
+    const uint32_t mask = (uint32_t)(((uint64_t)1 << width) - 1); /* width <= 30 */
     for (uint32_t k = 0; k < count; k++) {
         feature[k] = (uint32_t)m.lo & mask;
         if (wide) {

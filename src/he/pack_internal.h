@@ -17,7 +17,8 @@
 #include <stdbool.h>
 
 #define MV_PACK_HEADER_LEN 16
-#define MV_PACK_BITS_MAX   16
+#define MV_PACK_BITS_MAX   24 /* of a feature in a coefficient; a sum of 64 is below 2^30 */
+#define MV_SLOT_BITS_MAX   16 /* of a feature in a slot */
 #define MV_PACK_SUMS_MAX   64
 #define MV_PACK_LIMBS_MAX  2
 

@@ -227,7 +227,7 @@ static void sizes_are_the_planned_ones(void **state)
 
 static void a_shape_that_does_not_fit_has_no_size(void **state)
 {
-    static const mv_pack_shape bad[] = {{0, 1, 10, MV_HE_SYM}, {17, 1, 10, MV_HE_SYM},
+    static const mv_pack_shape bad[] = {{0, 1, 10, MV_HE_SYM}, {25, 1, 10, MV_HE_SYM},
                                         {8, 0, 10, MV_HE_SYM}, {8, 65, 10, MV_HE_SYM},
                                         {8, 1, 0, MV_HE_SYM},  {UINT32_MAX, 1, 10, MV_HE_SYM}};
     const mv_pack_shape wide = {16, 64, 10, MV_HE_SYM}; /* 22-bit fields: more than pack1024's 14 */
@@ -239,6 +239,38 @@ static void a_shape_that_does_not_fit_has_no_size(void **state)
     assert_int_equal(mv_pack_size(mv_he_set_find("pack1024"), &wide), 0);
     assert_int_not_equal(mv_pack_size(mv_he_set_find("pack4096"), &wide), 0);
     assert_int_equal(mv_pack_size(NULL, &wide), 0);
+}
+
+/* The widest field, of 30 bits, and the one that fills add4096's 76 bits with four. */
+static void the_widest_features_add_up(void **state)
+{
+    static const mv_pack_shape shapes[] = {{24, 64, 10, MV_HE_SYM}, {18, 2, 10, MV_HE_SYM}};
+    const mv_he_set *set = mv_he_set_find("add4096");
+    mv_he_key *key = NULL;
+    (void)state;
+    assert_int_equal(mv_he_key_new(&key, set, collection_key), MV_OK);
+    for (size_t s = 0; s < 2; s++) {
+        const uint32_t most = (1U << shapes[s].bits) - 1;
+        const size_t fresh_len = mv_pack_size(set, &shapes[s]);
+        const size_t sum_len = mv_pack_sum_size(set, &shapes[s]);
+        uint8_t *fresh = malloc(fresh_len), *sum = malloc(sum_len);
+        uint32_t feature[10], got[10];
+        size_t written = 0;
+        for (uint32_t i = 0; i < 10; i++) {
+            feature[i] = i % 2 == 0 ? most - i : i;
+        }
+        assert_int_equal(mv_pack_encrypt(fresh, fresh_len, &written, key, &shapes[s], feature),
+                         MV_OK);
+        assert_int_equal(mv_pack_add(sum, sum_len, &written, fresh, fresh_len, fresh, fresh_len),
+                         MV_OK);
+        assert_int_equal(mv_pack_decrypt(got, 10, key, sum, sum_len), MV_OK);
+        for (uint32_t i = 0; i < 10; i++) {
+            assert_int_equal(got[i], 2 * feature[i]);
+        }
+        free(fresh);
+        free(sum);
+    }
+    mv_he_key_free(&key);
 }
 
 typedef struct fixture {
@@ -547,6 +579,7 @@ int main(void)
         cmocka_unit_test(a_row_with_a_value_not_below_q_or_with_filling_is_refused),
         cmocka_unit_test(sizes_are_the_planned_ones),
         cmocka_unit_test(a_shape_that_does_not_fit_has_no_size),
+        cmocka_unit_test(the_widest_features_add_up),
         cmocka_unit_test(what_is_encrypted_comes_back_and_so_does_its_double),
         cmocka_unit_test(another_collection_key_gives_something_else),
         cmocka_unit_test(one_collection_key_gives_unrelated_secrets_in_two_sets),
