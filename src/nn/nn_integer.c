@@ -4,6 +4,7 @@
  */
 #include "nn/nn_integer.h"
 
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "base/secret.h"
 #include "nn/nn_conv16.h"
@@ -112,13 +113,20 @@ static double sigmoid(double z)
     return z < 0 ? 1 - s : s;
 }
 
+/* The largest size, not a number where one is none. Sizes are ordered as their bits are, of which
+ * compilers compare many at a time. */
 static double peak_of(const float *x, size_t count)
 {
-    double peak = 0;
+    int32_t most = 0;
+    float peak = 0;
     for (size_t k = 0; k < count; k++) {
-        peak = fmax(peak, fabs((double)x[k]));
+        int32_t bits;
+        memcpy(&bits, x + k, sizeof bits);
+        bits &= INT32_MAX;
+        most = bits > most ? bits : most;
     }
-    return peak;
+    memcpy(&peak, &most, sizeof peak);
+    return (double)peak;
 }
 
 /* The finest unit in which peak is at most 2^14; what reaches that is one unit too large. */
@@ -127,30 +135,112 @@ static int exponent_for(double peak)
     int above = 0;
     const double part = frexp(peak, &above); /* peak = part 2^above, part in 1/2..1 */
     const int e = 14 - above + (part == 0.5);
-    return peak == 0 ? 0 : e > 24 ? 24 : e < -16 ? -16 : e;
+    return peak == 0 || !isfinite(peak) ? 0 : e > 24 ? 24 : e < -16 ? -16 : e;
 }
 
-/* One layer in floating point, on its own: x (PICTURES,C,H,W) becomes y, both owned here. */
-static mv_status layer_alone(float **y, mv_net_shape *shape, const mv_nn_layer *layer,
-                             const float *weights, const float *x, mv_error *err)
+/* The three pixels of a row around column c; those outside are 0. */
+static void copy_row(float *to, const float *row, size_t c, size_t width)
+{
+    to[0] = c == 0 ? 0 : row[c - 1];
+    to[1] = row[c];
+    to[2] = c + 1 == width ? 0 : row[c + 1];
+}
+
+/* x (C,H,W) to what a kernel covers at each pixel, (H W, C side side). */
+static void gather(float *near, const float *x, const mv_net_shape *s, const mv_nn_layer *l)
+{
+    static const float nothing[3];
+    const size_t height = s->height, width = s->width, channels = l->in_channels;
+    for (size_t k = 0; k < height * width; k++) {
+        const size_t r = k / width, c = k % width;
+        for (size_t ch = 0; ch < channels; ch++) {
+            const float *row = x + (ch * height + r) * width;
+            if (mv_nn_kernel_side(l->op) == 1) {
+                *near++ = row[c];
+                continue;
+            }
+            for (size_t u = 0; u < 3; u++, near += 3) { /* row r + u - 1 */
+                if (r + u == 0 || r + u == height + 1) {
+                    memcpy(near, nothing, sizeof nothing);
+                } else {
+                    copy_row(near, row + u * width - width, c, width);
+                }
+            }
+        }
+    }
+}
+
+/* (O,I) to (I,O padded), sixteen outputs at a time. */
+static void turn(float *y, const float *x, size_t in, size_t out)
+{
+    for (size_t first = 0; first < out; first += SIDE) {
+        const size_t n = out - first < SIDE ? out - first : SIDE;
+        for (size_t i = 0; i < in; i++) {
+            for (size_t o = first; o < first + n; o++) {
+                y[i * padded(out) + o] = x[o * in + i];
+            }
+        }
+    }
+}
+
+static float activate(float v, mv_nn_act act)
+{
+    return act == MV_NN_SIGMOID ? (float)sigmoid((double)v) : act == MV_NN_RELU && v < 0 ? 0 : v;
+}
+
+/* Rows (plane, O padded) of sums to results (O,plane). */
+static void results(float *y, const float *rows, size_t plane, const mv_nn_layer *l)
+{
+    const size_t wide = padded(l->out_channels);
+    for (size_t o = 0; o < l->out_channels; o++) {
+        for (size_t k = 0; k < plane; k++) {
+            *y++ = activate(rows[k * wide + o], l->act);
+        }
+    }
+}
+
+/* A convolution or dense layer in floating point as one product of matrices, whose sums have the
+ * same order from every kernel: x (PICTURES,C,H,W) becomes y, owned by the caller. */
+static mv_status product_alone(float **y, const mv_net_shape *s, const mv_nn_layer *l,
+                               const float *weights, const float *x, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const size_t plane = (size_t)s->height * s->width, count = PICTURES * plane;
+    const size_t side = mv_nn_kernel_side(l->op), in = l->in_channels * side * side;
+    const size_t out = l->out_channels, wide = padded(out);
+    float *near = malloc(count * in * sizeof *near), *rows = malloc(count * wide * sizeof *rows);
+    float *w = calloc((in + 1) * wide, sizeof *w); /* bias last */
+
+    *y = malloc(count * out * sizeof **y);
+    MV_REQUIRE(near != NULL && rows != NULL && w != NULL && *y != NULL, err, MV_E_MEMORY,
+               "out of memory for the network");
+    for (size_t k = 0; k < PICTURES; k++) {
+        gather(near + k * plane * in, x + k * plane * l->in_channels, s, l);
+    }
+    turn(w, weights, in, out);
+    memcpy(w + in * wide, weights + in * out, out * sizeof *w);
+    mv_conv16_choose(mv_cpu_features()).dense(rows, near, w, w + in * wide, count, in, wide);
+    for (size_t k = 0; k < PICTURES; k++) {
+        results(*y + k * plane * out, rows + k * plane * wide, plane, l);
+    }
+done:
+    free(near);
+    free(rows);
+    free(w);
+    return st;
+}
+
+/* A layer without weights: x (PICTURES,C,H,W) becomes y, owned by the caller. */
+static mv_status plain_alone(float **y, const mv_net_shape *shape, const mv_nn_layer *layer,
+                             const float *x, mv_error *err)
 {
     mv_status st = MV_OK;
     const mv_net_opts opts = mv_net_defaults();
-    mv_nn_layer plain = *layer;
     mv_net *net = NULL;
-    if (layer->act == MV_NN_SIGMOID) {
-        plain.act = MV_NN_LINEAR; /* the C library's exp differs from one to the next */
-    }
-    MV_TRY(mv_net_new(&net, &mv_tensor_portable, &plain, 1, shape, &opts, err));
+    MV_TRY(mv_net_new(&net, &mv_tensor_portable, layer, 1, shape, &opts, err));
     *y = malloc(mv_net_out_count(net) * sizeof **y);
     MV_REQUIRE(*y != NULL, err, MV_E_MEMORY, "out of memory for the network");
-    MV_TRY(mv_net_load(net, weights, err));
     MV_TRY(mv_net_forward(net, *y, x, err));
-    for (size_t k = 0; layer->act == MV_NN_SIGMOID && k < mv_net_out_count(net); k++) {
-        (*y)[k] = (float)sigmoid((double)(*y)[k]);
-    }
-    shape->height = mv_nn_side_after(layer->op, shape->height);
-    shape->width = mv_nn_side_after(layer->op, shape->width);
 done:
     mv_net_free(&net);
     return st;
@@ -182,7 +272,11 @@ static mv_status choose_exponents(half *h, const float *weights, float **x, mv_n
         if (l->op == MV_NN_ADD) {
             MV_TRY(sum_alone(&at[i + 1], at[i], at[l->other], count, err));
         } else {
-            MV_TRY(layer_alone(&at[i + 1], shape, l, weights, at[i], err));
+            MV_TRY(mv_nn_layer_weights(l) != 0
+                       ? product_alone(&at[i + 1], shape, l, weights, at[i], err)
+                       : plain_alone(&at[i + 1], shape, l, at[i], err));
+            shape->height = mv_nn_side_after(l->op, shape->height);
+            shape->width = mv_nn_side_after(l->op, shape->width);
         }
         weights += mv_nn_layer_weights(l);
         count = (size_t)PICTURES * l->out_channels * shape->height * shape->width;
@@ -233,27 +327,79 @@ static double nearest(double v)
     return (double)(int64_t)(v < 0 ? v - 0.5 : v + 0.5);
 }
 
-/* Output o with weights w (in,taps) times 2^s, sums in units of 2^-sum_exponent; whether its
- * weights fit 16 bits and its sums 32. */
-static bool round_output(mv_conv16 *k, size_t o, const float *w, double bias, int s,
-                         int sum_exponent)
+/* The sizes of an output's weights; neither is a number where one of them is none. */
+typedef struct sizes {
+    double sum, largest;
+    size_t count;
+} sizes;
+
+static sizes sizes_of(const float *w, size_t count)
+{
+    double a = 0, b = 0, c = 0, d = 0; /* so that one addition need not wait for the one before */
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        a += fabs((double)w[i]);
+        b += fabs((double)w[i + 1]);
+        c += fabs((double)w[i + 2]);
+        d += fabs((double)w[i + 3]);
+    }
+    for (; i < count; i++) {
+        a += fabs((double)w[i]);
+    }
+    return (sizes){(a + b) + (c + d), peak_of(w, count), count};
+}
+
+/* Sum of the sizes of the weights times 2^s, each to the nearest whole number, halves up. */
+static int64_t rounded_sum(const float *w, size_t count, int s)
+{
+    enum { RUN = 32768 }; /* so many times 32,767 fit 32 bits: compilers use vectors */
+    const double scale = ldexp(1, s);
+    int64_t sum = 0;
+    for (size_t i = 0; i < count; i += RUN) {
+        const size_t n = count - i < RUN ? count - i : RUN;
+        int32_t part = 0;
+        for (size_t k = 0; k < n; k++) {
+            part += (int32_t)(fabs((double)w[i + k] * scale) + 0.5);
+        }
+        sum += part;
+    }
+    return sum;
+}
+
+/* Whether weights times 2^s fit 16 bits, and sums that start at this one 32. */
+static bool fits(const float *w, const sizes *z, double start, int s)
+{
+    const double scale = ldexp(1, s), halves = (double)z->count / 2 + 1;
+    if (!(z->largest * scale < 32767) || !((z->sum * scale - halves) * MAX <= INT32_MAX)) {
+        return false; /* rounding takes at most a half off each */
+    }
+    return (double)rounded_sum(w, z->count, s) * MAX + start <= INT32_MAX;
+}
+
+/* Output o: weights w (in,taps) times 2^s. */
+static void put_weights(mv_conv16 *k, size_t o, const float *w, int s)
 {
     const size_t taps = (size_t)k->side * k->side;
-    const double scale = ldexp(1, s), rest = k->shift[o] == 0 ? 0 : ldexp(1, k->shift[o] - 1);
-    const double start = ldexp(bias, sum_exponent);
-    double sum = fabs(start) + rest + 1;
-    for (size_t i = 0; i < k->in * taps; i++) {
-        const double v = (double)w[i] * scale;
-        if (!(fabs(v) < 32767)) { /* nor if it is not a number */
-            return false;
+    const double scale = ldexp(1, s);
+    for (size_t t = 0; t < taps; t++) {
+        int16_t *const to = k->weight + (o * taps + t) * 2 * k->pairs;
+        for (size_t i = 0; i < k->in; i++) {
+            const double v = (double)w[i * taps + t] * scale;
+            to[i] = (int16_t)(int32_t)(v + copysign(0.5, v)); /* halves away from 0 */
         }
-        const int16_t rounded = (int16_t)nearest(v);
-        k->weight[(o * taps + i % taps) * 2 * k->pairs + i / taps] = rounded;
-        sum += abs(rounded) * (double)MAX;
     }
-    if (!(sum <= INT32_MAX)) {
+}
+
+/* Output o with weights 2^s times as large, sums in units of sum_exponent; whether that fits. */
+static bool round_output(mv_conv16 *k, size_t o, const float *w, const sizes *z, double bias, int s,
+                         int sum_exponent)
+{
+    const double rest = k->shift[o] == 0 ? 0 : ldexp(1, k->shift[o] - 1);
+    const double start = ldexp(bias, sum_exponent);
+    if (!fits(w, z, fabs(start) + rest + 1, s)) {
         return false;
     }
+    put_weights(k, o, w, s);
     k->bias[o] = (int32_t)(nearest(start) + rest);
     return true;
 }
@@ -266,18 +412,16 @@ static mv_status round_outputs(mv_conv16 *k, const float *w, int in_exponent, in
     const size_t count = (size_t)k->in * k->side * k->side;
     const float *bias = w + k->out * count;
     for (size_t o = 0; o < k->out; o++, w += count) {
-        double total = fabs(ldexp((double)bias[o], in_exponent));
+        const sizes z = sizes_of(w, count);
+        const double total = fabs(ldexp((double)bias[o], in_exponent)) + z.sum * MAX;
         bool found = false;
         int above = 0;
-        for (size_t i = 0; i < count; i++) {
-            total += fabs((double)w[i]) * MAX;
-        }
         (void)frexp(total, &above);
         for (int s = total < ldexp(1, 31 - FINEST) ? FINEST : 32 - above; s > -FINEST && !found;
              s--) {
             k->shift[o] = s + in_exponent - out_exponent;
             found = k->shift[o] >= 0 && k->shift[o] <= 30 &&
-                    round_output(k, o, w, (double)bias[o], s, s + in_exponent);
+                    round_output(k, o, w, &z, (double)bias[o], s, s + in_exponent);
         }
         if (!found) {
             return MV_E_RANGE;
