@@ -40,10 +40,11 @@ typedef struct relay_config {
     unsigned retention_days;       /* 0: for ever */
     char postgres[RELAY_PATH_MAX]; /* connection string; "": SQLite in state */
     unsigned max_connections, connections_per_client;
-    unsigned requests_per_minute;   /* of one client; 0: no limit */
-    relay_nets metrics_from;        /* who may read /metrics */
-    relay_nets trusted_proxies;     /* whose X-Forwarded-For counts */
-    char client_ca[RELAY_PATH_MAX]; /* "": clients need no certificate */
+    unsigned requests_per_minute;    /* of one client; 0: no limit */
+    relay_nets metrics_from;         /* who may read /metrics */
+    relay_nets trusted_proxies;      /* whose X-Forwarded-For counts */
+    char client_ca[RELAY_PATH_MAX];  /* "": clients need no certificate */
+    char client_crl[RELAY_PATH_MAX]; /* "": none of theirs was taken back */
     bool log_json, audit;
     bool galleries;                   /* kept and searched here */
     char models[RELAY_PATH_MAX];      /* folder of models that classify; "": none */

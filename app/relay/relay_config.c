@@ -163,6 +163,7 @@ static const char *read_key(relay_config *c, const char *key, const char *value)
         {.name = "state", .wanted = "a folder", .text = c->state},
         {.name = "postgres", .wanted = "a connection string", .text = c->postgres},
         {.name = "client_ca", .wanted = "a file", .text = c->client_ca},
+        {.name = "client_crl", .wanted = "a file", .text = c->client_crl},
         {.name = "max_file_bytes", .wanted = bytes, .bytes = &c->max_file_bytes},
         {.name = "mailbox_quota_bytes", .wanted = bytes, .bytes = &c->mailbox_quota_bytes},
         {.name = "store_quota_bytes", .wanted = bytes, .bytes = &c->store_quota_bytes},
@@ -269,6 +270,8 @@ mv_status relay_config_load(relay_config *out, const char *path, mv_error *err)
                      "%s: max_file_bytes, mailbox_quota_bytes and store_quota_bytes must not "
                      "decrease in this order",
                      path);
+    } else if (out->client_crl[0] != '\0' && out->client_ca[0] == '\0') {
+        st = mv_fail(err, MV_E_FORMAT, "%s: client_crl needs client_ca, which signed it", path);
     }
     return st;
 }

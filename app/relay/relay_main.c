@@ -20,6 +20,7 @@
 #define GRACE_MS  10000
 #define TICK_S    60 /* between looks at what is too old */
 #define CA_MAX    (1u << 20)
+#define CRL_MAX   (16u << 20)
 #define PATH_ROOM (RELAY_PATH_MAX + 32)
 
 struct relay {
@@ -45,11 +46,12 @@ static void choose_host(char out[MV_ADDRESS_HOST_MAX], const relay_config *c)
     out[MV_ADDRESS_HOST_MAX - 1] = '\0';
 }
 
-static mv_status read_client_ca(mv_buffer *out, const relay_config *config, mv_error *err)
+/* A text, ended by a zero; without a path nothing. */
+static mv_status read_text(mv_buffer *out, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    if (config->client_ca[0] != '\0') {
-        MV_TRY(mv_file_read(out, config->client_ca, err));
+    if (path[0] != '\0') {
+        MV_TRY(mv_file_read(out, path, err));
         MV_TRY(mv_buffer_put_u8(out, 0));
     }
 done:
@@ -60,13 +62,15 @@ static mv_status start_server(relay *r, const mv_buffer *pem, const uint8_t *key
 {
     mv_status st = MV_OK;
     mv_address address = {.port = 0};
-    mv_buffer ca = mv_buffer_make(CA_MAX);
+    mv_buffer ca = mv_buffer_make(CA_MAX), crl = mv_buffer_make(CRL_MAX);
 
-    MV_TRY(read_client_ca(&ca, &r->config, err));
+    MV_TRY(read_text(&ca, r->config.client_ca, err));
+    MV_TRY(read_text(&crl, r->config.client_crl, err));
     const mv_http_server_opts opts = {.host = r->config.listen_host,
                                       .port = r->config.listen_port,
                                       .pem = (const char *)pem->bytes,
                                       .client_ca = (const char *)ca.bytes,
+                                      .client_crl = (const char *)crl.bytes,
                                       .idle_timeout_s = r->config.idle_timeout_s,
                                       .connections_max = r->config.max_connections,
                                       .connections_per_client = r->config.connections_per_client,
@@ -79,6 +83,7 @@ static mv_status start_server(relay *r, const mv_buffer *pem, const uint8_t *key
     mv_address_write(r->address, &address);
 done:
     mv_buffer_clear(&ca);
+    mv_buffer_clear(&crl);
     return st;
 }
 

@@ -6,6 +6,7 @@
 #include "net/http_server.h"
 
 #include "base/clock.h"
+#include "net/revoked.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -40,7 +41,8 @@ struct mv_http_server {
     mv_http_app app;
     uint16_t port;
     bool asks_certificates;
-    char *client_ca; /* a copy */
+    char *client_ca;     /* a copy */
+    mv_revoked *revoked; /* NULL: no lists */
     unsigned idle_timeout_s;
     atomic_uint running;   /* exchanges between request line and done */
     atomic_uint asleep;    /* of those, how many wait for mv_http_resume */
@@ -222,15 +224,16 @@ static uint64_t announced_len(struct MHD_Connection *c)
                                                               : MV_HTTP_LEN_NONE;
 }
 
-/* Whether the client showed a certificate that client_ca signed and that is in force. */
-static bool has_good_certificate(struct MHD_Connection *connection)
+/* Whether the client showed a certificate that client_ca signed and that is in force and not taken
+ * back. */
+static bool has_good_certificate(struct MHD_Connection *connection, const mv_revoked *revoked)
 {
     unsigned problems = 0;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     return info != NULL &&
            gnutls_certificate_verify_peers2((gnutls_session_t)info->tls_session, &problems) == 0 &&
-           problems == 0;
+           problems == 0 && !mv_revoked_holds(revoked, (gnutls_session_t)info->tls_session);
 }
 
 static const struct sockaddr *peer_of(struct MHD_Connection *connection)
@@ -261,7 +264,8 @@ static enum MHD_Result begin(mv_http_exchange *x, struct MHD_Connection *connect
 
     s->begun = true;
     set_quiet(s->server, connection, 0);
-    x->trusted = s->server->asks_certificates && has_good_certificate(connection);
+    x->trusted =
+        s->server->asks_certificates && has_good_certificate(connection, s->server->revoked);
     x->peer = peer_of(connection);
     x->forwarded_for = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Forwarded-For");
     (void)snprintf(x->method, sizeof x->method, "%s", method);
@@ -415,6 +419,9 @@ mv_status mv_http_server_start(mv_http_server **out, const mv_http_server_opts *
         server->client_ca = strdup(opts->client_ca);
         MV_REQUIRE(server->client_ca != NULL, err, MV_E_MEMORY, "out of memory");
     }
+    if (opts->client_crl != NULL) {
+        MV_TRY(mv_revoked_new(&server->revoked, opts->client_crl, opts->client_ca, err));
+    }
     MV_TRY(find_host(&where, opts, err));
     errno = 0;
     server->daemon = start_daemon(server, opts, where);
@@ -477,6 +484,7 @@ void mv_http_server_stop(mv_http_server **server, unsigned grace_ms)
         }
     }
     (void)pthread_mutex_destroy(&s->mutex);
+    mv_revoked_free(&s->revoked);
     free(s->client_ca);
     free(s);
     *server = NULL;

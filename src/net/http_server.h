@@ -68,6 +68,7 @@ typedef struct mv_http_server_opts {
     uint16_t port;           /* 0: any free one */
     const char *pem;         /* key and certificate; only read while starting */
     const char *client_ca;   /* PEM: clients show a certificate signed by it; NULL: none is asked */
+    const char *client_crl;  /* PEM: lists by client_ca of what it took back; NULL: none */
     unsigned idle_timeout_s; /* without a byte, or without a request however many bytes trickle */
     unsigned connections_max;
     unsigned connections_per_client; /* by network address; 0: no limit of its own */

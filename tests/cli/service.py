@@ -74,11 +74,14 @@ class Service:
             fail(f"medveil {' '.join(arguments)} ends with {code}, not {done.returncode}: {done.stderr}")
         return done.stdout
 
-    def start(self, *lines):
+    def configure(self, *lines):
         with open(self.path("relay.ini"), "w", encoding="ascii") as f:
             print("[relay]", f"listen = 127.0.0.1:{self.port}", f"state = {self.path('state')}", *lines, sep="\n", file=f)
             if POSTGRES:
                 print(f"postgres = {POSTGRES}", file=f)
+
+    def start(self, *lines):
+        self.configure(*lines)
         if os.path.exists(self.path("address")):
             os.remove(self.path("address"))
         with open(self.path("relay.log"), "ab") as log:
@@ -303,6 +306,18 @@ def certificate(s, name, days):
     return kept
 
 
+def take_back(s, issuer, *names):
+    """A list by this issuer of the certificates of these names."""
+    with open(s.path("crl.ini"), "w", encoding="ascii") as f:
+        f.write(f"[ca]\ndefault_ca = one\n[one]\ndatabase = {issuer}.index\ndefault_md = sha256\n"
+                "default_crl_days = 2\n")
+    open(s.path(issuer + ".index"), "w", encoding="ascii").close()
+    ca = ["openssl", "ca", "-config", "crl.ini", "-cert", issuer + ".pem", "-keyfile", issuer + ".key"]
+    for name in names:
+        subprocess.run(ca + ["-revoke", name + ".crt"], cwd=s.work, check=True, capture_output=True)
+    subprocess.run(ca + ["-gencrl", "-out", issuer + ".crl"], cwd=s.work, check=True, capture_output=True)
+
+
 def not_in_force(s):
     step("nothing is sent to somebody whose card is revoked or expired")
     s.start()
@@ -316,8 +331,8 @@ def not_in_force(s):
         fail("nothing of it is in the queue")
     s.stop()
 
-    step("a relay with client_ca serves a certificate in force, and none that has expired")
-    kept = certificate(s, "good", 2)
+    step("a relay with client_ca serves a certificate in force, and none that has expired or was taken back")
+    certificate(s, "good", 2)
     s.start(f"client_ca = {s.path('ca.pem')}")
     s.send("4.mv")
     certificate(s, "old", 0)  # until the second in which it was made
@@ -325,10 +340,33 @@ def not_in_force(s):
     s.receive("mutual", code=14)
     if "client certificate" not in s.said:
         fail(f"it is said why: {s.said}")
+    lost = certificate(s, "lost", 2)
+    s.receive("mutual")
+    s.stop()
+    take_back(s, "ca", "lost")
+    s.start(f"client_ca = {s.path('ca.pem')}", f"client_crl = {s.path('ca.crl')}")
+    s.receive("mutual", code=14)
+    if "client certificate" not in s.said:
+        fail(f"it is said why: {s.said}")
     certificate(s, "good", 2)
     s.receive("mutual")
-    os.remove(kept)
+    os.remove(lost)
     s.stop()
+
+    step("a list of revoked certificates that is none, or that somebody else signed, keeps a relay from starting")
+    run = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+           "-subj", "/CN=other", "-keyout", "other.key", "-out", "other.pem"]
+    subprocess.run(run, cwd=s.work, check=True, capture_output=True)
+    take_back(s, "other")
+    for crl, why in ((s.path("other.crl"), "not signed"), (s.path("1.mv"), "no list"), (s.path("none"), "none")):
+        s.configure(f"client_ca = {s.path('ca.pem')}", f"client_crl = {crl}")
+        s.medveil("relay", "--config", "relay.ini", code=13 if why == "not signed" else 10 if why == "none" else 1)
+        if why not in s.said:
+            fail(f"it is said why: {s.said}")
+    s.configure(f"client_crl = {s.path('ca.crl')}")
+    s.medveil("relay", "check-config", "--config", "relay.ini", code=1)
+    if "client_ca" not in s.said:
+        fail(f"it is said what is missing: {s.said}")
 
 
 def main():
