@@ -30,8 +30,9 @@ static void join_block(float *g, size_t n, size_t count, size_t parts)
             g[k] += other[k];
         }
     }
+    const float share = 1 / (float)parts;
     for (size_t k = 0; k < n && parts > 1; k++) {
-        g[k] /= (float)parts;
+        g[k] *= share;
     }
 }
 

@@ -114,6 +114,63 @@ static void add_bf16(float *a, const uint16_t *b, size_t count)
     }
 }
 
+/* ---- kernels of convolutions ---- */
+
+enum { TILE = 16 };
+
+/* The upper half of f, rounded to nearest even; what is no number stays so. */
+static inline uint16_t narrow(float f)
+{
+    const uint32_t bits = to_bits(f), rounded = bits + 0x7fff + (bits >> 16 & 1);
+    const uint32_t none = 0 - (uint32_t)((bits & 0x7fffffff) > 0x7f800000);
+    return (uint16_t)(((rounded & ~none) | ((bits | 0x400000) & none)) >> 16);
+}
+
+/* Tile (o, i) of tap t: 16 inputs by 16 outputs. */
+static const float *tile_at(const float *w, size_t o, size_t i, size_t t, size_t in, size_t taps)
+{
+    return w + ((o * (in / TILE) + i) * taps + t) * TILE * TILE;
+}
+
+static void pair_inputs(uint16_t *y, const float *w, size_t out, size_t in, size_t taps)
+{
+    const size_t columns = in / TILE;
+    for (size_t k = 0; k < out / 32 * taps * columns; k++) {
+        const size_t o = k / (taps * columns), t = k / columns % taps, i = k % columns;
+        const float *first = tile_at(w, 2 * o, i, t, in, taps);
+        const float *second = tile_at(w, 2 * o + 1, i, t, in, taps);
+        for (size_t p = 0; p < TILE / 2; p++, first += 2 * TILE, second += 2 * TILE) {
+            for (size_t c = 0; c < TILE; c++, y += 2) {
+                y[0] = narrow(first[c]);
+                y[1] = narrow(first[TILE + c]);
+            }
+            for (size_t c = 0; c < TILE; c++, y += 2) {
+                y[0] = narrow(second[c]);
+                y[1] = narrow(second[TILE + c]);
+            }
+        }
+    }
+}
+
+static void pair_outputs(uint16_t *y, const float *w, size_t out, size_t in, size_t taps)
+{
+    const size_t columns = in / TILE;
+    for (size_t k = 0; k < out / TILE * columns * taps; k++) {
+        const size_t o = k / (columns * taps), it = k % (columns * taps);
+        const float *tile = w + k * TILE * TILE;
+        uint16_t *to = y + ((o / 2 * columns * taps + it) * 2 + o % 2) * TILE * TILE;
+        uint16_t turned[TILE * TILE];
+        for (size_t n = 0; n < TILE * TILE; n++) {
+            turned[n] = narrow(tile[n]);
+        }
+        for (size_t p = 0; p < TILE / 2; p++) {
+            for (size_t r = 0; r < TILE; r++, to += 2) {
+                memcpy(to, turned + r * TILE + 2 * p, 2 * sizeof *to);
+            }
+        }
+    }
+}
+
 const mv_elements MV_ELEMENTS = {
     .asinh = asinh_all,
     .sinh = sinh_all,
@@ -121,4 +178,6 @@ const mv_elements MV_ELEMENTS = {
     .sinh_backward = sinh_backward,
     .add = add,
     .add_bf16 = add_bf16,
+    .pair_inputs = pair_inputs,
+    .pair_outputs = pair_outputs,
 };

@@ -18,6 +18,12 @@ typedef struct mv_elements {
     void (*add)(float *y, const float *a, const float *b, size_t count);
     /* a += b, b being bfloat16: the upper halves of floats. */
     void (*add_bf16)(float *a, const uint16_t *b, size_t count);
+    /* A convolution's kernel in bfloat16, to nearest even, out and in multiples of 32, taps = 9 of
+     * 3x3: from 16 inputs by 16 outputs (out/16, in/16, taps, 16, 16) to pairs of inputs
+     * (out/32, taps, in/32, 16, 32, 2), and to pairs of outputs (out/32, in/16, taps, 16, 16, 2).
+     */
+    void (*pair_inputs)(uint16_t *y, const float *w, size_t out, size_t in, size_t taps);
+    void (*pair_outputs)(uint16_t *y, const float *w, size_t out, size_t in, size_t taps);
 } mv_elements;
 
 extern const mv_elements mv_elements_portable;

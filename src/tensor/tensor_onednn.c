@@ -15,6 +15,7 @@
 #include "base/cpu.h"
 #include "base/large.h"
 #include "base/secret.h"
+#include "tensor/tensor_elements.h"
 #include "tensor/tensor_internal.h"
 
 #include <dnnl.h>
@@ -490,13 +491,78 @@ done:
     return st;
 }
 
-/* Bring the caller's weights into the layout wanted, as part of loading. */
-static mv_status add_weights(own *o, edge *out, const edge *plain, const dnnl_memory_desc_t *wanted,
-                             mv_error *err)
+static void *data_of(const step *s, int arg)
+{
+    void *bytes = NULL;
+    (void)dnnl_memory_get_data_handle(s->arg[arg].memory, &bytes);
+    return bytes;
+}
+
+/* A step of ours: fn reads and writes the tensors given, by their number. */
+static mv_status add_plain(const mv_net *net, program *p, size_t layer,
+                           void (*fn)(const mv_net *net, const step *s), const edge *const *e,
+                           int count, mv_error *err)
+{
+    step *s = &p->step[p->count];
+    (void)net;
+    if (p->count == STEPS_MAX) {
+        return mv_fail(err, MV_E_INTERNAL, "a network has more steps than expected");
+    }
+    p->count++;
+    s->plain = fn;
+    s->layer = layer;
+    for (int i = 0; i < count; i++) {
+        add_arg(s, i, e[i]);
+    }
+    return MV_OK;
+}
+
+/* Layer i's kernel in the layout tag. */
+static bool is_kernel(const mv_net *net, size_t i, const edge *e, dnnl_data_type_t type,
+                      dnnl_format_tag_t tag)
+{
+    const dnnl_memory_desc_t desc = kernel_desc(&net->layer[i], type, tag);
+    return dnnl_memory_desc_equal(&e->desc, &desc);
+}
+
+/* arg: kernel as it comes, kernel in bfloat16 */
+static void run_pair_inputs(const mv_net *net, const step *s)
+{
+    const mv_nn_layer *l = &net->layer[s->layer];
+    const size_t side = mv_nn_kernel_side(l->op);
+    mv_elements_choose(mv_cpu_features())
+        ->pair_inputs(data_of(s, 1), data_of(s, 0), l->out_channels, l->in_channels, side * side);
+}
+
+static void run_pair_outputs(const mv_net *net, const step *s)
+{
+    const mv_nn_layer *l = &net->layer[s->layer];
+    const size_t side = mv_nn_kernel_side(l->op);
+    mv_elements_choose(mv_cpu_features())
+        ->pair_outputs(data_of(s, 1), data_of(s, 0), l->out_channels, l->in_channels, side * side);
+}
+
+/* Bring the caller's weights from view into the layout wanted, as part of loading: between the
+ * layouts of AMX kernels oneDNN's reorders are slow, and ours stand in for them. */
+static mv_status add_weights(mv_net *net, size_t i, edge *out, const edge *view,
+                             const dnnl_memory_desc_t *wanted, mv_error *err)
 {
     mv_status st = MV_OK;
+    own *o = net->own;
+    const mv_nn_layer *l = &net->layer[i];
+    const bool tiles = l->op == MV_NN_CONV3 && l->in_channels % 32 == 0 &&
+                       l->out_channels % 32 == 0 &&
+                       is_kernel(net, i, view, dnnl_f32, dnnl_OIhw16i16o);
+
     MV_TRY(new_edge(o, out, wanted, PLACE_KEPT, err));
-    MV_TRY(add_reorder(o, &o->load, out, plain, err));
+    const edge *const arg[] = {view, out};
+    if (tiles && is_kernel(net, i, out, dnnl_bf16, dnnl_OhwI16i32o2i)) {
+        MV_TRY(add_plain(net, &o->load, i, run_pair_inputs, arg, 2, err));
+    } else if (tiles && is_kernel(net, i, out, dnnl_bf16, dnnl_OIhw16o16i2o)) {
+        MV_TRY(add_plain(net, &o->load, i, run_pair_outputs, arg, 2, err));
+    } else {
+        MV_TRY(add_reorder(o, &o->load, out, view, err));
+    }
 done:
     return st;
 }
@@ -554,7 +620,8 @@ static mv_status conv_forward(mv_net *net, size_t i, edge *e, place where, mv_er
     MV_TRY(choose_order(net, i, err));
     MV_TRY(new_views(net, i, &k->weights, PLACE_KEPT, err));
     MV_TRY(convert(o, &o->forward, e, query(k->forward, dnnl_query_src_md), where, err));
-    MV_TRY(add_weights(o, &w, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
+    MV_TRY(
+        add_weights(net, i, &w, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
     MV_TRY(add_forward(net, i, e, where, &s, err));
     s->convolution = true;
     add_arg(s, DNNL_ARG_WEIGHTS, &w);
@@ -641,7 +708,7 @@ static mv_status conv_backward_data(mv_net *net, size_t i, edge *g, mv_error *er
             "describe a convolution's input gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
     MV_TRY(convert(o, &o->backward, g, query(pd, dnnl_query_diff_dst_md), PLACE_ROTATING, err));
-    MV_TRY(add_weights(o, &w, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(net, i, &w, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
     MV_TRY(add_gradient(o, g, query(pd, dnnl_query_diff_src_md), pd, &s, err));
     s->convolution = true;
     add_arg(s, DNNL_ARG_WEIGHTS, &w);
@@ -741,32 +808,6 @@ done:
 }
 
 /* ---- our own layers, on plain tensors ---- */
-
-static void *data_of(const step *s, int arg)
-{
-    void *bytes = NULL;
-    (void)dnnl_memory_get_data_handle(s->arg[arg].memory, &bytes);
-    return bytes;
-}
-
-/* A step of ours: fn reads and writes the tensors given, by their number. */
-static mv_status add_plain(const mv_net *net, program *p, size_t layer,
-                           void (*fn)(const mv_net *net, const step *s), const edge *const *e,
-                           int count, mv_error *err)
-{
-    step *s = &p->step[p->count];
-    (void)net;
-    if (p->count == STEPS_MAX) {
-        return mv_fail(err, MV_E_INTERNAL, "a network has more steps than expected");
-    }
-    p->count++;
-    s->plain = fn;
-    s->layer = layer;
-    for (int i = 0; i < count; i++) {
-        add_arg(s, i, e[i]);
-    }
-    return MV_OK;
-}
 
 /* Pixels x to blocks y in the order of grid_tag, and back. */
 static void run_blocks(const mv_net *net, float *y, const float *x, const mv_net_shape *at,
@@ -1125,8 +1166,9 @@ static mv_status lstm_forward(mv_net *net, size_t i, edge *e, place where, mv_er
                 &d.h, &d.state, &d.state, 0),
             "describe an LSTM");
     MV_TRY(new_pd(o, &k->forward, &op, MV_NN_LINEAR, NULL, err));
-    MV_TRY(add_weights(o, &wx, &k->weights.kernel, query(k->forward, dnnl_query_weights_md), err));
-    MV_TRY(add_weights(o, &wh, &k->weights.state,
+    MV_TRY(add_weights(net, i, &wx, &k->weights.kernel, query(k->forward, dnnl_query_weights_md),
+                       err));
+    MV_TRY(add_weights(net, i, &wh, &k->weights.state,
                        dnnl_primitive_desc_query_md(k->forward, dnnl_query_weights_md, 1), err));
     if (net->opts.training) {
         MV_TRY(new_edge(o, &k->workspace, query(k->forward, dnnl_query_workspace_md), PLACE_KEPT,
@@ -1184,8 +1226,8 @@ static mv_status lstm_backward(mv_net *net, size_t i, edge *g, mv_error *err)
                                          &d.h, &d.state, &d.state, 0),
             "describe an LSTM's gradient");
     MV_TRY(new_pd(o, &pd, &op, MV_NN_LINEAR, k->forward, err));
-    MV_TRY(add_weights(o, &wx, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
-    MV_TRY(add_weights(o, &wh, &k->weights.state,
+    MV_TRY(add_weights(net, i, &wx, &k->weights.kernel, query(pd, dnnl_query_weights_md), err));
+    MV_TRY(add_weights(net, i, &wh, &k->weights.state,
                        dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1), err));
     MV_TRY(lstm_clear(net, i, &dw, pd, err));
     MV_TRY(add_step(o, &o->backward, pd, &s, err));

@@ -92,6 +92,58 @@ static void every_table_of_elements_gives_the_floats_of_the_portable_one(void **
     }
 }
 
+enum { OUT = 64, IN = 32, TAPS = 9, WEIGHTS = OUT * IN * TAPS };
+
+/* The layouts of tensor_elements.h, position by position. */
+static void kernels_become_pairs_of_inputs_and_pairs_of_outputs(void **state)
+{
+    static const uint32_t masks[] = {0, MV_CPU_AVX2, MV_CPU_AVX2 | MV_CPU_AVX512};
+    static float w[WEIGHTS];
+    static uint16_t inputs[WEIGHTS], outputs[WEIGHTS];
+    (void)state;
+    for (size_t k = 0; k < WEIGHTS; k++) {
+        w[k] = (float)k; /* below 256 exact, else rounded */
+    }
+    for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
+        const mv_elements *table = mv_elements_choose(mv_cpu_features() & masks[m]);
+        table->pair_inputs(inputs, w, OUT, IN, TAPS);
+        table->pair_outputs(outputs, w, OUT, IN, TAPS);
+        for (size_t k = 0; k < WEIGHTS; k++) {
+            const size_t o = k / (IN * TAPS), i = k / TAPS % IN, t = k % TAPS;
+            const size_t at =
+                (((o / 16 * (IN / 16) + i / 16) * TAPS + t) * 16 + i % 16) * 16 + o % 16;
+            const size_t by_inputs =
+                (((o / 32 * TAPS + t) * (IN / 32) + i / 32) * 16 + i % 32 / 2) * 64 + o % 32 * 2 +
+                i % 2;
+            const size_t by_outputs =
+                ((((o / 32 * (IN / 16) + i / 16) * TAPS + t) * 16 + o % 32 / 2) * 16 + i % 16) * 2 +
+                o % 2;
+            uint32_t bits; /* the nearest with 8 binary digits, ties to even */
+            int exponent = 0;
+            const double digits = frexp((double)w[at], &exponent);
+            const float want = (float)ldexp(nearbyint(digits * 256), exponent - 8);
+            memcpy(&bits, &want, sizeof bits);
+            assert_int_equal(inputs[by_inputs], bits >> 16);
+            assert_int_equal(outputs[by_outputs], bits >> 16);
+        }
+    }
+}
+
+static void weights_that_are_no_number_stay_none_in_bfloat16(void **state)
+{
+    static float w[32 * 32];
+    static uint16_t inputs[32 * 32], outputs[32 * 32];
+    const uint32_t bits = 0x7f800001; /* the upper half alone would be infinite */
+    (void)state;
+    for (size_t k = 0; k < sizeof w / sizeof w[0]; k++) {
+        memcpy(&w[k], &bits, sizeof bits);
+    }
+    mv_elements_portable.pair_inputs(inputs, w, 32, 32, 1);
+    mv_elements_portable.pair_outputs(outputs, w, 32, 32, 1);
+    assert_int_equal(inputs[0], 0x7fc0);
+    assert_int_equal(outputs[1023], 0x7fc0);
+}
+
 static void a_bfloat16_is_the_upper_half_of_a_float(void **state)
 {
     const uint16_t half[3] = {0x3f80, 0xc040, 0x0000}; /* 1, -3, 0 */
@@ -105,6 +157,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_table_of_elements_gives_the_floats_of_the_portable_one),
+        cmocka_unit_test(kernels_become_pairs_of_inputs_and_pairs_of_outputs),
+        cmocka_unit_test(weights_that_are_no_number_stay_none_in_bfloat16),
         cmocka_unit_test(a_bfloat16_is_the_upper_half_of_a_float),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
