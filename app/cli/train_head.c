@@ -132,6 +132,9 @@ static void say_data(const head_job *j)
         }
         ui_say("%s: %zu images of %u classes to train on", l->set, l->count, l->class_count);
     }
+    if (j->images.left_out != 0) {
+        ui_say("%zu images left out: their origin is not in --origins", j->images.left_out);
+    }
 }
 
 static mv_status write_head(const head_job *j, const cli_args *args, mv_error *err)

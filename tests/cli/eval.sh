@@ -44,6 +44,17 @@ rm body/val/belly/broken.png
 expect 0 train --head --data body --steps 2 --json -o d.mvh
 grep -q '"set": *"body", *"images": *3' "$out" || fail 'the validation has its JSON line, of the 3 images of known classes'
 rm -r body/val
+
+step 'origins choose what a head is trained on, and each class keeps an image'
+mv manifest.tsv kept.tsv
+printf 'name\tset\torigin\nltrain1.png\thead\tnorth\nstrain1.png\thead\tnorth\nstrain2.png\thead\tsouth\n' >manifest.tsv
+expect 0 train --head --data head --origins 'no*' --steps 1 -o n.mvh
+says 'head: 2 images of 2 classes to train on'
+says '2 images left out: their origin is not in --origins'
+expect 10 train --head --data head --origins south --steps 1 -o s.mvh
+says 'no image of large in head is of an origin in --origins'
+absent s.mvh
+mv kept.tsv manifest.tsv
 mkdir -p single/train/only
 picture mr 40x40 1 single/train/only/a.png
 expect 1 train --head --data single --steps 1 -o e.mvh
