@@ -376,8 +376,9 @@ static bool only_known(const cli_args *args, const char *const *known, const cha
 
 static int run_head(const cli_args *args)
 {
-    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
-                                        "seed", "threads", "licence", "force",   "json",   NULL};
+    static const char *const known[] = {"head",  "model", "data", "origins", "output",
+                                        "steps", "seed",  "from", "threads", "licence",
+                                        "force", "json",  NULL};
     return only_known(args, known, "--head") ? train_head(args) : CLI_USAGE;
 }
 

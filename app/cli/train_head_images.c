@@ -17,7 +17,7 @@
 enum {
     SIDE = MV_HEAD_IMAGE_SIDE,
     PIXELS = SIDE * SIDE,
-    VERSIONS = 12,         /* of each image in a whole run */
+    VERSIONS = 8,          /* of each image in a whole run */
     STORE_MAX = 512 << 20, /* bytes of maps that are kept */
     TONES = 1024
 };
