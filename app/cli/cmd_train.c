@@ -28,7 +28,8 @@ static const cli_option options[] = {
     {"origins", 0, "LIST", "train only on these origins of DIR/../manifest.tsv, e.g. a,b-*"},
     {"output", 'o', "FILE", "model file; FILE.ckpt, FILE.ckpt.csv and FILE.ckpt.svg beside it"},
     {"resume", 0, NULL, "go on from FILE.ckpt"},
-    {"from", 0, "M", "start from the weights of model M, a name or FILE.mvm (gan: resnet)"},
+    {"from", 0, "M",
+     "start from model M, a name or FILE.mvm (gan: resnet); --head: take over FILE.mvh"},
     {"steps", 0, "N", "steps in all"},
     {"minutes", 0, "M", "minutes in all, in place of --steps; not reproducible"},
     {"seed", 0, "S", "of everything random (default: 1)"},
@@ -376,8 +377,9 @@ static bool only_known(const cli_args *args, const char *const *known, const cha
 
 static int run_head(const cli_args *args)
 {
-    static const char *const known[] = {"head", "model",   "data",    "origins", "output", "steps",
-                                        "seed", "threads", "licence", "force",   "json",   NULL};
+    static const char *const known[] = {"head",  "model", "data", "origins", "output",
+                                        "steps", "seed",  "from", "threads", "licence",
+                                        "force", "json",  NULL};
     return only_known(args, known, "--head") ? train_head(args) : CLI_USAGE;
 }
 

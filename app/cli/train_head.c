@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * train_head.c: reads labelled images, encodes several changed versions of each once, and trains
- * a head on their maps (nn/nn_head.h). Encoding may use all processors, training uses one: the
- * weights depend on neither.
+ * a head on their maps (nn/nn_head.h), or takes over the weights of another model's head. Encoding
+ * may use all processors, training uses one: the weights depend on neither.
  */
 #include "train_head.h"
 
@@ -132,6 +132,9 @@ static void say_data(const head_job *j)
         }
         ui_say("%s: %zu images of %u classes to train on", l->set, l->count, l->class_count);
     }
+    if (j->images.left_out != 0) {
+        ui_say("%zu images left out: their origin is not in --origins", j->images.left_out);
+    }
 }
 
 static mv_status write_head(const head_job *j, const cli_args *args, mv_error *err)
@@ -146,20 +149,12 @@ done:
     return st;
 }
 
-static void describe(head_job *j, const cli_args *args, const mv_head_train_opts *o)
+static void describe_model(head_job *j, const cli_args *args)
 {
     mv_head_info *info = &j->head.info;
-    const head_images *h = &j->images;
     mv_model_info model;
     const char *licence = cli_value(args, "licence");
-    size_t len = (size_t)snprintf(info->training, sizeof info->training,
-                                  "head, seed %llu, %llu steps of %u, %zu versions of an image;",
-                                  (unsigned long long)o->seed, (unsigned long long)o->steps,
-                                  o->batch, h->versions * h->rounds);
-    for (size_t s = 0; s < j->images.set_count && len < sizeof info->training; s++) {
-        len += (size_t)snprintf(info->training + len, sizeof info->training - len, " %s %zu images",
-                                j->images.train.set[s].set, j->images.train.set[s].count);
-    }
+
     mv_model_describe(&model, j->model);
     memcpy(info->model_name, model.name, sizeof info->model_name);
     memcpy(info->model_hash, model.hash, sizeof info->model_hash);
@@ -167,10 +162,82 @@ static void describe(head_job *j, const cli_args *args, const mv_head_train_opts
                    licence == NULL ? "unstated" : licence);
 }
 
-static mv_status train(head_job *j, const cli_args *args, mv_head_train_opts *o, mv_error *err)
+static void describe_training(head_job *j, const mv_head_train_opts *o)
+{
+    mv_head_info *info = &j->head.info;
+    const head_images *h = &j->images;
+    size_t len = (size_t)snprintf(info->training, sizeof info->training,
+                                  "head, seed %llu, %llu steps of %u, %zu versions of an image;",
+                                  (unsigned long long)o->seed, (unsigned long long)o->steps,
+                                  o->batch, h->versions * h->rounds);
+    for (size_t s = 0; s < h->set_count && len < sizeof info->training; s++) {
+        len += (size_t)snprintf(info->training + len, sizeof info->training - len, " %s %zu images",
+                                h->train.set[s].set, h->train.set[s].count);
+    }
+}
+
+/* ---- another model's head ---- */
+
+static bool same_classes(const mv_head_info *a, const mv_head_info *b)
+{
+    bool same = a->class_count == b->class_count;
+    for (uint32_t k = 0; same && k < a->class_count; k++) {
+        same = strcmp(a->class_of[k].set, b->class_of[k].set) == 0 &&
+               strcmp(a->class_of[k].name, b->class_of[k].name) == 0;
+    }
+    return same;
+}
+
+/* The weights of the head in path, which was trained on maps that mean the same. */
+static mv_status take_over(head_job *j, const char *path, mv_error *err)
 {
     mv_status st = MV_OK;
-    const char *folder = NULL, *path = cli_value(args, "output");
+    mv_head *from = NULL;
+    mv_head_info *info = &j->head.info;
+
+    MV_TRY(mv_head_load(&from, path, err));
+    MV_REQUIRE(from->maps == j->head.maps && same_classes(&from->info, info), err, MV_E_MISMATCH,
+               "%s reads %u maps, this model gives %u; and the classes have to be the same", path,
+               from->maps, j->head.maps);
+    memcpy(j->head.weights, from->weights, from->info.parameter_count * sizeof(float));
+    (void)snprintf(info->training, sizeof info->training, "weights of the head of %.31s: %.440s",
+                   from->info.model_name, from->info.training);
+    if (j->images.check.count != 0) {
+        st = check(j, 0, j->head.weights);
+        MV_REQUIRE(st == MV_OK, err, st, "validation failed: %s", mv_status_sentence(st));
+    }
+done:
+    mv_head_free(&from);
+    return st;
+}
+
+/* ---- all of it ---- */
+
+static mv_status train(head_job *j, mv_head_train_opts *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const mv_head_data data = {.count = j->images.train.count,
+                               .maps = j->head.maps,
+                               .classes = j->head.info.class_count,
+                               .label = j->images.train.label,
+                               .set = j->images.class_set,
+                               .fetch = head_images_fetch,
+                               .renew = head_images_renew,
+                               .rounds = j->images.rounds,
+                               .user = &j->images};
+
+    say_data(j);
+    describe_training(j, o);
+    o->check_every = j->images.check.count == 0 ? 0 : CHECK_STEPS;
+    st = mv_head_train(j->head.weights, &data, o, ui_progress(), err);
+    ui_progress_end();
+    return st;
+}
+
+static mv_status run(head_job *j, const cli_args *args, mv_head_train_opts *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    const char *folder = NULL, *path = cli_value(args, "output"), *from = cli_value(args, "from");
 
     if (!cli_flag(args, "force") && access(path, F_OK) == 0) {
         mv_hint(err, "give --force to replace it");
@@ -186,25 +253,12 @@ static mv_status train(head_job *j, const cli_args *args, mv_head_train_opts *o,
     }
     j->images.model = j->model;
     MV_TRY(head_images_read(&j->images, j->head.maps, err));
-    say_data(j);
     MV_TRY(mv_head_net_new(&j->net, o->table, j->head.maps, 1, false, err));
-    describe(j, args, o);
     j->head.weights =
         calloc(mv_head_weight_count(j->head.maps, j->head.info.class_count), sizeof(float));
     MV_REQUIRE(j->head.weights != NULL, err, MV_E_MEMORY, "out of memory for a head");
-    const mv_head_data data = {.count = j->images.train.count,
-                               .maps = j->head.maps,
-                               .classes = j->head.info.class_count,
-                               .label = j->images.train.label,
-                               .set = j->images.class_set,
-                               .fetch = head_images_fetch,
-                               .renew = head_images_renew,
-                               .rounds = j->images.rounds,
-                               .user = &j->images};
-    o->check_every = j->images.check.count == 0 ? 0 : CHECK_STEPS;
-    st = mv_head_train(j->head.weights, &data, o, ui_progress(), err);
-    ui_progress_end();
-    MV_TRY(st);
+    describe_model(j, args);
+    MV_TRY(from != NULL ? take_over(j, from, err) : train(j, o, err));
     MV_TRY(write_head(j, args, err));
 done:
     return st;
@@ -217,6 +271,11 @@ int train_head(const cli_args *args)
     mv_error err = {0};
     long steps = 0, seed = 0, threads = 0;
 
+    if (cli_flag(args, "from") && (cli_flag(args, "steps") || cli_flag(args, "seed"))) {
+        ui_say("--from takes a head's weights as they are: --steps and --seed do not go with it");
+        free(job);
+        return CLI_USAGE;
+    }
     if (job == NULL || !cli_number(args, "steps", 1, 10000000, (long)opts.steps, &steps) ||
         !cli_number(args, "seed", 0, 1000000000, 1, &seed) ||
         !cli_number(args, "threads", 1, 256, (long)mv_cpu_count(), &threads)) {
@@ -230,7 +289,7 @@ int train_head(const cli_args *args)
     opts.user = job;
     job->images.threads = (unsigned)threads;
     job->json = cli_flag(args, "json");
-    const mv_status st = train(job, args, &opts, &err);
+    const mv_status st = run(job, args, &opts, &err);
     const size_t unreadable = job->images.unreadable;
     job_clear(job);
     free(job);

@@ -17,7 +17,7 @@
 enum {
     SIDE = MV_HEAD_IMAGE_SIDE,
     PIXELS = SIDE * SIDE,
-    VERSIONS = 24,         /* of each image in a whole run */
+    VERSIONS = 8,          /* of each image in a whole run */
     STORE_MAX = 512 << 20, /* bytes of maps that are kept */
     TONES = 1024
 };
@@ -54,17 +54,28 @@ static bool origin_allowed(const char *origin, const char *list)
     return list == NULL;
 }
 
-static void keep_origins(labelled *l, const char *origins)
+/* Frees what is of other origins; every class has to keep an image. Gives how many went. */
+static mv_status keep_origins(size_t *left_out, labelled *l, const char *origins, mv_error *err)
 {
-    size_t kept = 0;
+    mv_status st = MV_OK;
+    size_t kept = 0, of_class[LABELLED_CLASSES_MAX] = {0};
+
     for (size_t i = 0; i < l->count; i++) {
         if (origin_allowed(l->image[i].origin, origins)) {
+            of_class[l->image[i].label]++;
             l->image[kept++] = l->image[i];
         } else {
             free(l->image[i].path);
         }
     }
+    *left_out += l->count - kept;
     l->count = kept;
+    for (uint32_t k = 0; k < l->class_count; k++) {
+        MV_REQUIRE(of_class[k] != 0, err, MV_E_NOT_FOUND,
+                   "no image of %s in %s is of an origin in --origins", l->class_name[k], l->set);
+    }
+done:
+    return st;
 }
 
 /* FOLDER/val, when there is one: its classes take the numbers they have in train; a class that
@@ -112,7 +123,7 @@ mv_status head_images_add(head_images *h, mv_head_info *info, const char *folder
     }
     h->set_count++; /* head_images_clear frees what follows, also after an error */
     MV_TRY(labelled_list(l, path_base(name), folder, "train", err));
-    keep_origins(l, origins);
+    MV_TRY(keep_origins(&h->left_out, l, origins, err));
     h->first_class[h->set_count - 1] = info->class_count;
     MV_REQUIRE(l->class_count >= 2, err, MV_E_RANGE,
                "%s has only one class with images: nothing to tell apart", folder);

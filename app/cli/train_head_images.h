@@ -33,13 +33,14 @@ typedef struct head_images {
     uint64_t seed, round;
     unsigned threads;
     size_t unreadable; /* images that were named and left out */
+    size_t left_out;   /* of other origins than those to train on */
     uint16_t *map;     /* train.count x versions x one; 65535 is 1 */
     float *check_map;  /* check.count x one */
 } head_images;
 
 /* head_images_add: FOLDER/train and, where it is there, FOLDER/val; writes the classes to info.
- * origins: "a,b-*", or NULL for all. errors: those of labelled_list, MV_E_RANGE (one class),
- * MV_E_LIMIT */
+ * origins: "a,b-*", or NULL for all; of FOLDER/train alone. errors: those of labelled_list,
+ * MV_E_RANGE (one class), MV_E_NOT_FOUND (a class without an image of these origins), MV_E_LIMIT */
 MV_MUST_CHECK mv_status head_images_add(head_images *h, mv_head_info *info, const char *folder,
                                         const char *origins, mv_error *err);
 

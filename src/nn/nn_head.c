@@ -91,6 +91,7 @@ mv_status mv_head_net_new(mv_head_net **out, const mv_tensor_kernels *table, uin
     MV_REQUIRE(st == MV_OK, err, st, "out of memory for a head");
     layers_for(layer, maps);
     opts.training = training;
+    opts.bf16 = training && mv_tensor_has_bf16(table);
     MV_TRY(mv_net_new(&n->trunk, table, layer, TRUNK,
                       &(mv_net_shape){batch, MV_HEAD_SIDE, MV_HEAD_SIDE}, &opts, err));
     opts.input_gradient = training;

@@ -32,7 +32,8 @@ size_t mv_head_class_offset(uint32_t maps);
 
 typedef struct mv_head_net mv_head_net; /* one thread at a time */
 
-/* mv_head_net_new: for batches of that size. training: backward works too.
+/* mv_head_net_new: for batches of that size. training: backward works too, and wide layers multiply
+ * in bfloat16 where the table and the processor can.
  * errors: MV_E_ARGUMENT, MV_E_MEMORY */
 MV_MUST_CHECK mv_status mv_head_net_new(mv_head_net **out, const mv_tensor_kernels *table,
                                         uint32_t maps, uint32_t batch, bool training,

@@ -44,6 +44,33 @@ rm body/val/belly/broken.png
 expect 0 train --head --data body --steps 2 --json -o d.mvh
 grep -q '"set": *"body", *"images": *3' "$out" || fail 'the validation has its JSON line, of the 3 images of known classes'
 rm -r body/val
+
+step 'origins choose what a head is trained on, and each class keeps an image'
+mv manifest.tsv kept.tsv
+printf 'name\tset\torigin\nltrain1.png\thead\tnorth\nstrain1.png\thead\tnorth\nstrain2.png\thead\tsouth\n' >manifest.tsv
+expect 0 train --head --data head --origins 'no*' --steps 1 -o n.mvh
+says 'head: 2 images of 2 classes to train on'
+says '2 images left out: their origin is not in --origins'
+expect 10 train --head --data head --origins south --steps 1 -o s.mvh
+says 'no image of large in head is of an origin in --origins'
+absent s.mvh
+mv kept.tsv manifest.tsv
+
+step 'a head of one transform is taken over for another whose maps are the same, as it is'
+weights() { tail -c "$((4 * 235486 - 4 * 5 * 128 + 32))" "$1" | head -c "$((4 * 235486 - 4 * 5 * 128))"; }
+expect 0 train --head --model lstm --data head --steps 1 -o lstm.mvh
+expect 0 train --head --model gan --data head --from lstm.mvh -o gan.mvh
+weights lstm.mvh >lstm.weights
+weights gan.mvh >gan.weights
+same lstm.weights gan.weights
+cmp -s lstm.mvh gan.mvh && fail 'each belongs to its own model'
+expect 2 train --head --data head --from lstm.mvh -o x.mvh
+says 'lstm.mvh reads 21 maps, this model gives 6'
+expect 2 train --head --model gan --data body --from lstm.mvh -o x.mvh
+says 'the classes have to be the same'
+expect 2 train --head --model gan --data head --from lstm.mvh --steps 3 -o x.mvh
+says '--steps and --seed do not go with it'
+absent x.mvh
 mkdir -p single/train/only
 picture mr 40x40 1 single/train/only/a.png
 expect 1 train --head --data single --steps 1 -o e.mvh
