@@ -95,8 +95,9 @@ MV_MUST_CHECK mv_status mv_net_backward(mv_net *net, float *dx, float *dweights,
                                         mv_error *err);
 
 /* mv_net_convolutions: of a forward and a backward call the convolutions alone (3x3, and Dense), on
- * what the tensors hold: what a training step cannot be faster than; for the bench. dweights is
- * overwritten. errors: MV_E_UNSUPPORTED on an inference net, or by the portable table */
+ * what the tensors hold after a forward call, whose x is still there: what a training step cannot
+ * be faster than; for the bench. dweights is overwritten.
+ * errors: MV_E_UNSUPPORTED on an inference net, or by the portable table */
 MV_MUST_CHECK mv_status mv_net_convolutions(mv_net *net, float *dweights, mv_error *err);
 
 #endif

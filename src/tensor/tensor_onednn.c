@@ -1556,10 +1556,22 @@ done:
     return st;
 }
 
+/* Some layers read the caller's x where it lies, also backward. */
+static mv_status check_x(const own *o, mv_error *err)
+{
+    mv_status st = MV_OK;
+    void *x = NULL;
+    DNN_TRY(dnnl_memory_get_data_handle(o->x.memory, &x), "read the input");
+    MV_REQUIRE(x != NULL, err, MV_E_ARGUMENT, "a network runs forward before it runs backward");
+done:
+    return st;
+}
+
 static mv_status backward(mv_net *net, float *dx, float *dweights, const float *dy, mv_error *err)
 {
     mv_status st = MV_OK;
     own *o = net->own;
+    MV_TRY(check_x(o, err));
     DNN_TRY(dnnl_memory_set_data_handle(o->dy.memory, (void *)(uintptr_t)dy), "read a gradient");
     if (net->opts.input_gradient) {
         DNN_TRY(dnnl_memory_set_data_handle(o->dx.memory, dx), "write a gradient");
@@ -1574,6 +1586,7 @@ static mv_status convolutions(mv_net *net, float *dweights, mv_error *err)
 {
     mv_status st = MV_OK;
     const own *o = net->own;
+    MV_TRY(check_x(o, err));
     MV_TRY(place_gradients(net, dweights, err));
     MV_TRY(run(net, &o->forward, true, err));
     MV_TRY(run(net, &o->backward, true, err));

@@ -766,7 +766,8 @@ static void what_is_no_number_gives_finite_values_or_none_but_no_harm(void **sta
     assert_true(isfinite(y[0]) && isfinite(y[1]) && y[2] == -y[1] && y[3] == 0);
 }
 
-static void convolutions_alone_run_on_a_training_net_only_and_leave_it_usable(void **state)
+static void
+convolutions_alone_run_on_a_training_net_after_a_forward_call_and_leave_it_usable(void **state)
 {
     const mv_nn_layer layer[] = {{MV_NN_CONV3, MV_NN_RELU, 2, 16},
                                  {MV_NN_DENSE, MV_NN_LINEAR, 16, 3}};
@@ -790,6 +791,8 @@ static void convolutions_alone_run_on_a_training_net_only_and_leave_it_usable(vo
     assert_int_equal(mv_net_new(&net, &mv_tensor_onednn, layer, 2, &shape, &opts, NULL), MV_OK);
     assert_true(mv_net_weight_count(net) <= 400);
     assert_int_equal(mv_net_load(net, w, NULL), MV_OK);
+    assert_int_equal(mv_net_convolutions(net, d, NULL), MV_E_ARGUMENT);
+    assert_int_equal(mv_net_backward(net, NULL, d, x, NULL), MV_E_ARGUMENT);
     assert_int_equal(mv_net_forward(net, before, x, NULL), MV_OK);
     assert_int_equal(mv_net_convolutions(net, d, NULL), MV_OK);
     assert_int_equal(mv_net_forward(net, after, x, NULL), MV_OK);
@@ -822,7 +825,8 @@ int main(void)
         cmocka_unit_test(an_inference_net_refuses_backward),
         cmocka_unit_test(asinh_sinh_and_their_slopes_are_near_those_of_the_library),
         cmocka_unit_test(what_is_no_number_gives_finite_values_or_none_but_no_harm),
-        cmocka_unit_test(convolutions_alone_run_on_a_training_net_only_and_leave_it_usable),
+        cmocka_unit_test(
+            convolutions_alone_run_on_a_training_net_after_a_forward_call_and_leave_it_usable),
         cmocka_unit_test(tables_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
