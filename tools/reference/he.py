@@ -165,7 +165,7 @@ def read_header(data):
     count = struct.unpack("<I", data[12:16])[0]
     if set_id not in SETS or kind not in (FRESH, SUM):
         raise FormatError("unknown set or kind")
-    if not (1 <= bits <= 16 and 1 <= sums <= 64 and count >= 1):
+    if not (1 <= bits <= 24 and 1 <= sums <= 64 and count >= 1):
         raise FormatError("the shape is out of range")
     if not (summed == 1 if kind == FRESH else 2 <= summed <= sums):
         raise FormatError("the number of summands is out of range")
