@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cases_veil.c: a picture of 224 x 224 samples of 8 bits in compact mode; one slice of 512 x 512
- * samples of 16 bits through the learned pixel coder, beside JPEG-LS of the same samples; and one
- * of 8 bits as digits that add up, under its own plan, without encryption. One thread.
+ * samples of 16 bits through the learned pixel coder, beside JPEG-LS of the same samples; and
+ * pictures of 8 bits as digits that add up, under their own plan, without encryption. One thread.
+ *
+ * The roofline of compact mode is its networks alone: as many as the picture has coefficients, all
+ * multiply-adds of each, with inputs that lie ready in the nearest cache.
  */
 #include "bench.h"
 
+#include "base/cpu.h"
+#include "base/rng.h"
 #include "codec/jpegls.h"
 #include "codec/veil_pixels.h"
 #include "codec/veil_sum.h"
@@ -16,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 512, COUNT = SIDE * SIDE };
+enum { SIDE = 512, COUNT = SIDE * SIDE, SMALL_SIDE = 224 };
 
 static const mv_pixel_shape shape = {SIDE, SIDE, 0, 65535, 0};
 static const mv_jpegls_frame picture = {SIDE, SIDE, 1, 16, 0};
@@ -174,14 +179,21 @@ static mv_status get_sum(void *user, mv_error *err)
     return st;
 }
 
-static mv_status prepare_sums(void **out, size_t *bytes, mv_error *err)
+/* A picture's own plan, and the picture by it. */
+static mv_status plan_and_put(void *user, mv_error *err)
+{
+    const mv_status st = choose_plan(user);
+    return st == MV_OK ? put_sum(user, err) : st;
+}
+
+static mv_status prepare_sums_of(void **out, size_t *bytes, uint32_t side, mv_error *err)
 {
     mv_status st = MV_OK;
     sums *s = calloc(1, sizeof *s);
     mv_phantom_opts opts = mv_phantom_defaults();
     *out = s;
     MV_ENSURE(s != NULL, MV_E_MEMORY);
-    opts.width = opts.height = SIDE;
+    opts.width = opts.height = side;
     MV_TRY(mv_phantom_make(&s->image, &opts, err));
     MV_TRY(mv_sum_plan_for(&s->plan, &s->image, false, err));
     s->plan.word = 14;
@@ -195,6 +207,16 @@ static mv_status prepare_sums(void **out, size_t *bytes, mv_error *err)
     *bytes = s->layout.words * s->plan.word / 8;
 done:
     return st;
+}
+
+static mv_status prepare_sums(void **out, size_t *bytes, mv_error *err)
+{
+    return prepare_sums_of(out, bytes, SIDE, err);
+}
+
+static mv_status prepare_small_sums(void **out, size_t *bytes, mv_error *err)
+{
+    return prepare_sums_of(out, bytes, SMALL_SIDE, err);
 }
 
 /* ---- compact mode, quality 50 ---- */
@@ -240,7 +262,7 @@ static mv_status compact_prepare(void **out, size_t *bytes, mv_error *err)
     mv_phantom_opts opts = mv_phantom_defaults();
     *out = s;
     MV_ENSURE(s != NULL, MV_E_MEMORY);
-    opts.width = opts.height = 224;
+    opts.width = opts.height = SMALL_SIDE;
     MV_TRY(mv_veil_find(&s->veil, NULL, err));
     MV_TRY(mv_phantom_make(&s->image, &opts, err));
     MV_TRY(compact_encode(s, err));
@@ -257,16 +279,62 @@ static mv_status compact_judge(void *user, mv_error *err)
     return mv_fidelity_judge(&record, s->veil, &s->image);
 }
 
+/* ---- the networks alone ---- */
+
+enum { ROW = SMALL_SIDE / 8 }; /* coefficients of one band that lie side by side */
+
+typedef struct networks {
+    mv_small_net net;
+    int16_t x[ROW][MV_SMALL_IN];
+    int32_t y[ROW][MV_SMALL_OUT];
+} networks;
+
+static mv_status networks_run(void *user, mv_error *err)
+{
+    networks *s = user;
+    const mv_small_kernels k = mv_small_choose(mv_cpu_features());
+    (void)err;
+    for (size_t i = 0; i < SMALL_SIDE * SMALL_SIDE; i += ROW) {
+        k.run(s->y, &s->net, (const int16_t(*)[MV_SMALL_IN])s->x, ROW);
+    }
+    return MV_OK;
+}
+
+static mv_status networks_prepare(void **out, size_t *bytes, mv_error *err)
+{
+    mv_status st = MV_OK;
+    mv_rand r = mv_rand_make(1);
+    networks *s = calloc(1, sizeof *s);
+    const double products =
+        MV_SMALL_IN * MV_SMALL_H1 + MV_SMALL_H1 * MV_SMALL_H2 + MV_SMALL_H2 * MV_SMALL_OUT;
+    (void)bytes;
+    (void)err;
+    *out = s;
+    MV_ENSURE(s != NULL, MV_E_MEMORY);
+    MV_TRY(mv_pixels_net(&s->net));
+    for (size_t i = 0; i < (size_t)ROW * MV_SMALL_IN; i++) {
+        s->x[i / MV_SMALL_IN][i % MV_SMALL_IN] = (int16_t)(mv_rand_u64(&r) % MV_SMALL_X_MAX);
+    }
+    bench_does(1, 2e-9 * products * SMALL_SIDE * SMALL_SIDE);
+done:
+    return st;
+}
+
 const bench_case bench_cases_veil[] = {
     {"veil compact encode", "224x224 8 bit", "small net", compact_prepare, compact_encode,
      compact_finish},
     {"veil compact decode", "224x224 8 bit", "small net", compact_prepare, compact_decode,
      compact_finish},
+    {"veil networks alone", "224x224 coefficients", "small net", networks_prepare, networks_run,
+     free},
     {"veil compact verdict", "224x224 8 bit", "portable", compact_prepare, compact_judge,
      compact_finish},
     {"veil pixels encode", "512x512 16 bit", "small net", prepare, encode, finish},
     {"veil pixels decode", "512x512 16 bit", "small net", prepare, decode, finish},
     {"veil pixels jpeg-ls encode", "512x512 16 bit", "JPEG-LS", prepare_jpegls, jpegls, finish},
+    {"veil sum planned", "224x224 8 bit", "portable", prepare_small_sums, plan_and_put,
+     finish_sums},
+    {"veil sum to picture", "224x224 8 bit", "portable", prepare_small_sums, get_sum, finish_sums},
     {"veil sum to words", "512x512 8 bit", "portable", prepare_sums, put_sum, finish_sums},
     {"veil sum to picture", "512x512 8 bit", "portable", prepare_sums, get_sum, finish_sums},
     {NULL, NULL, NULL, NULL, NULL, NULL}};
