@@ -285,8 +285,9 @@ enum { ROW = SMALL_SIDE / 8 }; /* coefficients of one band that lie side by side
 
 typedef struct networks {
     mv_small_net net;
-    int16_t x[ROW][MV_SMALL_IN];
-    int32_t y[ROW][MV_SMALL_OUT];
+    mv_small_pair x[MV_SMALL_IN / 2][ROW];
+    mv_small_part all, none;
+    int32_t sum[ROW][MV_SMALL_H1], y[ROW][MV_SMALL_OUT];
 } networks;
 
 static mv_status networks_run(void *user, mv_error *err)
@@ -295,7 +296,8 @@ static mv_status networks_run(void *user, mv_error *err)
     const mv_small_kernels k = mv_small_choose(mv_cpu_features());
     (void)err;
     for (size_t i = 0; i < SMALL_SIDE * SMALL_SIDE; i += ROW) {
-        k.run(s->y, &s->net, (const int16_t(*)[MV_SMALL_IN])s->x, ROW);
+        k.begin(s->sum, s->net.b1, &s->all, 0, ROW);
+        k.end(s->y, &s->net, (const int32_t(*)[MV_SMALL_H1])s->sum, &s->none, 0, ROW);
     }
     return MV_OK;
 }
@@ -304,17 +306,22 @@ static mv_status networks_prepare(void **out, size_t *bytes, mv_error *err)
 {
     mv_status st = MV_OK;
     mv_rand r = mv_rand_make(1);
-    networks *s = calloc(1, sizeof *s);
+    networks *s = aligned_alloc(_Alignof(networks), sizeof *s);
     const double products =
         MV_SMALL_IN * MV_SMALL_H1 + MV_SMALL_H1 * MV_SMALL_H2 + MV_SMALL_H2 * MV_SMALL_OUT;
     (void)bytes;
     (void)err;
     *out = s;
     MV_ENSURE(s != NULL, MV_E_MEMORY);
+    memset(s, 0, sizeof *s);
     MV_TRY(mv_pixels_net(&s->net));
-    for (size_t i = 0; i < (size_t)ROW * MV_SMALL_IN; i++) {
-        s->x[i / MV_SMALL_IN][i % MV_SMALL_IN] = (int16_t)(mv_rand_u64(&r) % MV_SMALL_X_MAX);
+    for (uint32_t p = 0; p < MV_SMALL_IN / 2; p++) {
+        for (size_t i = 0; i < 2 * (size_t)ROW; i++) {
+            s->x[p][i / 2].x[i % 2] = (int16_t)(mv_rand_u64(&r) % MV_SMALL_X_MAX);
+        }
+        mv_small_part_add(&s->all, s->x[p], 2 * p, 2 * p + 1);
     }
+    mv_small_part_weights(&s->all, &s->net);
     bench_does(1, 2e-9 * products * SMALL_SIDE * SMALL_SIDE);
 done:
     return st;
