@@ -21,9 +21,11 @@ void *mv_large_new(size_t len)
     const size_t padded = (len + unit - 1) / unit * unit;
     void *block = aligned_alloc(unit, padded);
     if (block != NULL) {
+#ifdef MADV_HUGEPAGE
         if (unit == HUGE) {
             (void)madvise(block, padded, MADV_HUGEPAGE);
         }
+#endif
         memset(block, 0, len);
     }
     return block;
