@@ -447,8 +447,11 @@ static mv_status travel_whole(const job *j, const input *in, mv_status why, mv_e
         return why;
     }
     if (j->lossy || j->seal.max_error != 0) {
+        err->hint[0] = '\0'; /* what formats there are helps less */
         mv_hint(err, "without --%s the file travels whole, without features",
-                j->seal.max_error != 0 ? "max-error" : "lossy");
+                j->seal.max_error != 0              ? "max-error"
+                : cli_flag(j->args, "lossy-anyway") ? "lossy-anyway"
+                                                    : "lossy");
         return why;
     }
     ui_say("%s: it travels whole, without features", err->text);

@@ -99,6 +99,7 @@ mkdir odd
 printf x >"odd/$(printf 'back\\slash')"
 expect 2 encrypt -r bob.id.card odd -o bad.mv
 expect 1 encrypt -r bob.id.card --lossy exam -o bad.mv
+says 'without --lossy the file travels whole'
 absent bad.mv
 
 step 'a changed byte gives no folder at all, and an interruption leaves none'

@@ -98,14 +98,15 @@ people() {
     expect 0 keygen -o bob.id
 }
 
-# waits SENTENCE COMMAND...: within 30 s the command holds
+# waits SENTENCE COMMAND...: within $patience_s seconds the command holds
+patience_s=30
 waits() {
     sentence=$1
     shift
     tries=0
     until "$@"; do
         tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail "$sentence within 30 s"
+        [ "$tries" -lt $((10 * patience_s)) ] || fail "$sentence within $patience_s s"
         sleep 0.1
     done
 }
