@@ -42,7 +42,8 @@ static bool add_strip(part *p, uint64_t k, mv_reader *in)
     return true;
 }
 
-/* Parts of about equal size; how many, 0 when the batch is not as its strips' heads say. */
+/* At most PARTS_MAX parts of about equal size; how many, 0 when the batch is not as its strips'
+ * heads say. */
 static size_t share(part parts[PARTS_MAX], uint8_t *out, size_t out_len,
                     const mv_exact_strips *strips, uint64_t first, const uint8_t *batch, size_t len)
 {
@@ -53,7 +54,7 @@ static size_t share(part parts[PARTS_MAX], uint8_t *out, size_t out_len,
     size_t count = 0, given = 0;
 
     for (uint64_t k = first; mv_reader_left(&in) != 0; k++) {
-        if (count == 0 || given >= count * out_len / want) {
+        if (count == 0 || (count < want && given >= count * out_len / want)) {
             parts[count++] =
                 (part){strips, k, batch + (len - mv_reader_left(&in)), 0, out + given, 0};
         }

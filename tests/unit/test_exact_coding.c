@@ -417,6 +417,10 @@ static void strips_shared_among_children_come_back_each_in_its_place(void **stat
     assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len - 1, &err), MV_E_FORMAT);
     assert_int_equal(mv_exact_rebuild_apart(out, want - 1, &s, 0, batch, len, &err), MV_E_FORMAT);
     assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, 0, &err), MV_E_FORMAT);
+    for (size_t frames = 0; frames < 24; frames++) { /* full before the batch is at its end */
+        assert_int_equal(mv_exact_rebuild_apart(out, want / 24 * frames, &s, 0, batch, len, &err),
+                         MV_E_FORMAT);
+    }
     mv_store_u32le(batch + 1, (uint32_t)first_len + 1);
     assert_int_equal(mv_exact_rebuild_apart(out, want, &s, 0, batch, len, &err), MV_E_FORMAT);
     mv_store_u32le(batch + 1, (uint32_t)first_len);
